@@ -1,0 +1,105 @@
+"""What the engine hands a component when it builds it: the only way to anything outside itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from waypost.core.clock import Clock, Random, SystemClock, SystemRandom
+from waypost.core.event import Events
+
+
+class HttpRequest(Protocol):
+    """An inbound request, read whole to the listener's limit."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has hung up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What is answered. ``body`` is sent as it is."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+class HttpListener(Protocol):
+    """The one listener of an installation; loopback unless authentication is configured."""
+
+    @property
+    def address(self) -> str:
+        """``http://127.0.0.1:8080``, once it listens."""
+        ...
+
+    def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:
+        """Answer ``method path`` by ``handler``. Raises ``ConfigurationRefused`` when the route is taken."""
+        ...
+
+    def unmount(self, method: str, path: str) -> None: ...
+
+
+class Positions(Protocol):
+    """Where a source stands, as the journal has it."""
+
+    def get(self, partition: str) -> str:
+        """The last accepted position of a partition, or ''."""
+        ...
+
+    def arrival_done(self, name: str, identity: str) -> bool:
+        """Whether this arrival was accepted to its end (its disposal may still be owed)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A named system of ``connections.yaml`` with its parsed options and its pool, shared by all who name it."""
+
+    name: str
+    kind: str
+    options: Any
+    pool: Any = None
+
+
+class NoPositions:
+    """A source that begins anew."""
+
+    def get(self, partition: str) -> str:
+        return ""
+
+    def arrival_done(self, name: str, identity: str) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """Handed to ``cls(options, grants)``. ``root`` is the project's folder: relative paths are meant from there.
+    ``flow`` and ``name`` say whose component it is; ``worker`` is its process (0 …)."""
+
+    root: Path
+    flow: str = ""
+    name: str = ""
+    worker: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=SystemRandom)
+    events: Events = field(default_factory=Events)
+    positions: Positions = field(default_factory=NoPositions)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    listener: HttpListener | None = None
+    compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    read_file: Callable[[str], bytes] | None = None
+    """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

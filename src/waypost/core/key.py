@@ -1,0 +1,54 @@
+"""Business keys: the names people search by, normalised so that a pasted value finds what was stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from enum import StrEnum
+from typing import Any
+
+_SPACE = re.compile(r"\s+")
+_LEADING_ZEROS = re.compile(r"^0+(?=.)")
+
+
+class KeyRule(StrEnum):
+    """What of a key value does not matter when it is looked for."""
+
+    ZEROS = "zeros"
+    CASE = "case"
+    SPACES = "spaces"
+
+
+DEFAULT_RULES: frozenset[KeyRule] = frozenset({KeyRule.ZEROS, KeyRule.CASE, KeyRule.SPACES})
+
+
+def normalise(value: Any, rules: frozenset[KeyRule] = DEFAULT_RULES) -> str:
+    """The form in which ``value`` is indexed and looked for. Surrounding space never matters.
+
+    >>> normalise(" 000 4711a ")
+    '4711A'
+    >>> normalise("0")
+    '0'
+    """
+    text = str(value).strip()
+    if KeyRule.SPACES in rules:
+        text = _SPACE.sub("", text)
+    if KeyRule.CASE in rules:
+        text = text.upper()
+    if KeyRule.ZEROS in rules:
+        text = _LEADING_ZEROS.sub("", text)
+    return text
+
+
+def ordering_hash(key: str, secret: bytes = b"") -> int:
+    """64 bits that stand for an ordering key; its low 8 bits are the key's slot. 0 is kept for "no key"."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
+    return int.from_bytes(digest, "big") or 1
+
+
+SLOTS = 256
+
+
+def slot_of(key_hash: int) -> int:
+    """The slot (0–255) whose owner keeps the order of this key."""
+    return key_hash & (SLOTS - 1)

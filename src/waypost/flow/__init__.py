@@ -1,0 +1,1 @@
+"""The engine: project, lint, compile, run, contract."""

@@ -1,0 +1,1 @@
+"""Expressions and map documents: pure, no input or output."""

@@ -1,0 +1,1 @@
+"""One Enterprise Integration Pattern a module."""

@@ -1,0 +1,1 @@
+"""The Message Store: journal, derived state, index."""

@@ -1,0 +1,1 @@
+"""Shipped test kits and simulators of outside systems."""
