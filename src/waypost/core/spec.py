@@ -115,7 +115,7 @@ class Spec:
     shorthand: str = ""
 
     @staticmethod
-        def of(options: type[Any], shorthand: str = "") -> Spec:
+    def of(options: type[Any], shorthand: str = "") -> Spec:
         hints = typing.get_type_hints(options, include_extras=True)
         return Spec(options, tuple(_field(f, hints[f.name]) for f in dataclasses.fields(options)), shorthand)
 
