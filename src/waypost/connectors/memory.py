@@ -19,11 +19,13 @@ from waypost.core.traits import Repetition, SourceTraits, TargetTraits
 @dataclass
 class Channel:
     """A named queue of this process. ``waiting`` holds what a source has yet to accept, with its number;
-    ``sent`` everything a target put here, by idempotency key and in order."""
+    ``sent`` everything a target put here, by idempotency key and in order. ``token`` tells this process's numbers from
+    those of an earlier one."""
 
     waiting: dict[int, bytes] = field(default_factory=dict)
     sent: dict[str, Outbound] = field(default_factory=dict)
     count: int = 0
+    token: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, body: bytes) -> None:
@@ -76,33 +78,39 @@ class MemorySource:
 
     def __init__(self, options: MemorySourceOptions, grants: Grants) -> None:
         self._options, self._grants = options, grants
-        self._channel, self._held, self._looked, self._closed = channel(options.channel), set[int](), False, False
+        self._channel, self._looked, self._closed = channel(options.channel), False, False
+        self._items = {number: item.encode() for number, item in enumerate(options.items, start=1)}
+        self._held: dict[str, set[int]] = {}
 
     async def open(self) -> None:
-        """Offer the items once per channel and process."""
         self._closed = False
-        if self._channel.count == 0:
-            for item in self._options.items:
-                self._channel.put(item.encode())
+        self._channel.token = self._channel.token or f"{self._grants.random.bits(64):016x}"
 
     async def receive(self) -> MemoryDelivery | None:
-        """The waiting messages. With none, the first call returns None and the next one waits for a message."""
-        if not (ready := self._ready()) and self._looked and not self._closed:
+        """The waiting messages, items first. With none, the first call returns None and the next one waits."""
+        delivery = self._look()
+        if delivery is None and self._looked and not self._closed:
             self._channel.arrived.clear()
             await self._channel.arrived.wait()
-            ready = self._ready()
-        self._looked = not ready
-        if not ready or self._closed:
-            return None
-        self._held.update(ready)
-        return MemoryDelivery(self._channel, self._options.channel, ready, self._held)
+            delivery = self._look()
+        self._looked = delivery is None
+        return delivery
 
-    def _ready(self) -> list[int]:
-        done = int(self._grants.positions.get(self._options.channel) or 0)
-        for number in [n for n in self._channel.waiting if n <= done and n not in self._held]:
-            del self._channel.waiting[number]
-        ready = [number for number in self._channel.waiting if number not in self._held]
-        return sorted(ready)[: self._options.batch]
+    def _look(self) -> MemoryDelivery | None:
+        name = self._options.channel
+        for partition, waiting in (
+            (f"{name}/items", self._items),
+            (f"{name}/{self._channel.token}", self._channel.waiting),
+        ):
+            held = self._held.setdefault(partition, set())
+            done = int(self._grants.positions.get(partition) or 0)
+            for number in [n for n in waiting if n <= done and n not in held]:
+                del waiting[number]
+            ready = sorted(waiting.keys() - held)[: self._options.batch]
+            if ready and not self._closed:
+                held.update(ready)
+                return MemoryDelivery(self._channel, partition, {n: waiting[n] for n in ready}, waiting, held)
+        return None
 
     async def close(self) -> None:
         self._closed = True
@@ -114,10 +122,13 @@ class MemoryDelivery:
 
     arrival: Arrival | None = None
 
-    def __init__(self, source: Channel, partition: str, numbers: Sequence[int], held: set[int]) -> None:
-        self.partition, self._channel, self._numbers, self._held = partition, source, numbers, held
+    def __init__(
+        self, source: Channel, partition: str, bodies: dict[int, bytes], waiting: dict[int, bytes], held: set[int]
+    ) -> None:
+        self.partition, self._channel, self._numbers = partition, source, list(bodies)
+        self._waiting, self._held = waiting, held
         self.records: Sequence[Received] | None = [
-            Received(body=source.waiting[number], position=f"{number:020d}") for number in numbers
+            Received(body=body, position=f"{number:020d}") for number, body in bodies.items()
         ]
 
     def read(self, offset: int) -> AsyncIterator[bytes]:
@@ -125,7 +136,7 @@ class MemoryDelivery:
 
     async def accept(self) -> None:
         for number in self._numbers:
-            self._channel.waiting.pop(number, None)
+            self._waiting.pop(number, None)
         self._held.difference_update(self._numbers)
 
     async def reject(self, cause: WaypostError) -> None:
