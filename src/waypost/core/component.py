@@ -8,7 +8,7 @@ records the answer as an effect, and hands it back; recomputing substitutes the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -68,6 +68,15 @@ class Delivery(Protocol):
         ...
 
 
+@runtime_checkable
+class NamedDelivery(Delivery, Protocol):
+    """A delivery whose sender wants to know under which ids its records are kept."""
+
+    def identify(self, message_ids: Sequence[bytes]) -> None:
+        """The id of each record, in order; called once, after the commit and before ``accept``."""
+        ...
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow answers to a waiting caller."""
 
@@ -75,6 +84,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     content_type: str = ""
     error: str = ""
+    error_class: ErrorClass | None = None
     message_id: str = ""
 
 
@@ -140,6 +150,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             delivered=False, address=address, status=status, answer=answer, error=str(error),
             error_class=error.error_class, error_code=error.code, in_doubt=error.code == "endpoint-timeout",
         )  # fmt: skip
+
+
+BATCH_FAILED = "batch-failed"
+"""``Outcome.error_code`` of every message of a batch of several of which nothing happened because of one of them:
+send them again one by one, at once; it says nothing about the endpoint."""
 
 
 class Target(Protocol):
