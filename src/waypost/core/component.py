@@ -100,7 +100,9 @@ class Source(Protocol):
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message as it leaves. ``idempotency_key`` is the same for every try and resend of these bytes;
     ``keys`` are the business keys of the message; ``received_at`` (UTC µs) is what names made from dates use, so a
-    second try makes the same name."""
+    second try makes the same name. ``possible_duplicate``: the process died before the outcome of an earlier try was
+    durable. ``sequence``: the durable number of this delivery at its target (1 …) where the target's traits say
+    ``numbered``, the same at every try; else 0."""
 
     message_id: bytes
     body: bytes
@@ -109,6 +111,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = ""
     ordering_key: str = ""
     attempt: int = 1
+    possible_duplicate: bool = False
+    sequence: int = 0
     headers: Mapping[str, str] = NO_HEADERS
     keys: Mapping[str, str] = NO_HEADERS
     document: Any = None
