@@ -119,7 +119,7 @@ class Accepted(Record, tag=1):
 
 
 class Effects(Record, tag=2):
-    """Answers from outside, in the order asked: (message index, step, ordinal, request digest, answer in MessagePack)."""
+    """Answers from outside, in the order asked: (message, step, ordinal, request digest, answer in MessagePack)."""
 
     seq: int
     items: tuple[tuple[int, str, int, bytes, bytes], ...]
