@@ -7,11 +7,12 @@ after a frame, so that places compare as tuples; a store that has committed noth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-from waypost.store.protocol import Location
+from waypost.store.protocol import Location, ShardState
 from waypost.store.record import AnyRecord
 
 Watermark = tuple[int, int]
@@ -21,7 +22,7 @@ Watermark = tuple[int, int]
 class CommittedGroup(msgspec.Struct):
     """Records that became durable together, in journal order. ``end`` is the place just after their last frame;
     ``bytes`` is what they take in the journal. A body too large for the journal is named by ``Bodies.chunks``, not
-    present."""
+    present in the record."""
 
     records: list[tuple[Location, AnyRecord]]
     end: Watermark
@@ -40,11 +41,29 @@ class Derived(Protocol):
         """Take in a group. The groups after ``watermark`` come again after a crash, never those before it."""
         ...
 
+    def stage(self) -> Callable[[], None]:
+        """Set aside what was applied since the last stage, quickly, in the thread of ``apply``. The returned function
+        writes it to the database, synced, with the watermark in the same transaction, and only then moves
+        ``watermark``. It blocks, and may run in another thread while ``apply`` goes on. When it raises, what was set
+        aside is still to be written and belongs to the next stage. Never staged again before it returned."""
+        ...
+
     def flush(self) -> None:
-        """Write what was applied to the database, synced, with the watermark in the same transaction. Blocks; may run
-        in another thread than ``apply``, but never at the same time."""
+        """``stage()()``."""
         ...
 
     def close(self) -> None:
         """Flush and let the database go."""
         ...
+
+
+class FoldedState(Derived, ShardState, Protocol):
+    """The state of a shard, with what the shard itself must know when it opens."""
+
+    last_seq: int
+    """The highest ``Accepted.seq``, 0 before the first; outlives retention."""
+    last_arrival: int
+    incarnation: int
+    """Of the last ``Opened``, 0 before the first."""
+    clean: bool
+    """Nothing was ``Opened`` since the last ``Closed``; True for a new shard."""
