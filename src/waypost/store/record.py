@@ -91,7 +91,7 @@ class Bodies(msgspec.Struct, array_like=True, frozen=True):
     chunks: tuple[tuple[str, int], ...] = ()
 
 
-class Accepted(Record, tag=1):
+class Accepted(Record, tag=1, frozen=True):
     """Messages are durable. ``position`` is where ``partition`` of the flow's source stands after them (''= none);
     ``ranges`` packs start and end (u64 each) of every message in its arrival's content; ``order`` packs ``ORDER_ROW``
     per message; ``keys`` has, per key name, the normalised values of each message; ``headers`` is MessagePack of one
@@ -118,8 +118,8 @@ class Accepted(Record, tag=1):
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
 
 
-class Effects(Record, tag=2):
-    """Answers from outside, in the order asked: (message, step, ordinal, request digest, answer in MessagePack)."""
+class Effects(Record, tag=2, frozen=True):
+    """Answers from outside, in the order asked: (message index, step, ordinal, request digest, MessagePack answer)."""
 
     seq: int
     items: tuple[tuple[int, str, int, bytes, bytes], ...]
@@ -135,7 +135,7 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
     text: str
 
 
-class Produced(Record, tag=3):
+class Produced(Record, tag=3, frozen=True):
     """What the steps made of a batch: ``rows`` packs ``OUT_ROW``; ``targets`` are the names they number.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
     messages: (name, message index, value)."""
@@ -149,13 +149,13 @@ class Produced(Record, tag=3):
     at: int = 0
 
 
-class Intended(Record, tag=4):
+class Intended(Record, tag=4, frozen=True):
     """These outputs are about to be sent to a target that cannot recognise a repetition."""
 
     refs: bytes
 
 
-class Delivered(Record, tag=5):
+class Delivered(Record, tag=5, frozen=True):
     """A target took these outputs, in one send. ``addresses``, ``statuses`` and ``answers`` have one entry for all, or
     one per output. ``keys``: (name, position in refs, value) found in answers."""
 
@@ -170,7 +170,7 @@ class Delivered(Record, tag=5):
     possible_duplicate: bool = False
 
 
-class DeliveryFailed(Record, tag=6):
+class DeliveryFailed(Record, tag=6, frozen=True):
     """A target did not take an output. ``state`` is what it is now; ``next_at`` when it is tried again."""
 
     ref: int
@@ -187,7 +187,7 @@ class DeliveryFailed(Record, tag=6):
     in_doubt: bool = False
 
 
-class OutboundBody(Record, tag=7):
+class OutboundBody(Record, tag=7, frozen=True):
     """The bytes of an output that failed once or was open at a graceful stop: retries never recompute."""
 
     ref: int
@@ -195,7 +195,7 @@ class OutboundBody(Record, tag=7):
     bodies: Bodies
 
 
-class Decided(Record, tag=8):
+class Decided(Record, tag=8, frozen=True):
     """A person, or a rule on a person's behalf, changed the state of outputs (retry, hold, release, cancel, resend)."""
 
     refs: bytes
@@ -206,7 +206,7 @@ class Decided(Record, tag=8):
     verb: str
 
 
-class ArrivalBegun(Record, tag=10):
+class ArrivalBegun(Record, tag=10, frozen=True):
     """A file, interchange or poll began to come in. ``number`` is dense within a shard."""
 
     number: int
@@ -218,7 +218,7 @@ class ArrivalBegun(Record, tag=10):
     at: int
 
 
-class ArrivalEnded(Record, tag=11):
+class ArrivalEnded(Record, tag=11, frozen=True):
     """Every record of an arrival is journaled, somewhere. ``records`` counts those of all shards."""
 
     number: int
@@ -229,14 +229,14 @@ class ArrivalEnded(Record, tag=11):
     error: str = ""
 
 
-class ArrivalDisposed(Record, tag=12):
+class ArrivalDisposed(Record, tag=12, frozen=True):
     """The source moved, deleted or left the content, after it happened."""
 
     number: int
     at: int
 
 
-class Positioned(Record, tag=13):
+class Positioned(Record, tag=13, frozen=True):
     """A partition stands at ``position`` though no message was accepted (a gap, or copied from another shard).
     ``slot`` limits it to one slot, -1 = all."""
 
@@ -246,13 +246,13 @@ class Positioned(Record, tag=13):
     slot: int = -1
 
 
-class Claimed(Record, tag=14):
+class Claimed(Record, tag=14, frozen=True):
     """Keys seen by an idempotent receiver: (scope, keyed hash, message id, expires at or 0)."""
 
     items: tuple[tuple[str, bytes, bytes, int], ...]
 
 
-class Numbered(Record, tag=15):
+class Numbered(Record, tag=15, frozen=True):
     """A sequence stands at ``value``; ``void`` says the number was never sent."""
 
     name: str
@@ -260,7 +260,7 @@ class Numbered(Record, tag=15):
     void: bool = False
 
 
-class TimerSet(Record, tag=16):
+class TimerSet(Record, tag=16, frozen=True):
     """A timer is due at ``due``; setting a name again moves it."""
 
     name: str
@@ -268,13 +268,13 @@ class TimerSet(Record, tag=16):
     payload: bytes = b""
 
 
-class TimerDone(Record, tag=17):
+class TimerDone(Record, tag=17, frozen=True):
     """A timer fired or was taken back; what it caused is in the same commit."""
 
     name: str
 
 
-class StepState(Record, tag=18):
+class StepState(Record, tag=18, frozen=True):
     """A boundary step's state under ``key`` is now ``value`` (b'' = gone)."""
 
     flow: str
@@ -283,7 +283,7 @@ class StepState(Record, tag=18):
     value: bytes
 
 
-class Commanded(Record, tag=19):
+class Commanded(Record, tag=19, frozen=True):
     """A person told the running system something that lasts: ``subject`` (``flow:x``, ``target:x/y``,
     ``connection:z``, ``schedule:x``) is now ``state`` ('' = as usual)."""
 
@@ -294,7 +294,7 @@ class Commanded(Record, tag=19):
     why: str
 
 
-class Activated(Record, tag=20):
+class Activated(Record, tag=20, frozen=True):
     """A version of the project became the current one. ``details``: commit, author, flows and maps touched."""
 
     version: str
@@ -303,7 +303,7 @@ class Activated(Record, tag=20):
     details: dict[str, Any]
 
 
-class MovedAway(Record, tag=21):
+class MovedAway(Record, tag=21, frozen=True):
     """These outputs, or whole batches not yet produced (``seqs``), belong to another shard since ``at``."""
 
     refs: bytes
@@ -312,7 +312,7 @@ class MovedAway(Record, tag=21):
     at: int
 
 
-class Opened(Record, tag=22):
+class Opened(Record, tag=22, frozen=True):
     """A process took the shard. ``unclean``: the one before did not say ``Closed``."""
 
     incarnation: int
@@ -322,13 +322,13 @@ class Opened(Record, tag=22):
     workers: int = 1
 
 
-class Closed(Record, tag=23):
+class Closed(Record, tag=23, frozen=True):
     """The process let the shard go with nothing in the air."""
 
     at: int
 
 
-class Linked(Record, tag=24):
+class Linked(Record, tag=24, frozen=True):
     """A message relates to another: ``relation`` is ``duplicate-of``, ``replay-of``, ``edit-of``, ``split-from``."""
 
     message: bytes
