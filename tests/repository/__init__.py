@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "waypost"
 @cache
 def tracked() -> tuple[Path, ...]:
     """The files of the repository, with those about to be added; what is ignored is no part of it."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     return tuple(ROOT / name for name in names if name and (ROOT / name).is_file())
 
