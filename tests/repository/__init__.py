@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -26,3 +27,10 @@ def python_files() -> list[Path]:
 def place(path: Path) -> str:
     """How a file is named in what a test says."""
     return path.relative_to(ROOT).as_posix()
+
+
+def assert_none(found: Iterable[str]) -> None:
+    """Fails with every line of what was found, however long."""
+    __tracebackhide__ = True
+    lines = list(found)
+    assert not lines, f"{len(lines)} found:\n" + "\n".join(lines)

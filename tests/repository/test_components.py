@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.repository import ROOT, place
+from tests.repository import ROOT, assert_none, place
 from waypost.core.errors import Fault
 from waypost.core.registry import KINDS, Component, load_components
 from waypost.core.spec import Spec
@@ -60,8 +60,7 @@ def test_every_component_has_a_conformance_suite_and_every_suite_its_component()
 
 
 def test_every_suite_says_what_it_covers() -> None:
-    silent = [place(path) for path, module in suites().items() if has_tests(module) and not covers(module)]
-    assert silent == []
+    assert_none(place(path) for path, module in suites().items() if has_tests(module) and not covers(module))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def nested_options(kind: Any) -> Iterator[type[Any]]:
 
 @each_component
 def test_every_option_is_explained_by_a_sentence(component: Component) -> None:
-    assert [name for name, summary in summaries(component.spec) if not summary.endswith(".")] == []
+    assert_none(name for name, summary in summaries(component.spec) if not summary.endswith("."))
 
 
 @each_component
@@ -107,7 +106,7 @@ def test_the_example_of_a_component_has_no_fault(component: Component) -> None:
     faults: list[Fault] = []
     file = parse_yaml(component.example, f"{component.kind} {component.name}, example", faults)
     component.spec.parse(file, file.data, (), faults)
-    assert [str(fault) for fault in faults] == []
+    assert_none(map(str, faults))
 
 
 @each_component

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.repository import ROOT
+from tests.repository import ROOT, assert_none
 
 LOCKS = ("base", "build", "dev")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; .+?)?((?: --hash=sha256:[0-9a-f]{64})+)$")
@@ -44,7 +44,7 @@ def declared() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_holds_nothing_but_pinned_versions_with_hashes(lock: str) -> None:
-    assert [entry for entry in entries(lock) if not PIN.match(entry)] == []
+    assert_none(entry for entry in entries(lock) if not PIN.match(entry))
     assert len(pins(lock)) == len(entries(lock))
 
 

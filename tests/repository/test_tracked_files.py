@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import ROOT, place, tracked
+from tests.repository import ROOT, assert_none, place, tracked
 
 FOREIGN = {
     "a package registry": re.compile(
@@ -35,8 +35,7 @@ def foreign_places(text: str) -> Iterator[tuple[int, str]]:
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
-    found = [f"{place(path)}:{line}: {what}" for path, text in texts() for line, what in foreign_places(text)]
-    assert found == []
+    assert_none(f"{place(path)}:{line}: {what}" for path, text in texts() for line, what in foreign_places(text))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def dead_links(page: Path) -> Iterator[str]:
 
 def test_every_link_between_pages_leads_somewhere() -> None:
     pages = [path for path in tracked() if path.suffix == ".md"]
-    assert [f"{place(page)}: {dead}" for page in pages for dead in dead_links(page)] == []
+    assert_none(f"{place(page)}: {dead}" for page in pages for dead in dead_links(page))
 
 
 def test_a_planted_dead_link_is_found(tmp_path: Path) -> None:
