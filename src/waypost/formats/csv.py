@@ -77,6 +77,7 @@ class CsvFormat:
         self._options = options
         self._encoding = "utf-8" if options.encoding == "utf-8-sig" else options.encoding
         self._known_context: tuple[bytes, _Layout | DataError] | None = None
+        self._needs_quotes = re.compile(f"[\r\n{re.escape(options.delimiter + options.quote)}]").search
         self._end = "\n" if options.line_ending == "lf" else "\r\n"
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
@@ -167,23 +168,25 @@ class CsvFormat:
 
     def _encode(self, document: Any) -> bytes | DataError:
         records = document if isinstance(document, list | tuple) else [document]
-        lines: list[str] = []
-        writer = csv.writer(_Lines(lines), delimiter=self._options.delimiter, quotechar=self._options.quote,
-                            lineterminator="\r\n")  # fmt: skip
         try:
             columns = self._columns(records)
-            if self._options.write_header:
-                writer.writerow(columns)
+            lines = [self._line(columns)] if self._options.write_header else []
             for number, record in enumerate(records, 1):
-                writer.writerow(_fields(record, columns, number))
-            text = "".join(line[:-2] + self._end for line in lines)
-            return text.encode(self._options.encoding)
+                lines.append(self._line(_fields(record, columns, number)))
+            return "".join(lines).encode(self._options.encoding)
         except DataError as error:
             return error
         except UnicodeEncodeError as wrong:
             return DataError(f"{wrong.object[wrong.start]!r} has no form in {self._options.encoding}",
                              where=f"character {wrong.start}", expected=self._options.encoding,
                              remedy="write utf-8, or replace it in a map", code="csv-encoding")  # fmt: skip
+
+    def _line(self, fields: Sequence[str]) -> str:
+        """A record by RFC 4180, section 2; quotes only where they are needed."""
+        needs_quotes, quote = self._needs_quotes, self._options.quote
+        written = [quote + text.replace(quote, quote * 2) + quote if needs_quotes(text) else text for text in fields]
+        line = self._options.delimiter.join(written)
+        return (line or quote * 2) + self._end  # a record of one empty field is not an empty line
 
     def _columns(self, records: Sequence[Any]) -> list[str]:
         if self._options.columns:
@@ -226,19 +229,12 @@ _CONVERSIONS: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-class _Lines:
-    """What ``csv.writer`` writes to: a list of lines."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.write = lines.append
-
-
 def _fields(record: Any, columns: list[str], number: int) -> list[str]:
     if not isinstance(record, Mapping):
         raise DataError(f"a {type(record).__name__}", where=f"record {number}",
                         expected="a mapping of column to value", code="csv-record")  # fmt: skip
-    if len(record) > len(columns) or any(name not in columns for name in record):
-        extra = next(name for name in record if name not in columns)
+    if extras := [name for name in record if name not in columns]:
+        extra = extras[0]
         raise DataError(f"field {extra!r} has no column", where=f"record {number}",
                         expected=f"columns {', '.join(columns)[:200]}",
                         remedy=near(str(extra), columns) or "drop it in a map", code="csv-record")  # fmt: skip
