@@ -147,7 +147,7 @@ class Listener:
             response = await self._answer(scope, receive)
         except _Refused as refused:
             response = refused.response
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in response.headers.items()]
         headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -166,7 +166,10 @@ class Listener:
 
     async def _handle(self, route: Route, request: Request) -> HttpResponse:
         try:
-            return await route.handler(request)
+            response = await route.handler(request)
+            if not all(value.isascii() and value.isprintable() for value in response.headers.values()):
+                raise ValueError("a header of the answer holds what no header may hold")
+            return response
         except WaypostError as error:
             self._events.emit(RequestFailed(method=request.method, path=request.path, cause=str(error)))
             return problem(503 if error.error_class is ErrorClass.TRANSIENT else 500)
