@@ -191,7 +191,9 @@ class Requester(Protocol):
     async def open(self) -> None: ...
 
     async def ask(self, batch: Sequence[Request]) -> Sequence[Any]:
-        """The answer to each request as plain JSON data (Decimals allowed), in the order given; None = not found."""
+        """The answer to each request as plain JSON data (Decimals allowed), in the order given; None = not found. A
+        ``MessageError`` *instance* in the place of each refused for its own sake; what concerns the system as a whole
+        is raised as an ``EndpointError``."""
         ...
 
     async def close(self) -> None: ...

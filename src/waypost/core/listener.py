@@ -147,7 +147,10 @@ class Listener:
             response = await self._answer(scope, receive)
         except _Refused as refused:
             response = refused.response
-        await _send(send, response, _cycle_abort(scope), self._limits.body_seconds)
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in response.headers.items()]
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> HttpResponse:
         found = self._routes.find(scope["method"], scope["raw_path"].decode("ascii"))
@@ -163,7 +166,10 @@ class Listener:
 
     async def _handle(self, route: Route, request: Request) -> HttpResponse:
         try:
-            return await route.handler(request)
+            response = await route.handler(request)
+            if not all(value.isascii() and value.isprintable() for value in response.headers.values()):
+                raise ValueError("a header of the answer holds what no header may hold")
+            return response
         except WaypostError as error:
             self._events.emit(RequestFailed(method=request.method, path=request.path, cause=str(error)))
             return problem(503 if error.error_class is ErrorClass.TRANSIENT else 500)
@@ -194,33 +200,33 @@ class Listener:
         declared = _declared_length(scope)
         if declared == 0:
             return b""
-        too_large = problem(413, f"the body is larger than {limit} bytes", headers={"connection": "close"})
         if declared is not None and declared > limit:
-            raise _Refused(too_large)
+            raise _Refused(_too_large(limit))
         parts: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while True:
-                    event = await receive()
-                    if event["type"] == "http.disconnect":
-                        raise _Refused(problem(400, "the caller hung up"))
-                    part: bytes = event.get("body", b"")
-                    size += len(part)
-                    if size > limit:
-                        raise _Refused(too_large)
-                    if not room(len(part)):
-                        raise _Refused(_busy())
-                    parts.append(part)
-                    if not event.get("more_body"):
-                        return part if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            detail = f"the body was not complete within {self._limits.body_seconds:g} seconds"
-            raise _Refused(problem(408, detail, headers={"connection": "close"})) from None
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise _Refused(problem(400, "the caller hung up"))
+            part: bytes = event["body"]
+            size += len(part)
+            if size > limit:
+                raise _Refused(_too_large(limit))
+            if not room(len(part)):
+                raise _Refused(_busy())
+            if not event["more_body"] and not parts:
+                return part
+            parts.append(part)
+            if not event["more_body"]:
+                return b"".join(parts)
+
+
+def _too_large(limit: int) -> HttpResponse:
+    return problem(413, f"the body is larger than {limit} bytes")
 
 
 def _busy() -> HttpResponse:
-    return problem(503, "too much is waiting already", headers={"retry-after": "1", "connection": "close"})
+    return problem(503, "too much is waiting already", headers={"retry-after": "1"})
 
 
 def _declared_length(scope: Scope) -> int | None:
@@ -234,32 +240,20 @@ def _declared_length(scope: Scope) -> int | None:
     return length
 
 
-def _cycle_abort(scope: Scope) -> Callable[[], None]:
-    cycle = scope.get("waypost.cycle")
-    return cycle.transport.abort if cycle is not None else lambda: None
-
-
-async def _send(send: Send, response: HttpResponse, abort: Callable[[], None], seconds: float) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.body)).encode()))
-    try:
-        async with asyncio.timeout(seconds):
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            await send({"type": "http.response.body", "body": response.body})
-    except TimeoutError:
-        abort()
-
-
 def _server(app: Any, limits: ListenerLimits) -> uvicorn.Server:
     import uvicorn
 
-    from waypost.core.listener_protocol import HeadLimits, limited_protocol
+    from waypost.core.listener_protocol import CallerLimits, limited_protocol
 
     _SILENT.propagate = False
     if not _SILENT.handlers:
         _SILENT.addHandler(logging.NullHandler())
+    caller = CallerLimits(
+        head_bytes=limits.head_bytes, head_seconds=limits.head_seconds, body_seconds=limits.body_seconds,
+        take_seconds=limits.body_seconds,
+    )  # fmt: skip
     config = uvicorn.Config(
-        app, http=limited_protocol(HeadLimits(limits.head_bytes, limits.head_seconds), problem_bytes), ws="none",
+        app, http=limited_protocol(caller, problem_bytes), ws="none",
         loop="none", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False,
         limit_concurrency=limits.connections, timeout_keep_alive=limits.idle_seconds, workers=1,
         timeout_graceful_shutdown=limits.stop_seconds, interface="asgi3",

@@ -137,7 +137,11 @@ class CompiledFlow:
         return [self.decode([raw], context)[0] for raw in raws]
 
     async def process(
-        self, batch: Sequence[tuple[int, Message]], effects: EffectSource, digest_key: bytes, watch: Watcher | None = None
+        self,
+        batch: Sequence[tuple[int, Message]],
+        effects: EffectSource,
+        digest_key: bytes,
+        watch: Watcher | None = None,
     ) -> Processed:
         """Run the steps over ``(index, message)`` pairs and encode what goes out."""
         run = _Run(self, effects, watch)
@@ -202,7 +206,9 @@ class _Run:
             results[at] = result
         return results
 
-    def _sort(self, step: str, going: Sequence[tuple[int, Message]], results: Sequence[Result]) -> Sequence[tuple[int, Message]]:
+    def _sort(
+        self, step: str, going: Sequence[tuple[int, Message]], results: Sequence[Result]
+    ) -> Sequence[tuple[int, Message]]:
         left: list[tuple[int, Message]] = []
         for (index, _), result in zip(going, results, strict=True):
             if type(result) is Message:

@@ -26,8 +26,8 @@ class ConnectionClass(StrEnum):
 class RetentionOptions:
     """How long messages are kept, by what became of them."""
 
-    delivered: Annotated[Duration, Option("Age at which delivered, filtered and cancelled messages may go.")] = Duration(
-        30 * 86400
+    delivered: Annotated[Duration, Option("Age at which delivered, filtered and cancelled messages may go.")] = (
+        Duration(30 * 86400)
     )
     dead: Annotated[Duration, Option("Age at which dead and parked messages may go.")] = Duration(90 * 86400)
 
@@ -48,10 +48,12 @@ class ProjectOptions:
     description: Annotated[str, Option("What the project is for, in a sentence.")] = ""
     store: Annotated[str, Option("Folder of the message store, relative to the project.")] = ".waypost"
     listen: Annotated[ListenOptions, Option("The one HTTP listener.")] = field(default_factory=ListenOptions)
-    retention: Annotated[RetentionOptions, Option("How long messages are kept.")] = field(default_factory=RetentionOptions)
-    values: Annotated[dict[str, str], Option("Values every environment must give: name and type (text, number, flag).")] = (
-        field(default_factory=dict)
+    retention: Annotated[RetentionOptions, Option("How long messages are kept.")] = field(
+        default_factory=RetentionOptions
     )
+    values: Annotated[
+        dict[str, str], Option("Values every environment must give: name and type (text, number, flag).")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,9 @@ class FlowOptions:
     description: Annotated[str, Option("What the flow does, in a sentence.")]
     owner: Annotated[str, Option("The team that answers for it.")]
     source: Annotated[dict[str, Any], Option("Where messages come from: one connector and its options.")]
-    format: Annotated[Any, Option("How the source's bytes are read: a format's name, or the format with its options.")] = (
-        "json"
-    )
+    format: Annotated[
+        Any, Option("How the source's bytes are read: a format's name, or the format with its options.")
+    ] = "json"
     keys: Annotated[dict[str, Any], Option("Business keys: name and expression, or name and options.")] = field(
         default_factory=dict
     )

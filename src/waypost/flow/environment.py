@@ -83,7 +83,9 @@ class Environment:
         return ""
 
 
-def environment_from(file: YamlFile, name: str, root: Path, declared: Mapping[str, str], faults: list[Fault]) -> Environment:
+def environment_from(
+    file: YamlFile, name: str, root: Path, declared: Mapping[str, str], faults: list[Fault]
+) -> Environment:
     """The environment written in ``file``; declared values that are missing or of another type are faults."""
     data = file.data
     if isinstance(data, dict) and "class" in data:

@@ -24,7 +24,10 @@ def lint_flows(
     faults: list[Fault] = []
     flows = list(flows)
     for connection in connections.values():
-        if connection.connection_class is ConnectionClass.PROD and environment.environment_class is not ConnectionClass.PROD:
+        if (
+            connection.connection_class is ConnectionClass.PROD
+            and environment.environment_class is not ConnectionClass.PROD
+        ):
             text = f"connection {connection.name!r} is of class prod, environment {environment.name!r} is not"
             remedy = "use another address in this environment, or run with the production environment"
             faults.append(connection.use.file.fault(connection.use.path, "prod-outside-prod", text, "", remedy))
@@ -51,7 +54,9 @@ def _lint_flow(
     order = flow.options.delivery.order_by
     if order and order not in flow.keys:
         text = f"no key {order!r}"
-        yield flow.file.fault(("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, flow.keys))
+        yield flow.file.fault(
+            ("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, flow.keys)
+        )
     for name, key in flow.keys.items():
         yield from _lint_expression(key.path, flow, ("keys", name))
     for target in targets.values():
@@ -136,7 +141,9 @@ def _lint_channels(flows: list[FlowDefinition]) -> Iterator[Fault]:
             name = target.use.options.channel
             if name not in readers:
                 text = f"no flow reads channel {name!r}"
-                yield flow.file.fault(target.use.path, "unread-channel", text, "", near(name, readers) or "add a flow that does")
+                yield flow.file.fault(
+                    target.use.path, "unread-channel", text, "", near(name, readers) or "add a flow that does"
+                )
             leads.setdefault(flow.name, set()).update(reader.name for reader in readers.get(name, ()))
     for flow in flows:
         cycle = _cycle(flow.name, leads)
@@ -168,5 +175,3 @@ def _lint_listeners(flows: list[FlowDefinition]) -> Iterator[Fault]:
             text = f"{' '.join(route)} is also the source of flow {taken[route].name!r}"
             yield flow.file.fault((*flow.source.path, "path"), "twice", text, "one flow a route")
         taken.setdefault(route, flow)
-
-

@@ -36,7 +36,9 @@ def load_project(root: Path, environment: str = "dev") -> Project:
     """The project in ``root``. Raises ``ProjectError`` with every fault."""
     if not (root / "waypost.yaml").is_file():
         found = "no waypost.yaml here" if root.is_dir() else "no such folder"
-        raise ProjectError([Fault(str(root), 0, "no-project", found, "a project folder", "make one with: waypost init")])
+        raise ProjectError(
+            [Fault(str(root), 0, "no-project", found, "a project folder", "make one with: waypost init")]
+        )
     return project_of(read_files(root), root, environment)
 
 
@@ -90,7 +92,9 @@ class _Loader:
         options = Spec.of(ProjectOptions).parse(project_file, project_file.data, (), self.faults)
         if options is not None and options.format > PROJECT_FORMAT:
             text = f"format {options.format}"
-            self.faults.append(project_file.fault(("format",), "too-new", text, f"at most {PROJECT_FORMAT}", "use a later Waypost"))
+            self.faults.append(
+                project_file.fault(("format",), "too-new", text, f"at most {PROJECT_FORMAT}", "use a later Waypost")
+            )
         environment = self._environment(options.values if options else {})
         connections = self._connections(environment)
         flows = self._flows(environment)
@@ -110,10 +114,14 @@ class _Loader:
         name = f"environments/{self.environment_name}.yaml"
         if name in self.files:
             return environment_from(self.yaml(name), self.environment_name, self.root, declared, self.faults)
-        known = [n.removeprefix("environments/").removesuffix(".yaml") for n in self.files if n.startswith("environments/")]
+        known = [
+            n.removeprefix("environments/").removesuffix(".yaml") for n in self.files if n.startswith("environments/")
+        ]
         if known or self.environment_name != "dev":
             remedy = near(self.environment_name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
-            self.faults.append(Fault(name, 0, "unknown-environment", f"no environment {self.environment_name!r}", "", remedy))
+            self.faults.append(
+                Fault(name, 0, "unknown-environment", f"no environment {self.environment_name!r}", "", remedy)
+            )
         return Environment(self.environment_name, ConnectionClass.TEST, {}, {}, {})
 
     def _connections(self, environment: Environment) -> dict[str, ConnectionDefinition]:
@@ -126,13 +134,17 @@ class _Loader:
             return {}
         for name, raw in (file.data or {}).items():
             if not isinstance(raw, dict) or "kind" not in raw:
-                self.faults.append(file.fault((name,), "missing-option", "option 'kind' is missing", "", "say what it is: kind: sftp"))
+                self.faults.append(
+                    file.fault((name,), "missing-option", "option 'kind' is missing", "", "say what it is: kind: sftp")
+                )
                 continue
             rest = {k: v for k, v in raw.items() if k not in ("kind", "class")}
             use = self._use("connection", str(raw["kind"]), rest, file, (name,), name, environment)
             known = [c.value for c in ConnectionClass]
             if raw.get("class") not in (None, *known):
-                self.faults.append(file.fault((name, "class"), "choice", f"found {raw['class']!r}", "one of " + ", ".join(known)))
+                self.faults.append(
+                    file.fault((name, "class"), "choice", f"found {raw['class']!r}", "one of " + ", ".join(known))
+                )
             elif use:
                 chosen = ConnectionClass(raw["class"]) if raw.get("class") else None
                 made[name] = ConnectionDefinition(name, use, chosen)
@@ -146,7 +158,9 @@ class _Loader:
             file = self.yaml(name)
             if isinstance(file.data, dict) and "expect" in file.data:
                 text = "'expect' is not there yet"
-                self.faults.append(file.fault(("expect",), "not-yet", text, "", "take it out until a later release knows it"))
+                self.faults.append(
+                    file.fault(("expect",), "not-yet", text, "", "take it out until a later release knows it")
+                )
                 file.data.pop("expect")
             before = len(self.faults)
             options = Spec.of(FlowOptions).parse(file, file.data, (), self.faults)
@@ -157,7 +171,9 @@ class _Loader:
             flow = self._flow(options, file, environment)
             if flow and options.flow in made:
                 other = made[options.flow].file.name
-                self.faults.append(file.fault(("flow",), "twice", f"flow {options.flow!r} is also in {other}", "one flow a name"))
+                self.faults.append(
+                    file.fault(("flow",), "twice", f"flow {options.flow!r} is also in {other}", "one flow a name")
+                )
             elif flow:
                 made[options.flow] = flow
         return made
@@ -168,7 +184,8 @@ class _Loader:
         keys = self._keys(options.keys, file, ("keys",))
         steps = self._steps(options.steps, file, environment)
         targets = {
-            name: self._target(name, raw, fmt, file, ("targets", name), environment) for name, raw in options.targets.items()
+            name: self._target(name, raw, fmt, file, ("targets", name), environment)
+            for name, raw in options.targets.items()
         }
         if not targets:
             self.faults.append(file.fault((), "missing-option", "no targets", "", "name at least one under 'targets:'"))
@@ -187,7 +204,9 @@ class _Loader:
             return None
         use = self._one("target", {k: v for k, v in raw.items() if k not in extras}, file, path, name, environment)
         own = raw.get("format") or (
-            {"json": {}} if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False) else None
+            {"json": {}}
+            if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False)
+            else None
         )
         written = self._format(own, file, (*path, "format")) if own is not None else fmt
         keep = raw.get("keep")
@@ -222,7 +241,9 @@ class _Loader:
             if name in taken and "name" not in item:
                 name = next(f"{name}-{n}" for n in range(2, 10_000) if f"{name}-{n}" not in taken)
             if name in taken:
-                self.faults.append(file.fault((*path, "name"), "twice", f"step {name!r} is named twice", "one step a name"))
+                self.faults.append(
+                    file.fault((*path, "name"), "twice", f"step {name!r} is named twice", "one step a name")
+                )
             taken.add(name)
             made.append(self._one("step", {k: item[k] for k in kinds}, file, path, name, environment))
         return made
@@ -231,16 +252,26 @@ class _Loader:
         if isinstance(raw, str):
             raw = {raw: {}}
         if not isinstance(raw, dict):
-            self.faults.append(file.fault(path, "type", f"found {raw!r}", "a format's name or the format with its options"))
+            self.faults.append(
+                file.fault(path, "type", f"found {raw!r}", "a format's name or the format with its options")
+            )
             return None
         return self._one("format", raw, file, path, "format", None)
 
     def _one(
-        self, kind: Kind, raw: Mapping[str, Any], file: YamlFile, path: YamlPath, name: str, environment: Environment | None
+        self,
+        kind: Kind,
+        raw: Mapping[str, Any],
+        file: YamlFile,
+        path: YamlPath,
+        name: str,
+        environment: Environment | None,
     ) -> Use | None:
         if len(raw) != 1:
             found = "nothing" if not raw else " and ".join(map(repr, raw))
-            self.faults.append(file.fault(path, "one-component", f"found {found}", f"exactly one {kind}", self._known(kind, raw)))
+            self.faults.append(
+                file.fault(path, "one-component", f"found {found}", f"exactly one {kind}", self._known(kind, raw))
+            )
             return None
         ((component, options),) = raw.items()
         return self._use(kind, component, options, file, (*path, component), name, environment)
