@@ -170,7 +170,9 @@ class Engine:
 
     # ── durable, then on ──
 
-    def submit(self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]) -> asyncio.Future[Placed]:
+    def submit(
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
+    ) -> asyncio.Future[Placed]:
         """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
         self._uncommitted += 1
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
@@ -303,4 +305,3 @@ def _whole(batch: OpenBatch) -> bool:
         return False
     rows = memoryview(batch.rows)
     return len({bytes(rows[at : at + 2]) for at in range(0, len(rows), 5)}) >= batch.count
-

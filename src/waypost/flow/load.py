@@ -94,7 +94,9 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
             order[index] = ordering_hash(ordering, secret)
         headers = load.headers[index] if load.headers else NO_HEADERS
         cause = load.causes[index] if load.causes else b""
-        messages.append((index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause)))
+        messages.append(
+            (index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause))
+        )
     return Decoded(first, at, messages, refused, order, keys)
 
 
@@ -124,7 +126,13 @@ def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, 
         Failure(t.row, t.place, str(t.error.error_class), t.error.code, str(t.error)) for t in processed.troubles
     )
     return Produced(
-        seq, flow.target_names, rows, failures, tuple(processed.timings), tuple(_produced_keys(flow, processed)), decoded.at
+        seq,
+        flow.target_names,
+        rows,
+        failures,
+        tuple(processed.timings),
+        tuple(_produced_keys(flow, processed)),
+        decoded.at,
     )
 
 

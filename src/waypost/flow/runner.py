@@ -111,7 +111,9 @@ class FlowRunner:
             out = processed.outs[trouble.row]
             event = MessageDied if out.state is State.DEAD else MessageParked
             message = id_text(id_at(decoded.first, out.index))
-            engine.events.emit(event(flow=self.flow.name, message=message, place=trouble.place, cause=str(trouble.error)))
+            engine.events.emit(
+                event(flow=self.flow.name, message=message, place=trouble.place, cause=str(trouble.error))
+            )
         engine.processed(self.flow, decoded, processed, seq, first_row)
 
     # ── input that is durable and not yet processed ──
@@ -137,7 +139,9 @@ class FlowRunner:
                     await self.process_batch(batch)
             except EndpointError as error:
                 failures += 1
-                self.engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
+                self.engine.events.emit(
+                    EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error))
+                )
                 await self.engine.clock.sleep(backoff(failures, 0.2, 30.0, self.engine.random))
                 continue
             if failures:
@@ -176,7 +180,9 @@ class FlowRunner:
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
         records.append(produced)
-        await engine.submit(Placed(seq, decoded.first), records, lambda: self._hand_over(decoded, processed, seq, first_row))
+        await engine.submit(
+            Placed(seq, decoded.first), records, lambda: self._hand_over(decoded, processed, seq, first_row)
+        )
         return len(processed.outs)
 
 

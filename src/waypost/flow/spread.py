@@ -75,7 +75,9 @@ class Spread:
                 ticket: asyncio.Future[Any] = await self._take(own, [positions[i] for i in indices] if positions else [],
                                                                bytes(slots[i] for i in indices))  # fmt: skip
             else:
-                handed = Handed(own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices))
+                handed = Handed(
+                    own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices)
+                )
                 ticket = self.peers[worker].ask("load", handed, Placed)
             tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
         return _gathered(tickets)

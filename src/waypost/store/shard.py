@@ -51,12 +51,14 @@ class EmbeddedShard:
         self._held: list[Append] = []
         self._epoch = 0
         self._closed = False
+        self.unclean = False
 
     async def start(self, workers: int, fingerprint: str) -> None:
         """Start the threads and journal ``Opened``; the shard may be used after that."""
         self._loop = asyncio.get_running_loop()
         self._keeper = ThreadPoolExecutor(1, "waypost-keeper")
         clock = self._setting.clock
+        self.unclean = not self.state.clean
         self._feed = IndexFeed(
             self.index, self._opened.missed, self._limits, clock.monotonic, lambda: self._soon(self._let_go_held)
         )
@@ -74,13 +76,20 @@ class EmbeddedShard:
         self._next_arrival += 1
         return self._next_arrival
 
-    async def append(self, records: Sequence[AnyRecord]) -> None:
-        self._refuse_when_stopped()
-        self._take_numbers(records)
-        self._send_later()
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
+        try:
+            self._refuse_when_stopped()
+            self._take_numbers(records)
+        except StoreError as refusal:
+            future.set_exception(refusal)
+            return future
+        self._send_later()
         self._writer.put(Append(records, future, self._epoch))
-        await future
+        return future
+
+    async def append(self, records: Sequence[AnyRecord]) -> None:
+        await self.submit(records)
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self._refuse_when_stopped()
@@ -89,7 +98,7 @@ class EmbeddedShard:
             self._later_timer = self._loop.call_later(LATER_SECONDS, self._send_later)
 
     async def read_batch(self, batch: OpenBatch) -> StoredBatch:
-        places = [batch.accepted, *batch.effects, *([batch.produced] if batch.produced else [])]
+        places = [batch.accepted, *batch.effects, *batch.produced]
         records = [self._recent.get(place) for place in places]
         if any(record is None or _is_elsewhere(record) for record in records):
             records = await asyncio.to_thread(self._read_whole, places)
@@ -97,7 +106,7 @@ class EmbeddedShard:
         if not isinstance(accepted, Accepted) or accepted.seq != batch.seq:
             raise StoreError(f"no batch {batch.seq}", where=f"{self.folder.journal} {batch.accepted}")
         effects = [record for record in rest if isinstance(record, Effects)]
-        produced = next((record for record in rest if isinstance(record, Produced)), None)
+        produced = [record for record in rest if isinstance(record, Produced)]
         return StoredBatch(accepted, effects, produced)
 
     async def read_outbound(self, at: Location) -> tuple[bytes, str]:
@@ -177,7 +186,8 @@ class EmbeddedShard:
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
-            self._epoch, self._sent_seq = done.epoch, self.state.last_seq
+            self._epoch = done.epoch
+            self._next_seq = self._sent_seq = self.state.last_seq
         if done.fault is not None:
             self._refused(done, done.fault)
         elif self._held or self._feed.lag > self._limits.lag_messages:
