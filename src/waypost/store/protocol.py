@@ -92,6 +92,10 @@ class ShardState(Protocol):
         """Where a partition stands in this shard; with a slot, at least what was copied for that slot."""
         ...
 
+    def positions(self, flow: str) -> Mapping[str, str]:
+        """Partition → position, for all of a flow's source."""
+        ...
+
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
         """(number, ended, disposed) of an arrival begun here, or None."""
         ...
