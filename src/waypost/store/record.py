@@ -1,0 +1,363 @@
+"""The records of the journal: everything the store knows is a fold of these, in order.
+
+A *batch* is what one ``Accepted`` holds: its number ``seq`` is dense within a shard, its messages are numbered from 0.
+Every message has at least one *output row* in the batch's ``Produced``: one for each delivery, or one that says it was
+filtered or failed. An output is known by its *reference*, ``ref = seq << OUT_BITS | row``; its state is one byte.
+
+Packed columns are little-endian and have no padding. Times are UTC microseconds. Adding a field at the end of a record
+is compatible both ways; anything else is a new format version.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+FORMAT_VERSION = 1
+
+OUT_BITS = 20
+OUT_MASK = (1 << OUT_BITS) - 1
+"""A batch has at most a million output rows."""
+
+NO_TARGET = 0xFF
+"""The target number of an output row of a message that goes nowhere."""
+
+OUT_ROW = struct.Struct("<HBHB16s")
+"""message index, target number, ordinal, first ``State``, keyed digest of the outbound bytes (zeros for none)."""
+
+ORDER_ROW = struct.Struct("<Q")
+"""The hash of a message's ordering key; 0 = none."""
+
+REF_ROW = struct.Struct("<Q")
+
+
+class State(IntEnum):
+    """The state of one output row. A message's state is derived from its rows (``message_state``)."""
+
+    OPEN = 0
+    """Ready to be delivered, or being delivered."""
+    RETRYING = 1
+    """Failed; waits for its next attempt."""
+    PARKED = 2
+    """Waits for a person, a window, a missing value, or a released hold."""
+    DELIVERED = 3
+    FILTERED = 4
+    CANCELLED = 5
+    DEAD = 6
+    """Gave up; in the Dead Letter Channel."""
+    DOUBTFUL = 7
+    """An intent is journaled and no outcome: after a crash, whether it happened must be found out."""
+    MOVED = 8
+    """Another row of the message, or another shard, took over."""
+
+
+ACTIVE = frozenset({State.OPEN, State.RETRYING, State.DOUBTFUL})
+"""States the engine works on by itself."""
+KEPT = ACTIVE | {State.PARKED, State.DEAD}
+"""States that hold back retention: someone may still need the input."""
+
+
+def message_state(rows: list[State]) -> str:
+    """The one word for a message, from the states of its rows: the least finished wins."""
+    for state, word in _PRECEDENCE:
+        if state in rows:
+            return word
+    return "received"
+
+
+_PRECEDENCE = (
+    (State.RETRYING, "retrying"), (State.DOUBTFUL, "processing"), (State.OPEN, "processing"), (State.PARKED, "parked"),
+    (State.DEAD, "dead"), (State.MOVED, "moved"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"),
+    (State.FILTERED, "filtered"),
+)  # fmt: skip
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """One journal record."""
+
+
+class Bodies(msgspec.Struct, array_like=True, frozen=True):
+    """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
+    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``;
+    ``chunks`` then has, per message, the file's name and the body's length, or ('', 0) for a body that is in ``data``.
+    Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
+
+    ends: bytes
+    data: bytes
+    codec: int = 0
+    key: int = 0
+    chunks: tuple[tuple[str, int], ...] = ()
+
+
+class Accepted(Record, tag=1, frozen=True):
+    """Messages are durable. ``position`` is where ``partition`` of the flow's source stands after them (''= none);
+    ``ranges`` packs start and end (u64 each) of every message in its arrival's content; ``order`` packs ``ORDER_ROW``
+    per message; ``keys`` has, per key name, the normalised values of each message; ``headers`` is MessagePack of one
+    mapping per message, or empty. ``causes`` names the message each one came from (hop, replay, edit)."""
+
+    seq: int
+    flow: str
+    version: str
+    first_id: bytes
+    count: int
+    at: int
+    bodies: Bodies
+    context: bytes = b""
+    content_type: str = ""
+    partition: str = ""
+    position: str = ""
+    arrival: int = 0
+    ranges: bytes = b""
+    order: bytes = b""
+    keys: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
+    headers: bytes = b""
+    causes: tuple[bytes, ...] = ()
+    origin: str = ""
+    """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
+
+
+class Effects(Record, tag=2, frozen=True):
+    """Answers from outside, in the order asked: (message index, step, ordinal, request digest, MessagePack answer)."""
+
+    seq: int
+    items: tuple[tuple[int, str, int, bytes, bytes], ...]
+
+
+class Failure(msgspec.Struct, array_like=True, frozen=True):
+    """Why an output row failed: ``place`` is a step or target name."""
+
+    row: int
+    place: str
+    error_class: str
+    code: str
+    text: str
+
+
+class Produced(Record, tag=3, frozen=True):
+    """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
+    row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
+    ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
+    messages: (name, message index, value)."""
+
+    seq: int
+    targets: tuple[str, ...]
+    rows: bytes
+    failures: tuple[Failure, ...] = ()
+    timings: tuple[int, ...] = ()
+    keys: tuple[tuple[str, int, str], ...] = ()
+    at: int = 0
+    first_row: int = 0
+
+
+class Intended(Record, tag=4, frozen=True):
+    """These outputs are about to be sent to a target that cannot recognise a repetition."""
+
+    refs: bytes
+
+
+class Delivered(Record, tag=5, frozen=True):
+    """A target took these outputs, in one send. ``addresses``, ``statuses`` and ``answers`` have one entry for all, or
+    one per output. ``keys``: (name, position in refs, value) found in answers."""
+
+    refs: bytes
+    at: int
+    duration_us: int
+    addresses: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    answers: tuple[bytes, ...] = ()
+    answer_headers: bytes = b""
+    keys: tuple[tuple[str, int, str], ...] = ()
+    possible_duplicate: bool = False
+
+
+class DeliveryFailed(Record, tag=6, frozen=True):
+    """A target did not take an output. ``state`` is what it is now; ``next_at`` when it is tried again."""
+
+    ref: int
+    at: int
+    attempt: int
+    state: int
+    next_at: int
+    error_class: str
+    code: str
+    text: str
+    address: str = ""
+    status: str = ""
+    answer: bytes = b""
+    in_doubt: bool = False
+
+
+class OutboundBody(Record, tag=7, frozen=True):
+    """The bytes of an output that failed once or was open at a graceful stop: retries never recompute."""
+
+    ref: int
+    content_type: str
+    bodies: Bodies
+
+
+class Decided(Record, tag=8, frozen=True):
+    """A person, or a rule on a person's behalf, changed the state of outputs (retry, hold, release, cancel, resend)."""
+
+    refs: bytes
+    state: int
+    at: int
+    who: str
+    why: str
+    verb: str
+
+
+class ArrivalBegun(Record, tag=10, frozen=True):
+    """A file, interchange or poll began to come in. ``number`` is dense within a shard."""
+
+    number: int
+    flow: str
+    partition: str
+    name: str
+    identity: str
+    size: int
+    at: int
+
+
+class ArrivalEnded(Record, tag=11, frozen=True):
+    """Every record of an arrival is journaled, somewhere. ``records`` counts those of all shards."""
+
+    number: int
+    at: int
+    records: int
+    size: int
+    sha256: str
+    error: str = ""
+
+
+class ArrivalDisposed(Record, tag=12, frozen=True):
+    """The source moved, deleted or left the content, after it happened."""
+
+    number: int
+    at: int
+
+
+class Positioned(Record, tag=13, frozen=True):
+    """A partition stands at ``position`` though no message was accepted (a gap, or copied from another shard).
+    ``slot`` limits it to one slot, -1 = all."""
+
+    flow: str
+    partition: str
+    position: str
+    slot: int = -1
+
+
+class Claimed(Record, tag=14, frozen=True):
+    """Keys seen by an idempotent receiver: (scope, keyed hash, message id, expires at or 0)."""
+
+    items: tuple[tuple[str, bytes, bytes, int], ...]
+
+
+class Numbered(Record, tag=15, frozen=True):
+    """A sequence stands at ``value``; ``void`` says the number was never sent."""
+
+    name: str
+    value: int
+    void: bool = False
+
+
+class TimerSet(Record, tag=16, frozen=True):
+    """A timer is due at ``due``; setting a name again moves it."""
+
+    name: str
+    due: int
+    payload: bytes = b""
+
+
+class TimerDone(Record, tag=17, frozen=True):
+    """A timer fired or was taken back; what it caused is in the same commit."""
+
+    name: str
+
+
+class StepState(Record, tag=18, frozen=True):
+    """A boundary step's state under ``key`` is now ``value`` (b'' = gone)."""
+
+    flow: str
+    step: str
+    key: str
+    value: bytes
+
+
+class Commanded(Record, tag=19, frozen=True):
+    """A person told the running system something that lasts: ``subject`` (``flow:x``, ``target:x/y``,
+    ``connection:z``, ``schedule:x``) is now ``state`` ('' = as usual)."""
+
+    subject: str
+    state: str
+    at: int
+    who: str
+    why: str
+
+
+class Activated(Record, tag=20, frozen=True):
+    """A version of the project became the current one. ``details``: commit, author, flows and maps touched."""
+
+    version: str
+    at: int
+    who: str
+    details: dict[str, Any]
+
+
+class MovedAway(Record, tag=21, frozen=True):
+    """These outputs, or whole batches not yet produced (``seqs``), belong to another shard since ``at``."""
+
+    refs: bytes
+    seqs: tuple[int, ...]
+    to_shard: int
+    at: int
+
+
+class Opened(Record, tag=22, frozen=True):
+    """A process took the shard. ``unclean``: the one before did not say ``Closed``."""
+
+    incarnation: int
+    at: int
+    unclean: bool
+    fingerprint: str
+    workers: int = 1
+
+
+class Closed(Record, tag=23, frozen=True):
+    """The process let the shard go with nothing in the air."""
+
+    at: int
+
+
+class Linked(Record, tag=24, frozen=True):
+    """A message relates to another: ``relation`` is ``duplicate-of``, ``replay-of``, ``edit-of``, ``split-from``."""
+
+    message: bytes
+    relation: str
+    other: bytes
+    at: int
+
+
+AnyRecord = (
+    Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
+    | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
+    | Activated | MovedAway | Opened | Closed | Linked
+)  # fmt: skip
+
+encode = msgspec.msgpack.Encoder().encode
+decode: Callable[[bytes | memoryview], AnyRecord] = msgspec.msgpack.Decoder(AnyRecord).decode
+
+
+def ref_of(seq: int, row: int) -> int:
+    return seq << OUT_BITS | row
+
+
+def pack_refs(refs: list[int]) -> bytes:
+    return struct.pack(f"<{len(refs)}Q", *refs)
+
+
+def unpack_refs(packed: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(packed) // 8}Q", packed)
