@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.store.chunk import put_back, unpack
-from waypost.store.derived import Watermark
+from waypost.store.chunk import has_large, put_back, unpack
+from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
+from waypost.store.frame import Packed
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch
 from waypost.store.recent import Recent
@@ -75,12 +76,19 @@ class EmbeddedShard:
         return self._next_arrival
 
     async def append(self, records: Sequence[AnyRecord]) -> None:
-        self._refuse_when_stopped()
-        self._take_numbers(records)
-        self._send_later()
+        await self.submit(records)
+
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
-        self._writer.put(Append(records, future, self._epoch))
-        await future
+        try:
+            self._refuse_when_stopped()
+            self._take_numbers(records)
+        except StoreError as fault:
+            future.set_exception(fault)
+        else:
+            self._send_later()
+            self._put(records, future)
+        return future
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self._refuse_when_stopped()
@@ -161,19 +169,24 @@ class EmbeddedShard:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")
         self._sent_seq = taken
 
+    def _put(self, records: Sequence[AnyRecord], future: asyncio.Future[None] | None) -> None:
+        codec = self._setting.codec
+        packed = Packed(records, codec) if codec.plain and not any(map(has_large, records)) else None
+        self._writer.put(Append(records, future, self._epoch, packed))
+
     def _send_later(self) -> None:
         if self._later_timer is not None:
             self._later_timer.cancel()
             self._later_timer = None
         if self._later and not self._closed:
             records, self._later = self._later, []
-            self._writer.put(Append(records, None, self._epoch))
+            self._put(records, None)
 
     def _report(self, done: Done) -> None:
         """Take in what the writer did. On the loop, in order."""
-        if done.group is not None and done.group.records:
+        if done.committed is not None:
             try:
-                self._take_in(done)
+                self._take_in(done.committed.group())
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
@@ -187,9 +200,9 @@ class EmbeddedShard:
         else:
             _resolve(done.appends)
 
-    def _take_in(self, done: Done) -> None:
-        group = done.group
-        assert group is not None
+    def _take_in(self, group: CommittedGroup) -> None:
+        if not group.records:
+            return
         self.state.apply(group)
         self._recent.add(group)
         self._feed.put(group)

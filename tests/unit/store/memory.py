@@ -14,7 +14,17 @@ from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.layout import ShardFolder
 from waypost.store.protocol import Location, OpenBatch
-from waypost.store.record import Accepted, AnyRecord, ArrivalBegun, Closed, Delivered, Opened, Produced, pack_refs, ref_of
+from waypost.store.record import (
+    Accepted,
+    AnyRecord,
+    ArrivalBegun,
+    Closed,
+    Delivered,
+    Opened,
+    Produced,
+    pack_refs,
+    ref_of,
+)
 
 
 class MemoryFold:
