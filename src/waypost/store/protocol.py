@@ -150,6 +150,10 @@ class Shard(Protocol):
         again) or ``CommitFailed`` (may be durable: the process must leave and reopen)."""
         ...
 
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
+        """``append`` without waiting: in turn from this call on, the future says when and whether."""
+        ...
+
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         """Let the records ride in the next commit, or within 5 ms: for outcomes, which may be repeated when lost."""
         ...

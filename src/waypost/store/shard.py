@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.store.chunk import put_back, unpack
-from waypost.store.derived import Watermark
+from waypost.store.chunk import has_large, put_back, unpack
+from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
+from waypost.store.frame import Packed
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch
 from waypost.store.recent import Recent
@@ -51,14 +52,12 @@ class EmbeddedShard:
         self._held: list[Append] = []
         self._epoch = 0
         self._closed = False
-        self.unclean = False
 
     async def start(self, workers: int, fingerprint: str) -> None:
         """Start the threads and journal ``Opened``; the shard may be used after that."""
         self._loop = asyncio.get_running_loop()
         self._keeper = ThreadPoolExecutor(1, "waypost-keeper")
         clock = self._setting.clock
-        self.unclean = not self.state.clean
         self._feed = IndexFeed(
             self.index, self._opened.missed, self._limits, clock.monotonic, lambda: self._soon(self._let_go_held)
         )
@@ -76,20 +75,20 @@ class EmbeddedShard:
         self._next_arrival += 1
         return self._next_arrival
 
+    async def append(self, records: Sequence[AnyRecord]) -> None:
+        await self.submit(records)
+
     def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         try:
             self._refuse_when_stopped()
             self._take_numbers(records)
-        except StoreError as refusal:
-            future.set_exception(refusal)
-            return future
-        self._send_later()
-        self._writer.put(Append(records, future, self._epoch))
+        except StoreError as fault:
+            future.set_exception(fault)
+        else:
+            self._send_later()
+            self._put(records, future)
         return future
-
-    async def append(self, records: Sequence[AnyRecord]) -> None:
-        await self.submit(records)
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self._refuse_when_stopped()
@@ -98,7 +97,7 @@ class EmbeddedShard:
             self._later_timer = self._loop.call_later(LATER_SECONDS, self._send_later)
 
     async def read_batch(self, batch: OpenBatch) -> StoredBatch:
-        places = [batch.accepted, *batch.effects, *batch.produced]
+        places = [batch.accepted, *batch.effects, *([batch.produced] if batch.produced else [])]
         records = [self._recent.get(place) for place in places]
         if any(record is None or _is_elsewhere(record) for record in records):
             records = await asyncio.to_thread(self._read_whole, places)
@@ -106,7 +105,7 @@ class EmbeddedShard:
         if not isinstance(accepted, Accepted) or accepted.seq != batch.seq:
             raise StoreError(f"no batch {batch.seq}", where=f"{self.folder.journal} {batch.accepted}")
         effects = [record for record in rest if isinstance(record, Effects)]
-        produced = [record for record in rest if isinstance(record, Produced)]
+        produced = next((record for record in rest if isinstance(record, Produced)), None)
         return StoredBatch(accepted, effects, produced)
 
     async def read_outbound(self, at: Location) -> tuple[bytes, str]:
@@ -170,24 +169,28 @@ class EmbeddedShard:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")
         self._sent_seq = taken
 
+    def _put(self, records: Sequence[AnyRecord], future: asyncio.Future[None] | None) -> None:
+        codec = self._setting.codec
+        packed = Packed(records, codec) if codec.plain and not any(map(has_large, records)) else None
+        self._writer.put(Append(records, future, self._epoch, packed))
+
     def _send_later(self) -> None:
         if self._later_timer is not None:
             self._later_timer.cancel()
             self._later_timer = None
         if self._later and not self._closed:
             records, self._later = self._later, []
-            self._writer.put(Append(records, None, self._epoch))
+            self._put(records, None)
 
     def _report(self, done: Done) -> None:
         """Take in what the writer did. On the loop, in order."""
-        if done.group is not None and done.group.records:
+        if done.committed is not None:
             try:
-                self._take_in(done)
+                self._take_in(done.committed.group())
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
-            self._epoch = done.epoch
-            self._next_seq = self._sent_seq = self.state.last_seq
+            self._epoch, self._sent_seq = done.epoch, self.state.last_seq
         if done.fault is not None:
             self._refused(done, done.fault)
         elif self._held or self._feed.lag > self._limits.lag_messages:
@@ -197,9 +200,9 @@ class EmbeddedShard:
         else:
             _resolve(done.appends)
 
-    def _take_in(self, done: Done) -> None:
-        group = done.group
-        assert group is not None
+    def _take_in(self, group: CommittedGroup) -> None:
+        if not group.records:
+            return
         self.state.apply(group)
         self._recent.add(group)
         self._feed.put(group)
