@@ -250,6 +250,12 @@ class Control:
         self.stopping.set()
         return {}
 
+    async def left(self, params: Params) -> Any:
+        """Whether this worker has something to do, for ``--once``; ``wait``: also what waits for a retry counts."""
+        engine = self.engine
+        left = not engine.drained if params.get("wait") else engine.busy
+        return {"left": left or not engine.exhausted, "exit_code": self.exit_code()}
+
     async def run_schedule(self, params: Params) -> Any:
         """Fire a schedule now."""
         return self._schedule(params, "fire_now")
@@ -312,6 +318,6 @@ VERBS: dict[str, Verb] = {
     "dead": Control.dead, "versions": Control.versions, "pause": Control.pause, "resume": Control.resume,
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
-    "activate": Control.activate, "stop": Control.stop, "run-schedule": Control.run_schedule,
+    "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule,
 }  # fmt: skip

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import os
+import signal
+import sys
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from waypost.core.clock import SystemClock, SystemRandom
-from waypost.core.errors import StoreError, WaypostError
+from waypost.core.errors import WaypostError
 from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.control import Control
 from waypost.flow.definition import Project
 from waypost.flow.engine import Engine
-from waypost.flow.load import Placed
 from waypost.flow.peer import Peer
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
@@ -36,8 +38,7 @@ _handed = msgspec.msgpack.Decoder(Handed)
 _positioned = msgspec.msgpack.Decoder(Positioned)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a system runs. ``once``: end when every source was seen empty and nothing more can be done now; ``wait``:
     also wait for retries, up to ``timeout_seconds`` (0 = as long as it takes)."""
 
@@ -85,7 +86,7 @@ class Worker:
         if self.options.workers > 1:
             self._meet_peers()
         if self.listener is not None:
-            await self.listener.start()
+            await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
 
@@ -101,23 +102,27 @@ class Worker:
     async def _answer(self, verb: str, body: bytes) -> Awaitable[bytes]:
         """Questions of other workers and of the control socket, taken in order."""
         if verb == "load":
-            return _packed(await self.engine.spread.receive(_handed.decode(body)), Placed)
+            return self.packed(await self.engine.spread.receive(_handed.decode(body)))
         if verb == "positions":
             flow = msgspec.msgpack.decode(body)
-            return _packed(_done(dict(self.engine.shard.state.positions(flow))), dict)
+            return self.packed(_done(dict(self.engine.shard.state.positions(flow))))
         if verb == "position":
             self.engine.spread.positioned(_positioned.decode(body))
-            return _packed(_done(None), type(None))
+            return self.packed(_done(None))
         if verb == "hop":
-            return _packed(await self.engine.spread.receive_hop(_hopped.decode(body)), Placed)
-        return _packed(asyncio.ensure_future(self.control.perform(verb, msgspec.msgpack.decode(body))), object)
+            return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
+        return self.packed(self.control.perform(verb, msgspec.msgpack.decode(body)))
 
-    async def until_done(self) -> int:
-        """Run until told to stop, until ``--once`` is done, or until the engine fails; the exit code."""
+    async def packed(self, result: Awaitable[Any]) -> bytes:
+        """The reply that carries a result."""
+        return msgspec.msgpack.encode(await result)
+
+    async def until_done(self) -> None:
+        """Run until told to stop, until ``--once`` is done, or until the engine fails, which is raised."""
         failed = self.engine.failed
         assert failed is not None
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self.stopping.wait()), failed]
-        if self.options.once:
+        if self.options.once and self.options.workers == 1:
             waits.append(asyncio.ensure_future(self._until_idle()))
         if self.options.timeout_seconds:
             waits.append(asyncio.ensure_future(asyncio.sleep(self.options.timeout_seconds)))
@@ -127,7 +132,6 @@ class Worker:
                 wait.cancel()
         if failed.done():
             raise failed.result()
-        return 0
 
     async def _until_idle(self) -> None:
         idle = 0
@@ -137,9 +141,18 @@ class Worker:
             left = not engine.drained if self.options.wait else engine.busy
             idle = idle + 1 if engine.exhausted and not left else 0
 
+    async def run(self) -> int:
+        """Until done, then stop; the exit code: 0 all done, 1 something of this run is undelivered."""
+        try:
+            await self.until_done()
+            return self.control.exit_code() if self.options.once else 0
+        finally:
+            with contextlib.suppress(WaypostError):
+                await self.stop()
+
     async def stop(self) -> None:
         if self.listener is not None:
-            await self.listener.stop()
+            await self.listener.close()
         await self.server.stop()
         await self.engine.stop()
         for peer in self._peers:
@@ -153,10 +166,6 @@ def _done(value: Any) -> asyncio.Future[Any]:
     return future
 
 
-async def _packed(future: Awaitable[Any], kind: Any) -> bytes:
-    return msgspec.msgpack.encode(await future)
-
-
 def fingerprint() -> str:
     """What recomputing depends on besides the project: Python, packages, time-zone data."""
     import platform
@@ -167,16 +176,31 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-async def run_worker(root: Path, environment: str, number: int, options: RunOptions, events: Events) -> int:
-    """A worker from start to end; the exit code: 0 all done, 1 something of this run is undelivered."""
+async def main(root: Path, environment: str, number: int, options: RunOptions) -> int:
+    """A worker process of a supervisor; ends with it."""
+    events = Events()
+    events.subscribe(lambda event: sys.stderr.write(f"worker {number}: {event}\n"))
     worker = Worker(root, environment, number, options, events)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, worker.stopping.set)
+    die_with_parent()
     await worker.start()
+    return await worker.run()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it dies (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _root, _environment, _number, _given = sys.argv[1:5]
+    _chosen = msgspec.json.decode(_given, type=RunOptions)
     try:
-        code = await worker.until_done()
-        return worker.control.exit_code() if options.once else code
-    except StoreError:
-        worker.engine.fail(None)
-        raise
-    finally:
-        with contextlib.suppress(WaypostError):
-            await worker.stop()
+        raise SystemExit(asyncio.run(main(Path(_root), _environment, int(_number), _chosen)))
+    except WaypostError as _error:
+        sys.stderr.write(f"worker {_number}: {_error}\n")
+        raise SystemExit(1) from None

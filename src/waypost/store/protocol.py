@@ -129,7 +129,9 @@ class Shard(Protocol):
     number: int
     secret: bytes
     """Keys the digests, ordering hashes and indexed key hashes of this store (32 bytes)."""
-    state: ShardState
+
+    @property
+    def state(self) -> ShardState: ...
 
     def next_seq(self) -> int:
         """The number for the next batch; every number handed out must be appended, in order."""
@@ -139,10 +141,6 @@ class Shard(Protocol):
 
     unclean: bool
     """The process before this one did not close the shard."""
-
-    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
-        """``append`` without waiting; records submitted first are first in the journal."""
-        ...
 
     async def append(self, records: Sequence[AnyRecord]) -> None:
         """Return once the records are durable, all or none of them, after everything appended before. Calls made
