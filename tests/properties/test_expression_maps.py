@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.properties.test_expression_properties import expressions, roots, same
 
+from tests.properties.test_expression_properties import expressions, roots, same
 from waypost.core.errors import DataError, Fault
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.reader import read_map

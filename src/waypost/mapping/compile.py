@@ -50,7 +50,8 @@ class CompiledMap:
 
 def load_map(file: str, read: Callable[[str], bytes], faults: list[Fault]) -> CompiledMap | None:
     """The map of a project file with its lookups; None, with every reason added to ``faults``, when it has a fault.
-    ``read`` gives the bytes of a project file and raises ``OSError`` for one that is not there."""
+    ``read`` gives the bytes of a project file; it raises ``OSError``, ``KeyError`` or a Waypost error for one that is
+    not there."""
     before = len(faults)
     data = _bytes(file, file, 0, read, faults)
     if data is None:
@@ -69,10 +70,12 @@ def load_map(file: str, read: Callable[[str], bytes], faults: list[Fault]) -> Co
 def _bytes(path: str, file: str, line: int, read: Callable[[str], bytes], faults: list[Fault]) -> bytes | None:
     try:
         return read(path)
+    except LookupError:
+        cause = "no such file"
     except (OSError, WaypostError) as error:
         cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        faults.append(Fault(file, line, "file", f"{path!r} cannot be read: {cause}", "a file of the project"))
-        return None
+    faults.append(Fault(file, line, "file", f"{path!r} cannot be read: {cause}", "a file of the project"))
+    return None
 
 
 class _Writer:

@@ -36,7 +36,7 @@ fields:
       unit: lookup('uom', line.unit, 'EA')
       order: purchase_order.number
       buyer: buyer.name
-      serials: {each: line.serials as serial, from: concat(line.sku, '-', serial, '-', index)}
+      serials: {each: line.serials as serial, from: "concat(line.sku, '-', serial, '-', index)"}
   tags: {each: purchase_order.tags, from: upper(item)}
   total: sum([l.quantity * l.price for l in purchase_order.lines])
 """
@@ -146,7 +146,7 @@ def test_an_error_names_file_line_target_expression_and_values(sales_order: Comp
     with pytest.raises(DataError) as refused:
         sales_order.apply(bad)
     said = str(refused.value)
-    assert said.startswith("m.yaml:18: lines[1] ← `line.quantity > 0`")
+    assert said.startswith("m.yaml:16: lines[1] ← `line.quantity > 0`")
     assert "line.quantity = 'x5'" in said and "decimal(…)" in said
 
 
