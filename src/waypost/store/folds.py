@@ -16,10 +16,10 @@ def open_folds(folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived
 
 
 class NoIndex:
-    watermark = (1 << 60, 0)
+    watermark = (0, 0)
 
     def apply(self, group):
-        pass
+        self.watermark = group.end
 
     def stage(self):
         return lambda: None
