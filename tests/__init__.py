@@ -1,0 +1,1 @@
+"""The tests: CONTRIBUTING.md says where a new one goes."""
