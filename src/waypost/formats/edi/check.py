@@ -54,9 +54,13 @@ class SetCheck:
         root = LoopInstance()
         open_loops, counts, state, lost = [root], [0], self._start, False
         findings: list[Finding] = []
+        moves, accepts = self._moves, self._elements.accepts
         for position, (text, row) in enumerate(zip(texts, rows, strict=True), 2):
             tag = row[0]
-            move = self._move(state, tag)
+            key = (state, tag)
+            move = moves.get(key)
+            if move is None and tag in self._tags:  # what the set does not know is not kept: it comes from outside
+                move = moves[key] = _find(state, tag)
             if move is None:
                 if not lost or tag not in self._tags:
                     findings.append(self._misplaced(tag, position, state))
@@ -73,17 +77,11 @@ class SetCheck:
                 open_loops.append(opened)
                 counts.append(1)
             open_loops[-1].segments.setdefault(tag, []).append(row)
-            if not self._elements.accepts(tag, text):
+            if not accepts(tag, text):
                 findings.extend(self._elements.explain(row, position, state[-1][0].name))
         findings.extend(_missing(_unmet(state), len(rows) + 2))
         findings.extend(self._totals(root, rows))
         return root, findings
-
-    def _move(self, state: State, tag: str) -> _Move | None:
-        key = (state, tag)
-        if key not in self._moves:
-            self._moves[key] = _find(state, tag)
-        return self._moves[key]
 
     def _misplaced(self, tag: str, position: int, state: State) -> Finding:
         loop = state[-1][0].name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from waypost.core.errors import DataError
@@ -15,7 +16,7 @@ _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class X12Writer:
     """The separators to write with. ``replacement`` stands in for a separator found in data; '' refuses the document.
     ``line_end`` follows each terminator."""
@@ -26,6 +27,12 @@ class X12Writer:
     segment: str
     replacement: str
     line_end: str
+
+    @cached_property
+    def _stands_out(self) -> Callable[[str], object]:
+        """Finds what may not stand in data: a separator or a control character."""
+        marks = re.escape(self.element + self.component + self.repetition + self.segment)
+        return re.compile(f"[{marks}\\x00-\\x1f\\x7f]").search
 
     def interchange(self, document: Any) -> str:
         """One interchange with one group: the document's ``rows``, or those of each of its ``transactions``.
@@ -66,7 +73,11 @@ class X12Writer:
             raise DataError(f"{str(row)[:40]!r}", where=f"segment {position}", code="x12-document",
                             expected="a list that begins with a tag such as REF")  # fmt: skip
         where = f"segment {position} {row[0]}"
-        elements = [row[0], *(self._element(value, where, number) for number, value in enumerate(row[1:], 1))]
+        stands_out = self._stands_out
+        elements = [
+            value if type(value) is str and not stands_out(value) else self._element(value, where, number)
+            for number, value in enumerate(row)
+        ]
         while len(elements) > 1 and not elements[-1]:
             elements.pop()
         return self.element.join(elements)
@@ -107,6 +118,8 @@ class X12Writer:
 
     def _separated(self, text: str, where: str) -> str:
         """``text`` without separators in it."""
+        if not self._stands_out(text):
+            return text
         for mark in (self.element, self.segment, self.component, self.repetition):
             if mark and mark in text:
                 if not self.replacement:

@@ -129,16 +129,17 @@ class Envelope:
             findings.extend(found)
             if not findings or not self._reader.check:
                 document.update(view(loops))
-        shown = self._structured(body)
+        shown = self._structured(texts[1:-1], body)
         document["segments"] = _by_tag(shown)
         document["rows"] = shown
         return document, findings if self._reader.check else []
 
-    def _structured(self, rows: list[Row]) -> list[Any]:
+    def _structured(self, texts: list[str], rows: list[Row]) -> list[Any]:
         """The rows with composites as lists and repetitions as lists of lists."""
-        marks = [mark for mark in (self._component, self._repetition) if mark]
+        component, repetition = self._component, self._repetition or self._component
         return [
-            [row[0], *map(self._composite, row[1:])] if any(m in e for m in marks for e in row) else row for row in rows
+            [row[0], *map(self._composite, row[1:])] if component in text or repetition in text else row
+            for text, row in zip(texts, rows, strict=True)
         ]
 
     def _composite(self, element: str) -> Any:
