@@ -116,7 +116,8 @@ class HttpConnection:
         self._secrets = _secrets(options)
 
     async def open(self) -> None:
-        """Make the pool; nothing is sent. ``ConfigurationRefused`` for an address that must not be asked."""
+        """Make the pool, unless it is there; nothing is sent. ``ConfigurationRefused`` for an address that must not be
+        asked."""
         import aiohttp
 
         if self._session is not None:

@@ -67,7 +67,11 @@ def _target(flow: FlowDefinition, target: TargetUse) -> TargetContract:
 
 def _guarantee(repetition: Repetition, window: int) -> tuple[str, int, str]:
     if repetition is Repetition.SAME_PLACE:
-        return "effectively once", 0, "a repeated write lands on the first, while nobody removes it before its outcome is durable"
+        return (
+            "effectively once",
+            0,
+            "a repeated write lands on the first, while nobody removes it before its outcome is durable",
+        )
     if repetition is Repetition.RECOGNISED:
         return "effectively once", 0, "the target recognises a repetition and refuses it"
     if repetition is Repetition.ASKED:

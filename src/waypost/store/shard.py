@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.store.chunk import put_back, unpack
-from waypost.store.derived import Watermark
+from waypost.store.chunk import has_large, put_back, unpack
+from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
+from waypost.store.frame import Packed
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch
 from waypost.store.recent import Recent
@@ -50,6 +51,7 @@ class EmbeddedShard:
         self._unflushed = 0
         self._held: list[Append] = []
         self._epoch = 0
+        self.unclean = False
         self._closed = False
 
     async def start(self, workers: int, fingerprint: str) -> None:
@@ -57,13 +59,14 @@ class EmbeddedShard:
         self._loop = asyncio.get_running_loop()
         self._keeper = ThreadPoolExecutor(1, "waypost-keeper")
         clock = self._setting.clock
+        self.unclean = not self.state.clean
         self._feed = IndexFeed(
             self.index, self._opened.missed, self._limits, clock.monotonic, lambda: self._soon(self._let_go_held)
         )
         self._committer.on_turn = self._tidy_soon
         self._writer = Writer(self._committer, self._limits, self._report)
         state = self.state
-        await self.append([Opened(state.incarnation + 1, clock.now(), not state.clean, fingerprint, workers)])
+        await self.append([Opened(state.incarnation + 1, clock.now(), self.unclean, fingerprint, workers)])
         self._tidy_soon()
 
     def next_seq(self) -> int:
@@ -75,12 +78,19 @@ class EmbeddedShard:
         return self._next_arrival
 
     async def append(self, records: Sequence[AnyRecord]) -> None:
-        self._refuse_when_stopped()
-        self._take_numbers(records)
-        self._send_later()
+        await self.submit(records)
+
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
-        self._writer.put(Append(records, future, self._epoch))
-        await future
+        try:
+            self._refuse_when_stopped()
+            self._take_numbers(records)
+        except StoreError as fault:
+            future.set_exception(fault)
+        else:
+            self._send_later()
+            self._put(records, future)
+        return future
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self._refuse_when_stopped()
@@ -89,7 +99,7 @@ class EmbeddedShard:
             self._later_timer = self._loop.call_later(LATER_SECONDS, self._send_later)
 
     async def read_batch(self, batch: OpenBatch) -> StoredBatch:
-        places = [batch.accepted, *batch.effects, *([batch.produced] if batch.produced else [])]
+        places = [batch.accepted, *batch.effects, *batch.produced]
         records = [self._recent.get(place) for place in places]
         if any(record is None or _is_elsewhere(record) for record in records):
             records = await asyncio.to_thread(self._read_whole, places)
@@ -97,7 +107,7 @@ class EmbeddedShard:
         if not isinstance(accepted, Accepted) or accepted.seq != batch.seq:
             raise StoreError(f"no batch {batch.seq}", where=f"{self.folder.journal} {batch.accepted}")
         effects = [record for record in rest if isinstance(record, Effects)]
-        produced = next((record for record in rest if isinstance(record, Produced)), None)
+        produced = [record for record in rest if isinstance(record, Produced)]
         return StoredBatch(accepted, effects, produced)
 
     async def read_outbound(self, at: Location) -> tuple[bytes, str]:
@@ -161,23 +171,29 @@ class EmbeddedShard:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")
         self._sent_seq = taken
 
+    def _put(self, records: Sequence[AnyRecord], future: asyncio.Future[None] | None) -> None:
+        codec = self._setting.codec
+        packed = Packed(records, codec) if codec.plain and not any(map(has_large, records)) else None
+        self._writer.put(Append(records, future, self._epoch, packed))
+
     def _send_later(self) -> None:
         if self._later_timer is not None:
             self._later_timer.cancel()
             self._later_timer = None
         if self._later and not self._closed:
             records, self._later = self._later, []
-            self._writer.put(Append(records, None, self._epoch))
+            self._put(records, None)
 
     def _report(self, done: Done) -> None:
         """Take in what the writer did. On the loop, in order."""
-        if done.group is not None and done.group.records:
+        if done.committed is not None:
             try:
-                self._take_in(done)
+                self._take_in(done.committed.group())
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
-            self._epoch, self._sent_seq = done.epoch, self.state.last_seq
+            self._epoch = done.epoch
+            self._next_seq = self._sent_seq = self.state.last_seq
         if done.fault is not None:
             self._refused(done, done.fault)
         elif self._held or self._feed.lag > self._limits.lag_messages:
@@ -187,9 +203,9 @@ class EmbeddedShard:
         else:
             _resolve(done.appends)
 
-    def _take_in(self, done: Done) -> None:
-        group = done.group
-        assert group is not None
+    def _take_in(self, group: CommittedGroup) -> None:
+        if not group.records:
+            return
         self.state.apply(group)
         self._recent.add(group)
         self._feed.put(group)
