@@ -71,8 +71,8 @@ def message_state(rows: list[State]) -> str:
 
 _PRECEDENCE = (
     (State.RETRYING, "retrying"), (State.DOUBTFUL, "processing"), (State.OPEN, "processing"), (State.PARKED, "parked"),
-    (State.DEAD, "dead"), (State.MOVED, "moved"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"),
-    (State.FILTERED, "filtered"),
+    (State.DEAD, "dead"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"), (State.FILTERED, "filtered"),
+    (State.MOVED, "moved"),
 )  # fmt: skip
 
 
