@@ -8,7 +8,7 @@ records the answer as an effect, and hands it back; recomputing substitutes the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -68,6 +68,15 @@ class Delivery(Protocol):
         ...
 
 
+@runtime_checkable
+class NamedDelivery(Delivery, Protocol):
+    """A delivery whose sender wants to know under which ids its records are kept."""
+
+    def identify(self, message_ids: Sequence[bytes]) -> None:
+        """The id of each record, in order; called once, after the commit and before ``accept``."""
+        ...
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow answers to a waiting caller."""
 
@@ -75,6 +84,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     content_type: str = ""
     error: str = ""
+    error_class: ErrorClass | None = None
     message_id: str = ""
 
 
@@ -100,7 +110,9 @@ class Source(Protocol):
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message as it leaves. ``idempotency_key`` is the same for every try and resend of these bytes;
     ``keys`` are the business keys of the message; ``received_at`` (UTC µs) is what names made from dates use, so a
-    second try makes the same name."""
+    second try makes the same name. ``possible_duplicate``: the process died before the outcome of an earlier try was
+    durable. ``sequence``: the durable number of this delivery at its target (1 …) where the target's traits say
+    ``numbered``, the same at every try; else 0."""
 
     message_id: bytes
     body: bytes
@@ -109,6 +121,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = ""
     ordering_key: str = ""
     attempt: int = 1
+    possible_duplicate: bool = False
+    sequence: int = 0
     headers: Mapping[str, str] = NO_HEADERS
     keys: Mapping[str, str] = NO_HEADERS
     document: Any = None
@@ -136,6 +150,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             delivered=False, address=address, status=status, answer=answer, error=str(error),
             error_class=error.error_class, error_code=error.code, in_doubt=error.code == "endpoint-timeout",
         )  # fmt: skip
+
+
+BATCH_FAILED = "batch-failed"
+"""``Outcome.error_code`` of every message of a batch of several of which nothing happened because of one of them:
+send them again one by one, at once; it says nothing about the endpoint."""
 
 
 class Target(Protocol):
@@ -172,7 +191,9 @@ class Requester(Protocol):
     async def open(self) -> None: ...
 
     async def ask(self, batch: Sequence[Request]) -> Sequence[Any]:
-        """The answer to each request as plain JSON data (Decimals allowed), in the order given; None = not found."""
+        """The answer to each request as plain JSON data (Decimals allowed), in the order given; None = not found. A
+        ``MessageError`` *instance* in the place of each refused for its own sake; what concerns the system as a whole
+        is raised as an ``EndpointError``."""
         ...
 
     async def close(self) -> None: ...
@@ -181,26 +202,25 @@ class Requester(Protocol):
 # ── formats ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Slice(msgspec.Struct, frozen=True):
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """A record cut out of a content. ``start`` and ``end`` are absolute byte offsets, the record's bytes are
     ``data``; what lies between two slices is a gap. ``fault`` is set when the framer knows the record is broken:
-    it is accepted all the same and goes to dead letters."""
+    it is accepted all the same and goes to dead letters. ``context`` is what the record needs besides its own bytes
+    (CSV header, EDI envelope): the same object for neighbours that share it, so a batch ends where it changes."""
 
     start: int
     end: int
     data: bytes
     fault: str = ""
+    context: bytes = b""
 
 
 class Framer(Protocol):
     """Cuts one content into records, streaming."""
 
-    context: bytes
-    """What every record of this content needs besides its own bytes (CSV header, EDI envelope); may grow known
-    after the first ``feed``. A change of context ends a batch."""
-
     def feed(self, data: bytes) -> Sequence[Slice]:
-        """The records completed by ``data``. Raises ``DataError`` when a record exceeds the limit."""
+        """The records completed by ``data``; records of one call may differ in context. Raises ``DataError`` when a
+        record exceeds the limit, after the records before it were returned, and from then on at every call."""
         ...
 
     def finish(self) -> Sequence[Slice]:
@@ -214,7 +234,7 @@ class Format(Protocol):
     content_type: str
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
-        """A framer for one content, resuming at ``offset`` with the ``context`` found before it."""
+        """A framer for one content, resuming at ``offset``, the end of a slice, with the ``context`` of that slice."""
         ...
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:

@@ -27,10 +27,10 @@ Texts follow one form: ``where: what was found; what was expected; what to do``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ErrorClass(StrEnum):
@@ -47,7 +47,7 @@ class ErrorClass(StrEnum):
 class WaypostError(Exception):
     """Something Waypost refuses, with its place, cause, expectation and remedy."""
 
-    code: ClassVar[str] = "waypost"
+    code: str = "waypost"
     error_class: ClassVar[ErrorClass] = ErrorClass.BUG
 
     def __init__(self, found: str, *, where: str = "", expected: str = "", remedy: str = "") -> None:
@@ -104,9 +104,22 @@ class MessageError(WaypostError):
 
 
 class DataError(MessageError):
-    """The content of the message is at fault; trying again cannot help."""
+    """The content of the message is at fault; trying again cannot help.
+
+    ``code`` says which fault it is (``json-syntax``, ``csv-ragged``); ``details`` lists each fault as plain JSON data
+    where a program must act on them (the codes of an acknowledgement).
+    """
 
     code = "data"
+
+    def __init__(
+        self, found: str, *, where: str = "", expected: str = "", remedy: str = "", code: str = "",
+        details: Sequence[Mapping[str, Any]] = (),
+    ) -> None:  # fmt: skip
+        if code:
+            self.code = code
+        self.details = tuple(details)
+        super().__init__(found, where=where, expected=expected, remedy=remedy)
 
 
 class ContractError(MessageError):

@@ -14,11 +14,31 @@ from waypost.core.event import Events
 class HttpRequest(Protocol):
     """An inbound request, read whole to the listener's limit."""
 
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Decoded, without the query."""
+        ...
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Decoded; of a name given twice the last counts."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; values of a repeated name joined by ``, ``."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The values of the route's ``{name}`` segments, decoded."""
+        ...
+
+    @property
+    def body(self) -> bytes: ...
 
     @property
     def gone(self) -> bool:

@@ -18,7 +18,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from waypost.core.errors import Fault, near
 from waypost.core.yamlfile import Path, YamlFile
@@ -106,6 +106,16 @@ class OptionField:
         return type(None) in get_args(self.type)
 
 
+class OptionFault(NamedTuple):
+    """What an options class finds wrong with itself: its method ``faults()`` yields these, where types and bounds
+    cannot say it (a pattern that does not parse, two options that exclude each other)."""
+
+    option: str
+    found: str
+    expected: str = ""
+    remedy: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """The options of one component. ``shorthand`` is the field meant when a plain value stands for the mapping."""
@@ -143,7 +153,13 @@ class Spec:
             elif field.required:
                 text = f"option {field.name!r} is missing"
                 faults.append(file.fault(path, "missing-option", text, "", f"add it: {field.option.summary}"))
-        return self.options(**made) if len(faults) == before else None
+        if len(faults) > before:
+            return None
+        options = self.options(**made)
+        own = getattr(options, "faults", None)
+        for fault in own() if own else ():
+            faults.append(file.fault((*path, fault.option), "option", fault.found, fault.expected, fault.remedy))
+        return options if len(faults) == before else None
 
 
 def _field(field: dataclasses.Field[Any], hint: Any) -> OptionField:

@@ -37,13 +37,14 @@ class TargetTraits:
     """``repetition``: see ``Repetition``. ``batch``: most messages of one ``send``; a send of several is all or
     nothing. ``concurrency``: sends in flight at once, also the most deliveries in doubt after a crash where the
     repetition duplicates. ``ordered``: messages of one send arrive in their order. ``answers``: outcomes carry what
-    the system said."""
+    the system said. ``numbered``: it needs ``Outbound.sequence``."""
 
     repetition: Repetition = Repetition.DUPLICATES
     batch: int = 1
     concurrency: int = 8
     ordered: bool = True
     answers: bool = False
+    numbered: bool = False
 
     @property
     def needs_intent(self) -> bool:

@@ -7,6 +7,7 @@ embedded store (``waypost.store.embedded``) and, later, PostgreSQL implement the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -135,6 +136,10 @@ class Shard(Protocol):
         """Return once the records are durable, all or none of them, after everything appended before. Calls made
         while a sync runs share the next one (group commit). Raises ``StoreFull`` (nothing written; may be tried
         again) or ``CommitFailed`` (may be durable: the process must leave and reopen)."""
+        ...
+
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
+        """``append`` without waiting: in turn from this call on, the future says when and whether."""
         ...
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:

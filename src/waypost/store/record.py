@@ -11,6 +11,7 @@ is compatible both ways; anything else is a new format version.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -81,8 +82,9 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 class Bodies(msgspec.Struct, array_like=True, frozen=True):
     """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
-    within ``data`` as u32. A body too large for the journal lies in a chunk file: ``data`` is empty and ``chunks``
-    names, per message, the file and its length."""
+    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``;
+    ``chunks`` then has, per message, the file's name and the body's length, or ('', 0) for a body that is in ``data``.
+    Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
 
     ends: bytes
     data: bytes
@@ -344,7 +346,7 @@ AnyRecord = (
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(AnyRecord).decode
+decode: Callable[[bytes | memoryview], AnyRecord] = msgspec.msgpack.Decoder(AnyRecord).decode
 
 
 def ref_of(seq: int, row: int) -> int:

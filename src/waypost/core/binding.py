@@ -1,0 +1,45 @@
+"""The socket of the HTTP listener: loopback unless callers are authenticated."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from waypost.core.errors import ConfigurationRefused
+
+
+def bind(host: str, port: int, authenticated: bool) -> socket.socket:
+    """A bound socket. ``ConfigurationRefused`` where it would be open to strangers, or is taken."""
+    where = f"http listener {host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationRefused(f"{host!r} is no address: {error}", where=where, expected="127.0.0.1") from None
+    family, _, _, _, place = found[0]
+    if not authenticated and not ipaddress.ip_address(str(place[0])).is_loopback:
+        raise ConfigurationRefused(
+            f"{host!r} can be reached from other machines and callers are not authenticated",
+            where=where,
+            expected="a loopback address such as 127.0.0.1",
+            remedy="listen on 127.0.0.1 behind a gateway that authenticates",
+        )
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise ConfigurationRefused(
+            f"cannot listen: {error.strerror or error}",
+            where=where,
+            expected="a free port",
+            remedy="stop what uses it, or choose another port",
+        ) from None
+    return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """The base URL of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

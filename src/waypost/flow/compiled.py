@@ -1,0 +1,335 @@
+"""A compiled flow: the deterministic function from accepted messages and recorded effects to outputs.
+
+The same function runs live, after a crash, in ``show``, in replay and in tests; only where answers come from differs
+(``EffectSource``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from waypost.core.component import (
+    AskingStep,
+    Failed,
+    Format,
+    Request,
+    Result,
+    Routed,
+    Split,
+    Tapped,
+)
+from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
+from waypost.core.key import normalise
+from waypost.core.message import Message
+from waypost.flow.definition import FlowDefinition, KeyOptions
+from waypost.store.record import NO_TARGET, State
+
+_plain = msgspec.msgpack.Encoder(decimal_format="string").encode
+
+
+class Out(msgspec.Struct):
+    """One output row in the making: message ``index`` to target number ``target`` (``NO_TARGET``: it ended here)."""
+
+    index: int
+    target: int
+    ordinal: int
+    state: State
+    message: Message | None = None
+    body: bytes = b""
+    digest: bytes = bytes(16)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Why message ``index`` failed at ``place``; ``row`` is its output row."""
+
+    row: int
+    place: str
+    error: WaypostError
+
+
+@dataclass(slots=True)
+class Processed:
+    """What the steps made of a batch. ``timings`` are microseconds per step."""
+
+    outs: list[Out] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    timings: list[int] = field(default_factory=list)
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest)."""
+
+    index: int
+    ordinal: int
+    digest: bytes
+    request: Request
+    message: Message
+
+
+class EffectSource(Protocol):
+    """Where answers come from: the outside (recorded as they come) or the record."""
+
+    async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
+        """One answer per question, or a ``WaypostError`` instance in its place."""
+        ...
+
+
+class Watcher(Protocol):
+    """Sees each step's messages before and after; used by ``show``."""
+
+    def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """A built step under its unique name."""
+
+    name: str
+    step: Any
+    asks: str
+    kind: str
+    options: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTarget:
+    """What the pure side needs to know of a target: its number, the format of its bytes, keys found in messages."""
+
+    name: str
+    number: int
+    format: Format
+    produced_keys: Mapping[str, Callable[[Any], list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFlow:
+    """One flow of one version, ready to run."""
+
+    definition: FlowDefinition
+    version: str
+    format: Format
+    keys: Mapping[str, Callable[[Any], list[str]]]
+    steps: tuple[CompiledStep, ...]
+    targets: tuple[CompiledTarget, ...]
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return tuple(target.name for target in self.targets)
+
+    def decode(self, raws: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        """The document of each record, or a ``DataError`` in its place; never raises for content."""
+        try:
+            return self.format.decode(raws, context)
+        except DataError as error:
+            if len(raws) == 1:
+                return [error]
+        return [self.decode([raw], context)[0] for raw in raws]
+
+    async def process(
+        self,
+        batch: Sequence[tuple[int, Message]],
+        effects: EffectSource,
+        digest_key: bytes,
+        watch: Watcher | None = None,
+    ) -> Processed:
+        """Run the steps over ``(index, message)`` pairs and encode what goes out."""
+        run = _Run(self, effects, watch)
+        await run.steps(batch)
+        run.encode(digest_key)
+        return run.done
+
+
+class _Run:
+    """One pass of a batch through the steps."""
+
+    def __init__(self, flow: CompiledFlow, effects: EffectSource, watch: Watcher | None) -> None:
+        self.flow, self.effects, self.watch = flow, effects, watch
+        self.done = Processed()
+        self.numbers = {target.name: target.number for target in flow.targets}
+        self.everywhere = tuple(target.number for target in flow.targets)
+        self.ordinals: dict[tuple[int, int], int] = {}
+
+    async def steps(self, batch: Sequence[tuple[int, Message]]) -> None:
+        going = batch
+        for step in self.flow.steps:
+            begun = time.perf_counter_ns()
+            if going:
+                results = await self._asked(step, going) if step.asks else self._pure(step, going)
+                if self.watch:
+                    self.watch.step(step.name, going, results)
+                going = self._sort(step.name, going, results)
+            self.done.timings.append((time.perf_counter_ns() - begun) // 1000)
+        for index, message in going:
+            self._out(index, message, self.everywhere)
+
+    def _pure(self, step: CompiledStep, going: Sequence[tuple[int, Message]]) -> Sequence[Result]:
+        messages = [message for _, message in going]
+        return _guarded(step.name, step.step.process, messages)
+
+    async def _asked(self, step: CompiledStep, going: Sequence[tuple[int, Message]]) -> Sequence[Result]:
+        asking: AskingStep = step.step
+        messages = [message for _, message in going]
+        requests = _guarded(step.name, asking.request, messages)
+        seen: dict[int, int] = {}
+        questions: list[Question] = []
+        results: list[Any] = [None] * len(going)
+        for (index, message), request in zip(going, requests, strict=True):
+            if isinstance(request, Request):
+                ordinal = seen.get(index, 0)
+                seen[index] = ordinal + 1
+                questions.append(Question(index, ordinal, request_digest(request), request, message))
+        answers = iter(await self.effects.answers(step, questions) if questions else ())
+        ready: list[int] = []
+        given: list[Any] = []
+        for at, request in enumerate(requests):
+            answer = next(answers) if isinstance(request, Request) else request
+            if isinstance(answer, WaypostError):
+                results[at] = Failed(answer)
+            elif isinstance(answer, Failed):
+                results[at] = answer
+            else:
+                ready.append(at)
+                given.append(answer)
+        answered = _guarded_answers(step.name, asking, [messages[at] for at in ready], given)
+        for at, result in zip(ready, answered, strict=True):
+            results[at] = result
+        return results
+
+    def _sort(
+        self, step: str, going: Sequence[tuple[int, Message]], results: Sequence[Result]
+    ) -> Sequence[tuple[int, Message]]:
+        left: list[tuple[int, Message]] = []
+        for (index, _), result in zip(going, results, strict=True):
+            if type(result) is Message:
+                left.append((index, result))
+            elif isinstance(result, Split):
+                left += [(index, child) for child in result.children]
+                if not result.children:
+                    self._end(index, State.FILTERED)
+            elif isinstance(result, Routed):
+                self._out(index, result.message, tuple(self.numbers[t] for t in result.targets))
+            elif isinstance(result, Tapped):
+                self._out(index, result.message, tuple(self.numbers[t] for t in result.targets))
+                left.append((index, result.message))
+            elif isinstance(result, Failed):
+                self._fail(index, step, result.error)
+            else:
+                self._end(index, State.FILTERED)
+        return left
+
+    def _out(self, index: int, message: Message, targets: Sequence[int]) -> None:
+        outs = self.done.outs
+        for target in targets:
+            at = (index, target)
+            ordinal = self.ordinals.get(at, 0)
+            self.ordinals[at] = ordinal + 1
+            outs.append(Out(index, target, ordinal, State.OPEN, message))
+
+    def _end(self, index: int, state: State) -> int:
+        self.done.outs.append(Out(index, NO_TARGET, 0, state))
+        return len(self.done.outs) - 1
+
+    def _fail(self, index: int, place: str, error: WaypostError) -> None:
+        row = self._end(index, failure_state(error.error_class))
+        self.done.troubles.append(Trouble(row, place, error))
+
+    def encode(self, digest_key: bytes) -> None:
+        """Write the bytes of every output, one call per target format, and their keyed digests."""
+        by_format: dict[int, tuple[Format, list[int]]] = {}
+        for row, out in enumerate(self.done.outs):
+            if out.state is State.OPEN:
+                target_format = self.flow.targets[out.target].format
+                by_format.setdefault(id(target_format), (target_format, []))[1].append(row)
+        blake2b, outs = hashlib.blake2b, self.done.outs
+        for target_format, rows in by_format.values():
+            documents = [outs[row].message.body for row in rows]  # type: ignore[union-attr]
+            for row, body in zip(rows, _guarded_encode(target_format, documents), strict=True):
+                out = outs[row]
+                if isinstance(body, WaypostError):
+                    out.state = failure_state(body.error_class)
+                    self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", body))
+                else:
+                    out.body = body
+                    out.digest = blake2b(body, digest_size=16, key=digest_key).digest()
+
+
+def failure_state(error_class: ErrorClass) -> State:
+    """What becomes of a message that fails inside the flow."""
+    if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
+        return State.DEAD
+    return State.PARKED
+
+
+def request_digest(request: Request) -> bytes:
+    """The identity of a request's content."""
+    return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
+
+
+def _guarded(step: str, call: Callable[[Sequence[Message]], Sequence[Any]], messages: list[Message]) -> Sequence[Any]:
+    """A step's answers; when it raises, its batch runs again one by one and only the guilty message fails."""
+    try:
+        results = call(messages)
+    except Exception as error:  # noqa: BLE001 - a project's own step may raise anything
+        if len(messages) == 1:
+            return [Failed(_as_error(step, error))]
+        return [_guarded(step, call, [message])[0] for message in messages]
+    if len(results) != len(messages):
+        text = f"{len(results)} results for {len(messages)} messages"
+        return [Failed(BugError(text, where=f"step {step}", expected="one result per message"))] * len(messages)
+    return results
+
+
+def _guarded_answers(step: str, asking: AskingStep, messages: list[Message], answers: list[Any]) -> Sequence[Result]:
+    by_id = dict(zip(map(id, messages), answers, strict=True))
+
+    def call(batch: Sequence[Message]) -> Sequence[Result]:
+        return asking.process_answered(batch, [by_id[id(message)] for message in batch])
+
+    return _guarded(step, call, messages) if messages else []
+
+
+def _guarded_encode(target_format: Format, documents: list[Any]) -> Sequence[Any]:
+    try:
+        return target_format.encode(documents)
+    except Exception as error:  # noqa: BLE001 - documents of a project's own steps may hold anything
+        if len(documents) == 1:
+            return [_as_error("encode", error)]
+        return [_guarded_encode(target_format, [document])[0] for document in documents]
+
+
+def _as_error(place: str, error: Exception) -> WaypostError:
+    if isinstance(error, WaypostError):
+        return error
+    text = f"{type(error).__name__}: {error}"
+    return BugError(text, where=f"step {place}", remedy="mend the step, then retry the message")
+
+
+def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[[Any], list[str]]:
+    """The normalised values of one business key in a document; a key that cannot be computed has none."""
+    rules = frozenset(options.ignore)
+
+    def read(document: Any) -> list[str]:
+        try:
+            value = evaluate(document)
+        except WaypostError:
+            return []
+        if value is None:
+            return []
+        if isinstance(value, (list, tuple)):
+            return [normalise(v, rules) for v in value[:100] if v is not None and not isinstance(v, (dict, list))]
+        return [] if isinstance(value, dict) else [normalise(value, rules)]
+
+    return read
+
+

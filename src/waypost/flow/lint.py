@@ -1,0 +1,177 @@
+"""What must fit together across files: connections, classes, files, expressions, routes, channels, order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from waypost.core.errors import Fault, near
+from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
+from waypost.core.yamlfile import Path as YamlPath
+from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FlowDefinition, Use
+from waypost.flow.environment import Environment
+from waypost.mapping.expression import ExpressionFault, compile_expression
+
+
+def lint_flows(
+    flows: Iterable[FlowDefinition],
+    connections: Mapping[str, ConnectionDefinition],
+    environment: Environment,
+    files: Mapping[str, bytes],
+) -> list[Fault]:
+    """Every fault of a project whose files parse."""
+    faults: list[Fault] = []
+    flows = list(flows)
+    for connection in connections.values():
+        if (
+            connection.connection_class is ConnectionClass.PROD
+            and environment.environment_class is not ConnectionClass.PROD
+        ):
+            text = f"connection {connection.name!r} is of class prod, environment {environment.name!r} is not"
+            remedy = "use another address in this environment, or run with the production environment"
+            faults.append(connection.use.file.fault(connection.use.path, "prod-outside-prod", text, "", remedy))
+        faults += _lint_use(connection.use, connections, files, {})
+    for flow in flows:
+        faults += _lint_flow(flow, connections, files)
+    faults += _lint_channels(flows)
+    faults += _lint_listeners(flows)
+    return faults
+
+
+def _lint_flow(
+    flow: FlowDefinition, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes]
+) -> Iterator[Fault]:
+    targets = flow.targets
+    uses = [flow.source, flow.format, *flow.steps]
+    for target in targets.values():
+        uses += [target.use, target.format] if target.format is not flow.format else [target.use]
+        if not target.format.traits.writes:
+            text = f"format {target.format.component.name!r} cannot be written"
+            yield flow.file.fault(target.use.path, "format", text, "", "give the target a format of its own")
+    for use in uses:
+        yield from _lint_use(use, connections, files, targets)
+    order = flow.options.delivery.order_by
+    if order and order not in flow.keys:
+        text = f"no key {order!r}"
+        yield flow.file.fault(
+            ("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, flow.keys)
+        )
+    for name, key in flow.keys.items():
+        yield from _lint_expression(key.path, flow, ("keys", name))
+    for target in targets.values():
+        for part, keys in (("keys", target.produced_keys), ("answer_keys", target.answer_keys)):
+            for name, key in keys.items():
+                yield from _lint_expression(key.path, flow, ("targets", target.name, part, name))
+
+
+def _lint_expression(text: str, flow: FlowDefinition, path: YamlPath) -> Iterator[Fault]:
+    try:
+        compile_expression(text)
+    except ExpressionFault as error:
+        yield flow.file.fault(path, "expression", f"{text!r}: {error.found}", error.expected, error.remedy)
+
+
+def _lint_use(
+    use: Use, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes], targets: Mapping[str, Any]
+) -> Iterator[Fault]:
+    clean = True
+    for path, value, kinds in _values(use.options, use.path):
+        for fault in _lint_value(use, path, value, kinds, connections, files):
+            clean = False
+            yield fault
+    lint = getattr(use.component.build, "lint", None)
+    if lint is not None and clean:
+        yield from lint(use.options, use.file, use.path, files.__getitem__, tuple(targets))
+
+
+def _lint_value(
+    use: Use, path: YamlPath, value: Any, kinds: tuple[str, ...],
+    connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes],
+) -> Iterator[Fault]:  # fmt: skip
+    if isinstance(value, ConnectionRef):
+        connection = connections.get(value)
+        if connection is None:
+            remedy = near(value, connections) or "name it in connections.yaml"
+            yield use.file.fault(path, "unknown-connection", f"no connection {str(value)!r}", "", remedy)
+        elif kinds and connection.use.component.name not in kinds:
+            text = f"connection {str(value)!r} is of kind {connection.use.component.name!r}"
+            yield use.file.fault(path, "connection-kind", text, " or ".join(kinds))
+    elif isinstance(value, ProjectPath) and value not in files:
+        remedy = near(value, files) or "make it, under one of the project's folders"
+        yield use.file.fault(path, "missing-file", f"no file {str(value)!r} in the project", "", remedy)
+    elif isinstance(value, Expression):
+        try:
+            compile_expression(value)
+        except ExpressionFault as error:
+            yield use.file.fault(path, "expression", f"{str(value)!r}: {error.found}", error.expected, error.remedy)
+
+
+def _values(options: Any, path: YamlPath) -> Iterator[tuple[YamlPath, Any, tuple[str, ...]]]:
+    """Every value in an options instance, with its path and the connection kinds that fit."""
+    kinds = {f.name: f.option.kinds for f in Spec.of(type(options)).fields}
+    for field in dataclasses.fields(options):
+        yield from _walk(getattr(options, field.name), (*path, field.name), kinds[field.name])
+
+
+def _walk(value: Any, path: YamlPath, kinds: tuple[str, ...]) -> Iterator[tuple[YamlPath, Any, tuple[str, ...]]]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from _values(value, path)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _walk(item, (*path, key), kinds)
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _walk(item, (*path, i), kinds)
+    else:
+        yield path, value, kinds
+
+
+def _lint_channels(flows: list[FlowDefinition]) -> Iterator[Fault]:
+    """A channel needs a reader, and no chain of channels may lead back to where it began."""
+    readers: dict[str, list[FlowDefinition]] = {}
+    for flow in flows:
+        if flow.source.component.name == "channel":
+            readers.setdefault(flow.source.options.channel, []).append(flow)
+    leads: dict[str, set[str]] = {}
+    for flow in flows:
+        for target in flow.targets.values():
+            if target.use.component.name != "channel":
+                continue
+            name = target.use.options.channel
+            if name not in readers:
+                text = f"no flow reads channel {name!r}"
+                yield flow.file.fault(
+                    target.use.path, "unread-channel", text, "", near(name, readers) or "add a flow that does"
+                )
+            leads.setdefault(flow.name, set()).update(reader.name for reader in readers.get(name, ()))
+    for flow in flows:
+        cycle = _cycle(flow.name, leads)
+        if cycle and flow.name == min(cycle):
+            text = "messages would go round for ever: " + " → ".join([*cycle, cycle[0]])
+            yield flow.file.fault(("targets",), "cyclic-route", text, "", "break the circle of channels")
+
+
+def _cycle(start: str, leads: Mapping[str, set[str]]) -> list[str]:
+    trail, seen = [(start, [start])], set()
+    while trail:
+        here, way = trail.pop()
+        for following in sorted(leads.get(here, ())):
+            if following == start:
+                return way
+            if following not in seen:
+                seen.add(following)
+                trail.append((following, [*way, following]))
+    return []
+
+
+def _lint_listeners(flows: list[FlowDefinition]) -> Iterator[Fault]:
+    taken: dict[tuple[str, str], FlowDefinition] = {}
+    for flow in flows:
+        if flow.source.component.name != "http":
+            continue
+        route = (getattr(flow.source.options, "method", "POST"), flow.source.options.path)
+        if route in taken:
+            text = f"{' '.join(route)} is also the source of flow {taken[route].name!r}"
+            yield flow.file.fault((*flow.source.path, "path"), "twice", text, "one flow a route")
+        taken.setdefault(route, flow)
