@@ -82,21 +82,23 @@ class Model:
         match r:
             case Accepted() if r.seq in self.batches:
                 b = self.batches[r.seq]
-                b.update(accepted=at, effects=())
+                b.update(accepted=at, effects=(), produced=())
                 if finished(b):
                     self.told.add(r.seq)
                     b["deaths"] = 0
             case Accepted():
-                b = {"r": r, "accepted": at, "effects": (), "produced": None, "targets": (), "rows": [], "moved": False}
+                b = {"r": r, "accepted": at, "effects": (), "produced": (), "targets": (), "rows": [], "moved": False}
                 self.batches[r.seq] = {**b, "states": [], "retries": {}, "deaths": 0}
                 self.top(("position", r.flow, r.partition, -1), r.position)
             case Effects() if b := self.live(r.seq):
                 b["effects"] += (at,)
             case Produced() if b := self.live(r.seq):
-                first, b["produced"] = b["produced"] is None, at
-                if first:
+                b["produced"] += (at,)
+                if r.first_row == len(b["states"]):
                     rows = list(OUT_ROW.iter_unpack(r.rows))
-                    b.update(targets=r.targets, rows=[row[:3] for row in rows], states=[row[3] for row in rows])
+                    b["targets"] = r.targets
+                    b["rows"] += [row[:3] for row in rows]
+                    b["states"] += [row[3] for row in rows]
                     for f in r.failures:
                         ref = ref_of(r.seq, f.row)
                         b["retries"][ref] = (0, 0, f.error_class, f.code, f.text, r.at, None)
@@ -120,7 +122,7 @@ class Model:
             case Opened():
                 self.incarnation, self.clean = r.incarnation, False
                 for b in self.batches.values():
-                    b["deaths"] += r.unclean and b["produced"] is None and not b["moved"]
+                    b["deaths"] += r.unclean and left(b) > 0 and not b["moved"]
             case Closed():
                 self.clean = True
             case ArrivalBegun():
@@ -151,7 +153,11 @@ class Model:
 
 
 def finished(b: dict[str, Any]) -> bool:
-    return b["moved"] or (b["produced"] is not None and not KEPT.intersection(b["states"]))
+    return b["moved"] or (left(b) == 0 and not KEPT.intersection(b["states"]))
+
+
+def left(b: dict[str, Any]) -> int:
+    return int(b["r"].count) - len({row[0] for row in b["rows"]})
 
 
 def picture_of_model(m: Model) -> dict[str, Any]:
@@ -255,7 +261,7 @@ class Scribe:
         return found[self.draw(len(found))] if found else None
 
     def produce(self) -> list[AnyRecord]:
-        chosen = self.batch(lambda b: b["produced"] is None and not b["moved"])
+        chosen = self.batch(lambda b: not b["states"] and not b["moved"])
         return [self.produced(*chosen)] if chosen else []
 
     def produced(self, seq: int, b: dict[str, Any]) -> Produced:
@@ -299,7 +305,7 @@ class Scribe:
 
     def tell_again(self) -> list[AnyRecord]:
         """A carried copy, or a finished batch wanted back by a decision in the same commit."""
-        chosen = self.batch(lambda b: b["produced"] is not None)
+        chosen = self.batch(lambda b: bool(b["states"]))
         if not chosen:
             return []
         seq, b = chosen
@@ -311,7 +317,7 @@ class Scribe:
         return story
 
     def move(self) -> list[AnyRecord]:
-        chosen = self.batch(lambda b: b["produced"] is None and not b["moved"])
+        chosen = self.batch(lambda b: not b["states"] and not b["moved"])
         seqs = (chosen[0],) if chosen and self.draw(2) else ()
         return [MovedAway(b"" if seqs else self.refs(), seqs, 1, self.when)]
 

@@ -53,6 +53,11 @@ def _messages(rows: bytes) -> Iterator[tuple[int]]:
     return ((int.from_bytes(rows[at : at + 2], "little"),) for at in range(0, len(rows), LAYOUT_SIZE))
 
 
+def messages_in(layout: bytes) -> int:
+    """How many messages have rows in ``layout``."""
+    return len(set(zip(layout[0::LAYOUT_SIZE], layout[1::LAYOUT_SIZE], strict=True)))
+
+
 def row_layout(packed: bytes) -> bytes:
     """The message index, target and ordinal of each ``OUT_ROW``, without state and digest."""
     size = OUT_ROW.size

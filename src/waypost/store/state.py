@@ -165,6 +165,15 @@ class StateFold:
         everywhere = positions.get((flow, partition, -1)) or ""
         return everywhere if slot < 0 else max(everywhere, positions.get((flow, partition, slot)) or "")
 
+    def positions(self, flow: str) -> Mapping[str, str]:
+        """Where every partition of a flow's source stands in this shard."""
+        stored = POSITIONS.items(self._database.reader)
+        return {
+            partition: place
+            for (of, partition, slot), place in self._ledger.positions.over(stored)
+            if of == flow and slot < 0 and place
+        }
+
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
         number = self._ledger.arrival_names.get((flow, name, identity))
         found = self._ledger.arrivals.get(number) if number else None
