@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from waypost.testing.connector_kit import SourceSuite
+from waypost.core.component import Outbound
+from waypost.testing.connector_kit import SourceSuite, TargetSuite, outbound
 
 COVERS = {("source", "directory"), ("target", "directory")}
 
@@ -40,3 +41,51 @@ class TestDeletingDirectorySource(TestDirectorySource):
 
 class TestLeavingDirectorySource(TestDirectorySource):
     after = "leave"
+
+
+class TestDirectoryTarget(TargetSuite):
+    name = "directory"
+    template = "{id}.bin"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Any:
+        self.folder = tmp_path / "out"
+        return {"path": "out", "name": self.template}
+
+    @pytest.fixture
+    def absent(self) -> Any:
+        return {"path": "/dev/null/out"}
+
+    async def landed(self) -> Sequence[Any]:
+        return [path.read_bytes() for path in sorted(self.folder.iterdir())]
+
+
+class TestDirectoryTargetNamedByKey(TestDirectoryTarget):
+    template = "{keys.number}.bin"
+
+    def outbounds(self, count: int) -> list[Outbound]:
+        return [outbound(n, b"body %d" % n, keys={"number": f"{n:04d}"}) for n in range(count)]
+
+    def refused(self) -> Outbound | None:
+        return outbound(99, b"without the key")
+
+    takes_any_body = False
+
+
+class TestAppendingDirectoryTarget(TargetSuite):
+    name = "directory"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Any:
+        self.file = tmp_path / "out" / "kit.txt"
+        return {"path": "out", "append": True, "name": "kit.txt"}
+
+    @pytest.fixture
+    def absent(self) -> Any:
+        return {"path": "/dev/null/out", "append": True}
+
+    async def landed(self) -> Sequence[Any]:
+        return [self.file.read_bytes()]
+
+    def as_landed(self, messages: Sequence[Outbound]) -> Sequence[Any]:
+        return [b"".join(m.body if m.body.endswith(b"\n") else m.body + b"\n" for m in messages)]

@@ -24,6 +24,8 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"id|key|keys\.[^:{}]+|date(?::[^{}]+)?|counter(?::0?[0-9]{1,2}d?)?|flow|target|extension")
 _MEANINGFUL = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
+_SHARED = frozenset({"flow", "target", "extension", "date"})
+"""The fields that are the same for messages of one type and second."""
 FIELDS = "{id}, {key}, {keys.NAME}, {date:%Y%m%d}, {counter:06d}, {flow}, {target}, {extension}"
 
 EXTENSIONS: Mapping[str, str] = {
@@ -89,13 +91,23 @@ class NameTemplate:
         """Whether two messages never share a name."""
         self._literals = _PLACEHOLDER.split(text)[::2]
         self._makers = [self._maker(field) for field in fields]
+        self._shared = all(field.partition(":")[0] in _SHARED for field in fields)
+        self._made: tuple[str, int, str] = ("", -1, "")
 
     def name_of(self, message: Outbound) -> str:
         """The name. ``DataError`` where the message lacks what the template asks for."""
+        content_type, second = message.content_type, message.received_at // 1_000_000
+        if self._shared:
+            made = self._made
+            if made[1] == second and made[0] == content_type:
+                return made[2]
         parts = [self._literals[0]]
         for maker, literal in zip(self._makers, self._literals[1:], strict=True):
             parts += (maker(message), literal)
-        return safe_name("".join(parts))
+        name = safe_name("".join(parts))
+        if self._shared:
+            self._made = (content_type, second, name)
+        return name
 
     def _maker(self, field: str) -> Maker:
         word, _, detail = field.partition(":")

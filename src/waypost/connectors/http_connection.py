@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _KEPT_BACK = ("set-cookie", "authorization", "www-authenticate", "proxy-")
 _KEPT_BACK_WORDS = ("token", "secret", "api-key", "apikey", "session", "password")
 _CONNECT, _ANSWER = Duration(5), Duration(30)
+_WHOLE_BYTES = 1 << 18
 _CERTIFICATE_EXPIRED = 10
 """OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
 
@@ -114,7 +116,8 @@ class HttpConnection:
         self._secrets = _secrets(options)
 
     async def open(self) -> None:
-        """Make the pool; nothing is sent. ``ConfigurationRefused`` for an address that must not be asked."""
+        """Make the pool, unless it is there; nothing is sent. ``ConfigurationRefused`` for an address that must not be
+        asked."""
         import aiohttp
 
         if self._session is not None:
@@ -157,8 +160,8 @@ class HttpConnection:
         progress = _Progress()
         try:
             async with self._session.request(
-                method, URL(self.address + path, encoded=True), data=body, headers=headers, allow_redirects=False,
-                trace_request_ctx=progress,
+                method, URL(self.address + path, encoded=True), data=_sendable(body), headers=headers,
+                allow_redirects=False, trace_request_ctx=progress,
             ) as response:  # fmt: skip
                 said, cut = await _read(response, limit_bytes)
                 return HttpAnswer(response.status, self._scrub(said), self._shown(response.headers.items()), cut)
@@ -208,6 +211,11 @@ class HttpConnection:
 
     def _scrub_text(self, text: str) -> str:
         return self._scrub(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _sendable(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body goes out in pieces, so that the event loop is not held."""
+    return io.BytesIO(body) if body is not None and len(body) > _WHOLE_BYTES else body
 
 
 async def _note_sent(session: Any, context: Any, params: Any) -> None:

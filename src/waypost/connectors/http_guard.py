@@ -8,6 +8,7 @@ cannot lead there either. Loopback and private networks are allowed: the systems
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import TYPE_CHECKING
 
 from waypost.core.errors import ConfigurationRefused
@@ -36,16 +37,24 @@ _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 def is_denied(text: str) -> bool:
-    """Whether an IP address leads to metadata; False for what is no IP address.
+    """Whether an IP address leads to metadata, written in whatever way a resolver takes; False for a name.
 
     >>> is_denied("::ffff:169.254.169.254"), is_denied("127.0.0.1")
     (True, False)
     """
+    ip = _parse(text.strip("[]").partition("%")[0])
+    return ip is not None and any(form in network for form in _forms(ip) for network in _DENIED)
+
+
+def _parse(text: str) -> _Ip | None:
     try:
-        ip = ipaddress.ip_address(text.strip("[]").partition("%")[0])
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return any(form in network for form in _forms(ip) for network in _DENIED)
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(text))  # 2852039166, 0xa9fea9fe, 0251.0376.43518
+    except (OSError, UnicodeEncodeError):
+        return None
 
 
 def _forms(ip: _Ip) -> list[_Ip]:

@@ -68,7 +68,9 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         return formats[id(use)]
 
     steps = tuple(
-        CompiledStep(use.name, around.build(use, project, definition.name), use.traits.asks, use.component.name, use.options)
+        CompiledStep(
+            use.name, around.build(use, project, definition.name), use.traits.asks, use.component.name, use.options
+        )
         for use in definition.steps
     )
     targets = tuple(

@@ -20,7 +20,9 @@ class Circuit:
     """Closed: everything passes. Open: nothing until ``opens_at``. Half open: one probe. Failures while it is not
     closed are the endpoint's, not the message's: they use up no attempts."""
 
-    def __init__(self, name: str, clock: Clock, random: Random, events: Events, first: float = 1.0, limit: float = 60.0):
+    def __init__(
+        self, name: str, clock: Clock, random: Random, events: Events, first: float = 1.0, limit: float = 60.0
+    ):
         self.name, self._clock, self._random, self._events = name, clock, random, events
         self._first, self._limit = first, limit
         self.failures = 0

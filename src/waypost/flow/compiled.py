@@ -331,5 +331,3 @@ def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[
         return [] if isinstance(value, dict) else [normalise(value, rules)]
 
     return read
-
-

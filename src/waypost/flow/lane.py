@@ -116,6 +116,12 @@ class Lane:
             self._forget(ref)
         self._wake.set()
 
+    def restore(self, ref: int, key: int) -> None:
+        """An output a person wants sent, again or after all; it may have arrived before."""
+        self.backlog.unvoid(ref)
+        self.doubtful.add(ref)
+        self.add((ref,), (key,))
+
     def hold(self, cause: str) -> None:
         self.held = cause
         self._wake.set()
@@ -257,7 +263,12 @@ class Lane:
     # ── outcomes ──
 
     def _settle(
-        self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound], outcomes: Sequence[Outcome], took_us: int
+        self,
+        refs: Sequence[int],
+        keys: Sequence[int],
+        batch: Sequence[Outbound],
+        outcomes: Sequence[Outcome],
+        took_us: int,
     ) -> None:
         if all(outcome.delivered for outcome in outcomes):
             self.circuit.succeeded()
@@ -326,7 +337,9 @@ class Lane:
         if attempt >= self.retry.attempts:
             self._fail(ref, key, out, outcome, State.DEAD)
             return
-        wait = max(backoff(max(1, attempt), self.retry.first, self.retry.limit, self.random), outcome.retry_after_seconds)
+        wait = max(
+            backoff(max(1, attempt), self.retry.first, self.retry.limit, self.random), outcome.retry_after_seconds
+        )
         first_failure = ref not in self._attempts
         self._attempts[ref] = attempt
         if outcome.in_doubt:
@@ -384,7 +397,11 @@ class Lane:
         self._journal_failure(refs[0], None, outcome, State.RETRYING, attempt, self.circuit.wait_seconds())
         self.events.emit(
             DeliveryFailedEvent(
-                flow=self.flow, target=self.name, message=id_text(batch[0].message_id), attempt=attempt, cause=str(error)
+                flow=self.flow,
+                target=self.name,
+                message=id_text(batch[0].message_id),
+                attempt=attempt,
+                cause=str(error),
             )
         )
 

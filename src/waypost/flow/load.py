@@ -19,6 +19,9 @@ BATCH = 200
 """Messages processed together; larger batches fall out of the processor's cache."""
 
 _pack = msgspec.msgpack.Encoder().encode
+SAME_KEY = "replay-same-key"
+"""The origin of a replay whose outputs keep the idempotency keys of the messages they replay."""
+
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -58,6 +61,8 @@ class Decoded(msgspec.Struct):
     """(message index, place, error) of those that have no document or no ordering key."""
     order: list[int]
     keys: dict[str, list[list[str]]]
+    origins: list[bytes] = []
+    """The messages whose idempotency keys these keep, where a replay asked for that."""
 
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
@@ -94,8 +99,10 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
             order[index] = ordering_hash(ordering, secret)
         headers = load.headers[index] if load.headers else NO_HEADERS
         cause = load.causes[index] if load.causes else b""
-        messages.append((index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause)))
-    return Decoded(first, at, messages, refused, order, keys)
+        messages.append(
+            (index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause))
+        )
+    return Decoded(first, at, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
 
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
@@ -113,7 +120,9 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
     )  # fmt: skip
 
 
-def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int) -> Produced:
+def produced_record(
+    flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int = 0
+) -> Produced:
     """Also gives every refused message its row."""
     for index, place, error in decoded.refused:
         processed.outs.append(Out(index, NO_TARGET, 0, failure_state(error.error_class)))
@@ -121,10 +130,18 @@ def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, 
     pack = OUT_ROW.pack
     rows = b"".join([pack(o.index, o.target, o.ordinal, o.state, o.digest) for o in processed.outs])
     failures = tuple(
-        Failure(t.row, t.place, str(t.error.error_class), t.error.code, str(t.error)) for t in processed.troubles
+        Failure(first_row + t.row, t.place, str(t.error.error_class), t.error.code, str(t.error))
+        for t in processed.troubles
     )
     return Produced(
-        seq, flow.target_names, rows, failures, tuple(processed.timings), tuple(_produced_keys(flow, processed)), decoded.at
+        seq,
+        flow.target_names,
+        rows,
+        failures,
+        tuple(processed.timings),
+        tuple(_produced_keys(flow, processed)),
+        decoded.at,
+        first_row,
     )
 
 
@@ -155,18 +172,21 @@ def outbounds_of(
         lane[0].append(base + row)
         lane[1].append(order[out.index] if order else 0)
         keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
-        lane[2].append(outbound_of(flow, out.message, decoded.first + out.index, names[out.target], out, keys))
+        lane[2].append(outbound_of(flow, out.message, origin_of(decoded, out.index), names[out.target], out, keys))
     return lanes
 
 
+def origin_of(decoded: Decoded, index: int) -> bytes:
+    """The message that makes the idempotency keys of message ``index``: itself, or the one it replays."""
+    return decoded.origins[index] if decoded.origins else id_at(decoded.first, index)
+
+
 def outbound_of(
-    flow: CompiledFlow, message: Message, origin: int, target: str, out: Any, keys: Mapping[str, str]
+    flow: CompiledFlow, message: Message, origin: bytes, target: str, out: Any, keys: Mapping[str, str]
 ) -> Outbound:
-    """The message as it leaves. ``origin`` is the id of the accepted message, which with target and ordinal makes the
-    idempotency key."""
-    source_id = origin.to_bytes(16, "big")
+    """The message as it leaves; ``origin``, target and ordinal make the idempotency key."""
     return Outbound(
-        message_id=source_id, body=out.body, idempotency_key=f"{id_text(source_id)}.0.{target}.{out.ordinal}",
+        message_id=message.id, body=out.body, idempotency_key=f"{id_text(origin)}.0.{target}.{out.ordinal}",
         received_at=message.received_at, content_type=flow.targets[out.target].format.content_type,
         ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=message.body,
     )  # fmt: skip
@@ -195,5 +215,5 @@ def narrowed(decoded: Decoded, indices: Sequence[int]) -> Decoded:
     wanted = set(indices)
     return Decoded(
         decoded.first, decoded.at, [m for m in decoded.messages if m[0] in wanted],
-        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys,
+        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins,
     )  # fmt: skip

@@ -44,10 +44,14 @@ class Versions:
         if version not in self._projects:
             path = self._path(version)
             if not path.exists():
-                raise StoreDamaged(f"no bundle of version {version}", where=str(path), remedy="restore it from a backup")
+                raise StoreDamaged(
+                    f"no bundle of version {version}", where=str(path), remedy="restore it from a backup"
+                )
             files = bundle_files(path.read_bytes())
             if version_of(files) != version:
-                raise StoreDamaged("the bundle is not what its name says", where=str(path), remedy="restore it from a backup")
+                raise StoreDamaged(
+                    "the bundle is not what its name says", where=str(path), remedy="restore it from a backup"
+                )
             today = {n: b for n, b in read_files(self._root).items() if n.startswith("environments/")}
             self._projects[version] = project_of({**files, **today}, self._root, self._environment)
         return self._projects[version]

@@ -10,6 +10,7 @@ Every generated name begins with an underscore, and loop names must not, so that
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from waypost.mapping import access, operation
 from waypost.mapping.function import FUNCTIONS
 from waypost.mapping.lookup import Table
-from waypost.mapping.parsed import ROOT, Parsed
+from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
 _BINARY: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
@@ -31,7 +32,6 @@ _SIGNS: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
 _EXACT_IN_FLOAT = 1 << 53
-_BODY_NODES = 50
 Known = Mapping[tuple[str, ...], str]
 """Variables that hold a path already: ``('this', 'order') → '_1_order'``."""
 
@@ -64,7 +64,10 @@ class Emitter:
 
     def module(self, name: str) -> dict[str, Any]:
         """Run the collected source; the namespace with its functions."""
-        exec(compile(self.source, name, "exec", dont_inherit=True), self.globals)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of `1 is None`, which a user may write
+            code = compile(self.source, name, "exec", dont_inherit=True)
+        exec(code, self.globals)
         return self.globals
 
     @property
@@ -111,7 +114,7 @@ class Emitter:
     def path(self, node: Any) -> str:
         keys: list[str] = []
         at = node
-        while isinstance(at, ast.Attribute) or _is_field(at):
+        while isinstance(at, ast.Attribute) or is_field(at):
             keys.append(at.attr if isinstance(at, ast.Attribute) else at.slice.value)
             at = at.value
         keys.reverse()
@@ -122,10 +125,10 @@ class Emitter:
             return self.chain(at.id, keys, certain=True)
         return self.chain(self.emit(at), keys, certain=False)
 
-    def chain(self, base: str, keys: list[str], *, certain: bool) -> str:
+    def chain(self, base: str, keys: list[str], *, certain: bool, known: Known | None = None) -> str:
         """``base.get(k1).get(k2)…``, stopping where one is missing. ``certain``: base is a name and not missing."""
         for length in range(len(keys), 0, -1):
-            held = self.known.get((base, *keys[:length])) if certain else None
+            held = (self.known if known is None else known).get((base, *keys[:length])) if certain else None
             if held:
                 base, keys, certain = held, keys[length:], False
                 break
@@ -142,7 +145,7 @@ class Emitter:
         return f"(None if {' or '.join(tests)} else {read})" if tests else read
 
     def subscript(self, node: Any) -> str:
-        if _is_field(node):
+        if is_field(node):
             return self.path(node)
         value = self.emit(node.value)
         if isinstance(node.slice, ast.Slice):
@@ -262,7 +265,8 @@ class Emitter:
         return code
 
 
-def _is_field(node: ast.expr) -> bool:
+def is_field(node: ast.AST) -> bool:
+    """Whether it is ``value['name']``, which is the same as ``value.name``."""
     return (
         isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
     )
@@ -274,11 +278,6 @@ def _is_plain(node: ast.expr) -> bool:
     if not isinstance(node, ast.Constant) or isinstance(node.value, Decimal):
         return False
     return not isinstance(node.value, int) or abs(node.value) <= _EXACT_IN_FLOAT
-
-
-def weight_of(node: ast.AST) -> int:
-    """The units of work one round of a loop with this body costs."""
-    return 1 + sum(1 for _ in ast.walk(node)) // _BODY_NODES
 
 
 _Emit = Callable[[Emitter, Any], str]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from waypost.core.message import Message
 from waypost.mapping.compiler import Emitter
 from waypost.mapping.fault import ExpressionError, ExpressionFault
 from waypost.mapping.grammar import parse
@@ -65,6 +66,11 @@ class Compiled:
             except Exception:  # noqa: BLE001, S110 - one of them failed; one by one shows which
                 pass
         return [self._one(document, 0 if now is None else now[at]) for at, document in enumerate(documents)]
+
+    def of_messages(self, batch: Sequence[Message]) -> list[Any]:
+        """The same for messages: the value for the body of each, ``now()`` being when it was received."""
+        bodies = [message.body for message in batch]
+        return self.evaluate_batch(bodies, [message.received_at for message in batch] if self.uses_now else None)
 
     def _one(self, document: Any, now: int) -> Any:
         try:

@@ -28,6 +28,7 @@ def parse(text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: I
     parsed = Parsed(line, _read(line), tuple(origins))
     checker = Checker(parsed, origins, None if tables is None else list(tables))
     parsed.tree = checker.check(parsed.tree, 0)
+    parsed.origin = checker.path(parsed.tree)
     return parsed
 
 

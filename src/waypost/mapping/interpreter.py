@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from waypost.mapping import access, operation
-from waypost.mapping.compiler import COMPARISONS, weight_of
+from waypost.mapping.compiler import COMPARISONS
 from waypost.mapping.fault import ExpressionError, Refused, kind_of, show
 from waypost.mapping.function import FUNCTIONS
 from waypost.mapping.lookup import Table
-from waypost.mapping.parsed import ROOT, Parsed
+from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operation.add, ast.Sub: operation.subtract, ast.Mult: operation.multiply, ast.Div: operation.divide,

@@ -16,7 +16,8 @@ CONSTANTS = {"true": True, "false": False, "null": None}
 @dataclass(slots=True)
 class Parsed:
     """A checked expression. ``paths`` are the places of the message it reads, ``lines[].sku`` for a field of each
-    item; ``names`` the local names it was given; ``loops`` whether it walks lists, ``uses_now`` whether it asks now().
+    item; ``names`` the local names it was given; ``loops`` whether it walks lists, ``uses_now`` whether it asks now(),
+    ``origin`` the place it stands for, where it is a plain path.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Parsed:
     used: set[str] = field(default_factory=set)
     loops: bool = False
     uses_now: bool = False
+    origin: str | None = None
 
     def column(self, node: ast.AST) -> int:
         """The column of a part, counted in characters from 1."""
@@ -39,3 +41,11 @@ class Parsed:
 
 def characters(text: str, offset: int) -> int:
     return len(text.encode()[:offset].decode("utf-8", "ignore"))
+
+
+_BODY_NODES = 50
+
+
+def weight_of(node: ast.AST) -> int:
+    """The units of work one round of a loop with this body costs."""
+    return 1 + sum(1 for _ in ast.walk(node)) // _BODY_NODES

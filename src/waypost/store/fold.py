@@ -14,7 +14,7 @@ import msgspec
 
 from waypost.core.errors import StoreDamaged
 from waypost.store.ledger import LEDGER_RULES, Ledger
-from waypost.store.outputs import NOT_ACTIVE, NOT_KEPT, KeptBatch, Rows, row_layout, row_states, rows_of
+from waypost.store.outputs import NOT_ACTIVE, NOT_KEPT, KeptBatch, Rows, messages_in, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
 from waypost.store.protocol import Location, Retry
 from waypost.store.record import (
@@ -63,7 +63,7 @@ class Fold:
         if not self._told_again:
             return
         for batch in self._told_again.values():
-            if batch.produced is not None:
+            if batch.produced:
                 self.ledger.count_arrival(batch, 1)
         self._told_again = {}
 
@@ -102,7 +102,7 @@ class Fold:
     def _batch(self, at: Location, r: Accepted) -> KeptBatch:
         return KeptBatch(
             r.seq, self.share(r.flow), self.share(r.version), r.count, r.at, r.first_id, at,
-            order=r.order, arrival=r.arrival,
+            order=r.order, arrival=r.arrival, left=r.count,
         )  # fmt: skip
 
     def _tell_again(self, at: Location, r: Accepted) -> None:
@@ -110,7 +110,7 @@ class Fold:
         if batch is None:
             self._told_again[r.seq] = self._batch(at, r)
             return
-        batch.accepted, batch.effects = at, ()
+        batch.accepted, batch.effects, batch.produced = at, (), ()
         self._keep(batch)
 
     def effects(self, at: Location, r: Effects) -> None:
@@ -123,20 +123,23 @@ class Fold:
         batch = self.find(r.seq)
         if batch is None:
             return
-        told_again, batch.produced = batch.produced is not None, at
-        if told_again:
+        batch.produced = (*batch.produced, at)
+        if r.first_row < len(batch.states):
             self._keep(batch)
             return
-        layout = row_layout(r.rows)
+        layout, states = row_layout(r.rows), row_states(r.rows)
         batch.targets = self.share(r.targets)
-        batch.rows = self.share(layout) if len(layout) <= _SHARED_BYTES else layout
-        batch.states = row_states(r.rows)
+        batch.left = max(0, batch.left - messages_in(layout))
+        rows = batch.rows + layout
+        batch.rows = self.share(rows) if len(rows) <= _SHARED_BYTES else rows
+        batch.states += states
         if r.seq in self._told_again:
-            self.ledger.count_arrival(batch, -1)
+            if not batch.left:
+                self.ledger.count_arrival(batch, -1)
             return
         counts = self.ledger.counts(batch.flow)
-        for state in set(batch.states):
-            counts[state] += batch.states.count(state)
+        for state in set(states):
+            counts[state] += states.count(state)
         for failure in r.failures:
             if batch.states[failure.row] in KEPT:
                 ref = r.seq << OUT_BITS | failure.row
@@ -176,16 +179,20 @@ class Fold:
         self._move(r.refs, State.MOVED)
         for seq in r.seqs:
             batch = self.find(seq)
-            if batch is not None and batch.produced is None:
-                self.ledger.counts(batch.flow)[State.MOVED] += batch.count
-                self._forget(batch)
+            if batch is not None and batch.left:
+                self.ledger.counts(batch.flow)[State.MOVED] += batch.left
+                batch.left = 0
+                if batch.states:
+                    self._settle(batch)
+                else:
+                    self._forget(batch)
 
     def opened(self, at: Location, r: Opened) -> None:
         self.totals.incarnation, self.totals.clean = r.incarnation, False
         if not r.unclean:
             return
         for seq, batch in self.active.items():
-            if batch.produced is None:
+            if batch.left:
                 batch.deaths += 1
                 self.touched.add(seq)
 
@@ -228,7 +235,7 @@ class Fold:
     def _settle(self, batch: KeptBatch) -> None:
         """Put a batch where its states say it belongs."""
         seq = batch.seq
-        if batch.states.translate(None, NOT_ACTIVE):
+        if batch.left or batch.states.translate(None, NOT_ACTIVE):
             if seq not in self.active:
                 self.active[seq] = batch
                 if self._told_again.pop(seq, None) is None:

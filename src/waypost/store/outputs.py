@@ -23,17 +23,16 @@ class KeptBatch(OpenBatch, array_like=True, gc=False):
     troubled: bool = False
 
 
-def tally(batch: OpenBatch) -> dict[str, int]:
-    """How many messages of a batch are in each state, by its word."""
-    states = batch.states
+def tally(count: int, layout: bytes, states: bytearray) -> dict[str, int]:
+    """How many of a batch's ``count`` messages are in each state, by its word."""
     if not states:
-        return {"received": batch.count}
-    if len(states) == batch.count:
+        return {"received": count}
+    if len(states) == count:
         return _words({s: states.count(s) for s in set(states)})
     if states.count(states[0]) == len(states):
-        return _words({states[0]: batch.count})
+        return _words({states[0]: count})
     rows: dict[int, list[State]] = {}
-    for (message,), state in zip(_messages(batch.rows), states, strict=True):
+    for (message,), state in zip(_messages(layout), states, strict=True):
         rows.setdefault(message, []).append(State(state))
     found: dict[str, int] = {}
     for of_message in rows.values():
@@ -52,6 +51,11 @@ def _words(counts: dict[int, int]) -> dict[str, int]:
 
 def _messages(rows: bytes) -> Iterator[tuple[int]]:
     return ((int.from_bytes(rows[at : at + 2], "little"),) for at in range(0, len(rows), LAYOUT_SIZE))
+
+
+def messages_in(layout: bytes) -> int:
+    """How many messages have rows in ``layout``."""
+    return len(set(zip(layout[0::LAYOUT_SIZE], layout[1::LAYOUT_SIZE], strict=True)))
 
 
 def row_layout(packed: bytes) -> bytes:

@@ -52,7 +52,7 @@ class State(IntEnum):
     DOUBTFUL = 7
     """An intent is journaled and no outcome: after a crash, whether it happened must be found out."""
     MOVED = 8
-    """Another shard owns it now."""
+    """Another row of the message, or another shard, took over."""
 
 
 ACTIVE = frozenset({State.OPEN, State.RETRYING, State.DOUBTFUL})
@@ -138,7 +138,8 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Produced(Record, tag=3, frozen=True):
-    """What the steps made of a batch: ``rows`` packs ``OUT_ROW``; ``targets`` are the names they number.
+    """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
+    row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
     messages: (name, message index, value)."""
 
@@ -149,6 +150,7 @@ class Produced(Record, tag=3, frozen=True):
     timings: tuple[int, ...] = ()
     keys: tuple[tuple[str, int, str], ...] = ()
     at: int = 0
+    first_row: int = 0
 
 
 class Intended(Record, tag=4, frozen=True):

@@ -51,6 +51,7 @@ class EmbeddedShard:
         self._unflushed = 0
         self._held: list[Append] = []
         self._epoch = 0
+        self.unclean = False
         self._closed = False
 
     async def start(self, workers: int, fingerprint: str) -> None:
@@ -58,13 +59,14 @@ class EmbeddedShard:
         self._loop = asyncio.get_running_loop()
         self._keeper = ThreadPoolExecutor(1, "waypost-keeper")
         clock = self._setting.clock
+        self.unclean = not self.state.clean
         self._feed = IndexFeed(
             self.index, self._opened.missed, self._limits, clock.monotonic, lambda: self._soon(self._let_go_held)
         )
         self._committer.on_turn = self._tidy_soon
         self._writer = Writer(self._committer, self._limits, self._report)
         state = self.state
-        await self.append([Opened(state.incarnation + 1, clock.now(), not state.clean, fingerprint, workers)])
+        await self.append([Opened(state.incarnation + 1, clock.now(), self.unclean, fingerprint, workers)])
         self._tidy_soon()
 
     def next_seq(self) -> int:
@@ -97,7 +99,7 @@ class EmbeddedShard:
             self._later_timer = self._loop.call_later(LATER_SECONDS, self._send_later)
 
     async def read_batch(self, batch: OpenBatch) -> StoredBatch:
-        places = [batch.accepted, *batch.effects, *([batch.produced] if batch.produced else [])]
+        places = [batch.accepted, *batch.effects, *batch.produced]
         records = [self._recent.get(place) for place in places]
         if any(record is None or _is_elsewhere(record) for record in records):
             records = await asyncio.to_thread(self._read_whole, places)
@@ -105,7 +107,7 @@ class EmbeddedShard:
         if not isinstance(accepted, Accepted) or accepted.seq != batch.seq:
             raise StoreError(f"no batch {batch.seq}", where=f"{self.folder.journal} {batch.accepted}")
         effects = [record for record in rest if isinstance(record, Effects)]
-        produced = next((record for record in rest if isinstance(record, Produced)), None)
+        produced = [record for record in rest if isinstance(record, Produced)]
         return StoredBatch(accepted, effects, produced)
 
     async def read_outbound(self, at: Location) -> tuple[bytes, str]:
@@ -190,7 +192,8 @@ class EmbeddedShard:
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
-            self._epoch, self._sent_seq = done.epoch, self.state.last_seq
+            self._epoch = done.epoch
+            self._next_seq = self._sent_seq = self.state.last_seq
         if done.fault is not None:
             self._refused(done, done.fault)
         elif self._held or self._feed.lag > self._limits.lag_messages:

@@ -85,7 +85,7 @@ class MemoryFold:
     def batch(self, seq: int) -> OpenBatch:
         found = [(at, r) for at, r in self.records if isinstance(r, Accepted | Produced) and r.seq == seq]
         at, accepted = found[0]
-        produced = found[1][0] if len(found) > 1 else None
+        produced = tuple(at for at, _ in found[1:])
         return OpenBatch(
             seq, accepted.flow, accepted.version, accepted.count, accepted.at, accepted.first_id, at, produced=produced
         )

@@ -24,7 +24,7 @@ async def test_what_was_appended_is_there_after_opening_again(tmp_path):
     assert kinds == [Opened, Accepted, type(produced(1)), Delivered, Closed, Opened]
     batch = await shard.read_batch(shard.state.batch(1))
     assert unpack(batch.accepted.bodies) == [b"a", b"b"]
-    assert batch.produced == produced(1, 2)
+    assert batch.produced == [produced(1, 2)]
     assert shard.next_seq() == 2
     await shard.close()
 
@@ -135,7 +135,7 @@ async def test_a_batch_no_longer_in_memory_is_read_from_the_journal(tmp_path):
     assert len(shard.journal.segments()) > 3
     for seq in range(1, 30):
         found = await shard.read_batch(shard.state.batch(seq))
-        assert (found.accepted, found.produced) == (accepted(seq, [b"x" * 500]), produced(seq))
+        assert (found.accepted, found.produced) == (accepted(seq, [b"x" * 500]), [produced(seq)])
     await shard.close()
 
 
