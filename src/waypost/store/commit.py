@@ -119,6 +119,8 @@ class Committer:
         ``StoreFull``: nothing was written; or ``CommitFailed``: that is not known, and nothing more can be written."""
         if self.fault is not None:
             raise self.fault
+        if not any(map(weight, group)):
+            return Committed([], *self.end, 0)
         try:
             if self._turn_is_due(sum(map(weight, group))):
                 self._turn()

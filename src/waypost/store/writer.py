@@ -137,7 +137,7 @@ class Writer:
         try:
             committed = self._committer.commit([append.content for append in outcomes])
         except Exception as fault:  # noqa: BLE001 - as above
-            return [*done, Done(outcomes, fault=fault, epoch=self._epoch)]
+            return [Done(outcomes, fault=fault, epoch=self._epoch), *done]
         return [Done(outcomes, committed, epoch=self._epoch), *done]
 
 
