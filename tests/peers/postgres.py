@@ -46,7 +46,7 @@ class PostgresServer:
         settings = (*_LEAN, "-c", f"listen_addresses={self.host}", *(() if fsync else _FAST))
         self._process = ServerProcess(
             [str(bin / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings],
-            speaks=self._asks_for_a_password, log=self._root / "log", stop_signal=signal.SIGINT, user=self._owner,
+            speaks=self._asks_for_a_password, log=self._root / "log", user=self._owner,
         )  # fmt: skip
 
     @property
@@ -71,11 +71,11 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Break off what runs and stop; committed data stay."""
-        self._process.stop()
+        self._process.stop(signal.SIGINT)
 
     def kill(self) -> None:
-        """Die at once, as by a lost machine."""
-        self._process.stop(signal.SIGQUIT)
+        """End at once, in the middle of what it does; a start recovers."""
+        self._process.kill()
 
     def remove(self) -> None:
         """Stop and delete everything."""

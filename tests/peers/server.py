@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 PATIENCE_SECONDS = 30.0
@@ -35,10 +35,10 @@ class ServerProcess:
 
     def __init__(
         self, command: Sequence[str], *, speaks: Callable[[], bool], log: Path,
-        stop_signal: signal.Signals = signal.SIGTERM, user: str | None = None,
+        user: str | None = None,
     ) -> None:  # fmt: skip
         self._command, self._speaks, self._log = list(command), speaks, log
-        self._stop_signal, self._user = stop_signal, user
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +57,7 @@ class ServerProcess:
         try:
             self._wait_until_it_speaks(self._process)
         except BaseException:
-            self.stop()
+            self.kill()
             raise
 
     def _wait_until_it_speaks(self, process: subprocess.Popen[bytes]) -> None:
@@ -71,24 +71,37 @@ class ServerProcess:
                 raise PeerFailed(f"{self._command[0]} ended with {process.returncode}:\n{self._last_words()}")
         raise PeerFailed(f"{self._command[0]} did not speak in {PATIENCE_SECONDS:.0f} s:\n{self._last_words()}")
 
-    def stop(self, stop_signal: signal.Signals | None = None) -> None:
-        """Stop it and whatever it started, sessions that left its group too; safe to call twice."""
+    def stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end and wait until it has; safe to call twice."""
+        if self._process is None:
+            return
+        self._process.send_signal(stop_signal)
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End it and whatever it started, at once; safe to call twice."""
         process, self._process = self._process, None
         if process is None:
             return
-        family = _descendants(process.pid)
-        process.send_signal(stop_signal or self._stop_signal)
-        try:
-            process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        family: list[int] = []
+        while new := {process.pid, *_descendants(process.pid)}.difference(family):
+            family += new
+            _signal(new, signal.SIGSTOP)  # what is stopped starts nothing while we look
+        _signal(family, signal.SIGKILL)
+        process.wait()
 
     def _last_words(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _descendants(pid: int) -> list[int]:

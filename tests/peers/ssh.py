@@ -57,9 +57,11 @@ class SshServer:
         self.known_hosts.write_text(f"[{self.host}]:{self.port} {(etc / 'host_key.pub').read_text()}")
         settings = etc / "sshd_config"
         settings.write_text(_CONFIGURATION.format(host=self.host, port=self.port, etc=etc, root=self.root))
-        self._process = ServerProcess(
-            [str(sshd), "-D", "-e", "-f", str(settings)], speaks=self._greets, log=self._folder / "log"
-        )
+        command = [str(sshd), "-f", str(settings)]
+        lenient = ["-o", "PerSourcePenalties=no"]  # OpenSSH 9.8 and later turn away who failed to log in before
+        if subprocess.run([*command, *lenient, "-t"], capture_output=True).returncode == 0:
+            command += lenient
+        self._process = ServerProcess([*command, "-D", "-e"], speaks=self._greets, log=self._folder / "log")
 
     @property
     def address(self) -> str:
@@ -74,7 +76,7 @@ class SshServer:
 
     def stop(self) -> None:
         """Stop, and break off the sessions that are open."""
-        self._process.stop()
+        self._process.kill()
 
     def remove(self) -> None:
         """Stop and delete everything."""

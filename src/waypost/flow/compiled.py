@@ -16,14 +16,12 @@ import msgspec
 
 from waypost.core.component import (
     AskingStep,
-    Dropped,
     Failed,
     Format,
     Request,
     Result,
     Routed,
     Split,
-    Step,
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
@@ -270,8 +268,6 @@ def failure_state(error_class: ErrorClass) -> State:
     """What becomes of a message that fails inside the flow."""
     if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
         return State.DEAD
-    if error_class is ErrorClass.TRANSIENT:
-        return State.RETRYING
     return State.PARKED
 
 
@@ -335,6 +331,3 @@ def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[
         return [] if isinstance(value, dict) else [normalise(value, rules)]
 
     return read
-
-
-__all__ = ["CompiledFlow", "CompiledStep", "CompiledTarget", "Dropped", "Processed", "Step"]

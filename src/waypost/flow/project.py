@@ -42,6 +42,17 @@ def load_project(root: Path, environment: str = "dev") -> Project:
     return project_of(read_files(root), root, environment)
 
 
+def store_folder(root: Path) -> Path:
+    """Where the message store of the project in ``root`` lies, by waypost.yaml alone; works on a project with faults."""
+    faults: list[Fault] = []
+    try:
+        file = parse_yaml((root / "waypost.yaml").read_text("utf-8-sig"), "waypost.yaml", faults)
+    except OSError as error:
+        raise ProjectError([Fault(str(root), 0, "no-project", "no waypost.yaml here", "a project folder")]) from error
+    named = file.data.get("store") if isinstance(file.data, dict) else None
+    return root / str(named or ProjectOptions(name="").store)
+
+
 def read_files(root: Path) -> dict[str, bytes]:
     """The bytes of every file that belongs to a version, by path relative to ``root``."""
     files: dict[str, bytes] = {}

@@ -60,10 +60,20 @@ class Derived(Protocol):
 class FoldedState(Derived, ShardState, Protocol):
     """The state of a shard, with what the shard itself must know when it opens."""
 
-    last_seq: int
-    """The highest ``Accepted.seq``, 0 before the first; outlives retention."""
-    last_arrival: int
-    incarnation: int
-    """Of the last ``Opened``, 0 before the first."""
-    clean: bool
-    """Nothing was ``Opened`` since the last ``Closed``; True for a new shard."""
+    @property
+    def last_seq(self) -> int:
+        """The highest ``Accepted.seq``, 0 before the first; outlives retention."""
+        ...
+
+    @property
+    def last_arrival(self) -> int: ...
+
+    @property
+    def incarnation(self) -> int:
+        """Of the last ``Opened``, 0 before the first."""
+        ...
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was ``Opened`` since the last ``Closed``; True for a new shard."""
+        ...

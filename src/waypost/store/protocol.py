@@ -7,6 +7,7 @@ embedded store (``waypost.store.embedded``) and, later, PostgreSQL implement the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class OpenBatch(msgspec.Struct):
     """A batch with work left, as ``ShardState`` keeps it; small, because a million messages may be open.
 
     ``rows`` packs (message index u16, target u8, ordinal u16) per output row; ``states`` one ``State`` byte per row;
-    ``order`` packs the ordering hash (u64) per *message*; all are empty until the batch is produced, but for ``order``.
-    ``deaths`` counts unclean stops the batch lived through before it was produced.
+    ``order`` packs the ordering hash (u64) per *message*. A batch may be produced in parts: ``left`` is how many of its
+    messages have no row yet, ``deaths`` counts the unclean stops it lived through before none was left.
     """
 
     seq: int
@@ -39,7 +40,8 @@ class OpenBatch(msgspec.Struct):
     first_id: bytes
     accepted: Location
     effects: tuple[Location, ...] = ()
-    produced: Location | None = None
+    produced: tuple[Location, ...] = ()
+    left: int = 0
     targets: tuple[str, ...] = ()
     rows: bytes = b""
     states: bytearray = msgspec.field(default_factory=bytearray)
@@ -66,14 +68,14 @@ class StoredBatch(msgspec.Struct, frozen=True):
 
     accepted: Accepted
     effects: Sequence[Effects]
-    produced: Produced | None
+    produced: Sequence[Produced]
 
 
 class ShardState(Protocol):
     """The derived state of a shard: always what the committed journal says."""
 
     def open_batches(self) -> Iterator[OpenBatch]:
-        """Batches with active rows or not yet produced, by ``seq``."""
+        """Batches with active rows or not yet wholly produced, by ``seq``."""
         ...
 
     def batch(self, seq: int) -> OpenBatch | None:
@@ -88,6 +90,10 @@ class ShardState(Protocol):
 
     def position(self, flow: str, partition: str, slot: int = -1) -> str:
         """Where a partition stands in this shard; with a slot, at least what was copied for that slot."""
+        ...
+
+    def positions(self, flow: str) -> Mapping[str, str]:
+        """Partition → position, for all of a flow's source."""
         ...
 
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
@@ -123,7 +129,9 @@ class Shard(Protocol):
     number: int
     secret: bytes
     """Keys the digests, ordering hashes and indexed key hashes of this store (32 bytes)."""
-    state: ShardState
+
+    @property
+    def state(self) -> ShardState: ...
 
     def next_seq(self) -> int:
         """The number for the next batch; every number handed out must be appended, in order."""
@@ -131,10 +139,17 @@ class Shard(Protocol):
 
     def next_arrival(self) -> int: ...
 
+    unclean: bool
+    """The process before this one did not close the shard."""
+
     async def append(self, records: Sequence[AnyRecord]) -> None:
         """Return once the records are durable, all or none of them, after everything appended before. Calls made
         while a sync runs share the next one (group commit). Raises ``StoreFull`` (nothing written; may be tried
         again) or ``CommitFailed`` (may be durable: the process must leave and reopen)."""
+        ...
+
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
+        """``append`` without waiting: in turn from this call on, the future says when and whether."""
         ...
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:

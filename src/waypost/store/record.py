@@ -11,6 +11,7 @@ is compatible both ways; anything else is a new format version.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -51,7 +52,7 @@ class State(IntEnum):
     DOUBTFUL = 7
     """An intent is journaled and no outcome: after a crash, whether it happened must be found out."""
     MOVED = 8
-    """Another shard owns it now."""
+    """Another row of the message, or another shard, took over."""
 
 
 ACTIVE = frozenset({State.OPEN, State.RETRYING, State.DOUBTFUL})
@@ -81,8 +82,9 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 class Bodies(msgspec.Struct, array_like=True, frozen=True):
     """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
-    within ``data`` as u32. A body too large for the journal lies in a chunk file: ``data`` is empty and ``chunks``
-    names, per message, the file and its length."""
+    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``;
+    ``chunks`` then has, per message, the file's name and the body's length, or ('', 0) for a body that is in ``data``.
+    Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
 
     ends: bytes
     data: bytes
@@ -136,7 +138,8 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Produced(Record, tag=3, frozen=True):
-    """What the steps made of a batch: ``rows`` packs ``OUT_ROW``; ``targets`` are the names they number.
+    """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
+    row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
     messages: (name, message index, value)."""
 
@@ -147,6 +150,7 @@ class Produced(Record, tag=3, frozen=True):
     timings: tuple[int, ...] = ()
     keys: tuple[tuple[str, int, str], ...] = ()
     at: int = 0
+    first_row: int = 0
 
 
 class Intended(Record, tag=4, frozen=True):
@@ -344,7 +348,7 @@ AnyRecord = (
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(AnyRecord).decode
+decode: Callable[[bytes | memoryview], AnyRecord] = msgspec.msgpack.Decoder(AnyRecord).decode
 
 
 def ref_of(seq: int, row: int) -> int:

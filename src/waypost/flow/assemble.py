@@ -1,0 +1,108 @@
+"""Build what a definition names: compiled flows from one version, live connectors from today's connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from waypost.core.clock import Clock, Random
+from waypost.core.component import Requester
+from waypost.core.errors import ConfigurationRefused
+from waypost.core.event import Events
+from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
+from waypost.core.registry import registry
+from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, key_reader
+from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
+from waypost.mapping.expression import compile_expression
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What components are granted, the same for a whole process."""
+
+    root: Path
+    clock: Clock
+    random: Random
+    events: Events
+    worker: int = 0
+    listener: HttpListener | None = None
+    connections: dict[str, Connection] = field(default_factory=dict)
+
+    def grants(self, project: Project, flow: str, name: str, positions: Positions | None = None) -> Grants:
+        def read_file(path: str) -> bytes:
+            try:
+                return project.files[path]
+            except KeyError:
+                raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
+
+        return Grants(
+            root=self.root, flow=flow, name=name, worker=self.worker, clock=self.clock, random=self.random,
+            events=self.events, positions=positions or NoPositions(), connections=self.connections,
+            listener=self.listener, compile_expression=expression_of, read_file=read_file,
+        )  # fmt: skip
+
+    def build(self, use: Use, project: Project, flow: str, positions: Positions | None = None) -> Any:
+        return use.component.build(use.options, self.grants(project, flow, use.name, positions))
+
+    def connect(self, project: Project) -> None:
+        """Make the pool of every connection; none is opened before it is used."""
+        for name, connection in project.connections.items():
+            use = connection.use
+            pool = use.component.build(use.options, self.grants(project, "", name))
+            self.connections[name] = Connection(name=name, kind=use.component.name, options=use.options, pool=pool)
+
+
+def expression_of(text: str) -> Callable[[Any], Any]:
+    return compile_expression(text).evaluate
+
+
+def compile_flow(definition: FlowDefinition, project: Project, around: Surroundings) -> CompiledFlow:
+    """The pure side of one flow: formats, steps, keys."""
+    formats: dict[int, Any] = {}
+
+    def format_of(use: Use) -> Any:
+        if id(use) not in formats:
+            formats[id(use)] = around.build(use, project, definition.name)
+        return formats[id(use)]
+
+    steps = tuple(
+        CompiledStep(
+            use.name, around.build(use, project, definition.name), use.traits.asks, use.component.name, use.options
+        )
+        for use in definition.steps
+    )
+    targets = tuple(
+        CompiledTarget(name, number, format_of(target.format), _key_readers(target.produced_keys))
+        for number, (name, target) in enumerate(definition.targets.items())
+    )
+    return CompiledFlow(
+        definition, project.version, format_of(definition.format), _key_readers(definition.keys), steps, targets
+    )
+
+
+def _key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, Callable[[Any], list[str]]]:
+    return {name: key_reader(options, expression_of(options.path)) for name, options in keys.items()}
+
+
+def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) -> dict[str, Requester]:
+    """The live requester behind each asking step: its connection's kind says which component answers."""
+    made: dict[str, Requester] = {}
+    for step, use in zip(flow.steps, flow.definition.steps, strict=True):
+        if step.asks != "requester":
+            continue
+        kind = project.connections[use.options.connection].use.component.name
+        component = registry.find("requester", kind)
+        if component is None:
+            text = f"connection {str(use.options.connection)!r} of kind {kind!r} answers no questions"
+            raise ConfigurationRefused(text, where=f"flow {flow.name}, step {step.name}")
+        options = component.spec.options(**requester_options(component.spec, use.options))
+        made[step.name] = component.build(options, around.grants(project, flow.name, step.name))
+    return made
+
+
+def requester_options(spec: Any, options: Any) -> dict[str, Any]:
+    """The requester's own options among those of the step that asks."""
+    given = {**getattr(options, "ask", {}), "connection": options.connection}
+    return {f.name: given[f.name] for f in spec.fields if f.name in given}

@@ -1,0 +1,151 @@
+"""Where the answers of asking steps come from: the outside, recorded as they come, or the record alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from waypost.core.component import Requester
+from waypost.core.errors import BugError, WaypostError
+from waypost.core.message import id_text
+from waypost.flow.compiled import CompiledStep, Question
+from waypost.store.protocol import ShardState
+from waypost.store.record import Claimed, Effects
+
+Recorded = Mapping[tuple[int, str, int], tuple[bytes, bytes]]
+"""(message index, step, ordinal) → (request digest, answer)."""
+
+_DECIMAL = 1
+
+
+def _mark(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return msgspec.msgpack.Ext(_DECIMAL, str(value).encode())
+    if isinstance(value, dict):
+        return {k: _mark(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_mark(v) for v in value]
+    return value
+
+
+def _extension(code: int, data: memoryview) -> Any:
+    return Decimal(bytes(data).decode()) if code == _DECIMAL else None
+
+
+def pack_answer(answer: Any) -> bytes:
+    """An answer in MessagePack in which a Decimal stays a Decimal, as an extension."""
+    return _encode(_mark(answer))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+unpack_answer = msgspec.msgpack.Decoder(ext_hook=_extension).decode
+
+
+def recorded_effects(records: Sequence[Effects]) -> dict[tuple[int, str, int], tuple[bytes, bytes]]:
+    """The effects of a batch by identity."""
+    return {
+        (index, step, ordinal): (digest, answer)
+        for record in records
+        for index, step, ordinal, digest, answer in record.items
+    }
+
+
+class LiveEffects:
+    """Asks outside for what is not yet recorded, and keeps what it heard for the same commit as the input.
+
+    An ``EndpointError`` is raised for the whole batch: nothing of it goes on until the endpoint answers. A request
+    that differs from the recorded one is not deterministic and fails its message as a bug.
+    """
+
+    def __init__(self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None) -> None:
+        self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
+        self.heard: list[tuple[int, str, int, bytes, bytes]] = []
+
+    async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
+        answers: list[Any] = [None] * len(questions)
+        unknown: list[int] = []
+        for at, question in enumerate(questions):
+            known = self._recorded.get((question.index, step.name, question.ordinal))
+            if known is None:
+                unknown.append(at)
+            else:
+                answers[at] = matching(step, question, known)
+        if unknown:
+            asked = [questions[at] for at in unknown]
+            if step.asks == "claim":
+                fresh: Sequence[Any] = [self._claims.claim(question) for question in asked]
+            else:
+                fresh = await self._requesters[step.name].ask([question.request for question in asked])
+            for at, question, answer in zip(unknown, asked, fresh, strict=True):
+                packed = pack_answer(answer)
+                self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
+                answers[at] = unpack_answer(packed)
+        return answers
+
+
+class RecordedEffects:
+    """Only the record: recomputing never calls out. ``missing`` decides what stands for an answer that is not there."""
+
+    def __init__(self, recorded: Recorded, missing: Callable[[CompiledStep, Question], Any]) -> None:
+        self._recorded, self._missing = recorded, missing
+
+    async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
+        answers = []
+        for question in questions:
+            known = self._recorded.get((question.index, step.name, question.ordinal))
+            answers.append(self._missing(step, question) if known is None else matching(step, question, known))
+        return answers
+
+
+def matching(step: CompiledStep, question: Question, known: tuple[bytes, bytes]) -> Any:
+    digest, answer = known
+    if digest != question.digest:
+        return BugError(
+            f"request {question.ordinal} differs from the recorded one",
+            where=f"step {step.name}", expected="the same request for the same input",
+            remedy="make the steps before it deterministic, or replay with fresh effects",
+        )  # fmt: skip
+    return unpack_answer(answer)
+
+
+def would_ask(step: CompiledStep, question: Question) -> WaypostError:
+    """What a dry run says where a record is missing."""
+    return BugError(f"would ask: {dict(question.request.parameters)!r}", where=f"step {step.name}")
+
+
+class Claims:
+    """Keys seen by idempotent receivers: what the journal holds and what is on its way into it."""
+
+    def __init__(self, state: ShardState, secret: bytes, now: Callable[[], int]) -> None:
+        self._state, self._secret, self._now = state, secret, now
+        self._pending: dict[tuple[str, bytes], bytes] = {}
+        self.fresh: list[tuple[str, bytes, bytes, int]] = []
+
+    def claim(self, question: Question) -> dict[str, str] | None:
+        """None when the key is new (it is claimed for this message), else who has it."""
+        wanted = question.request.parameters
+        scope = str(wanted["scope"])
+        key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=self._secret).digest()
+        holder = self._pending.get((scope, key)) or self._state.claim(scope, key)
+        if holder is not None and holder != question.message.id:
+            return {"original": id_text(holder)}
+        keep = float(wanted.get("keep_seconds") or 0)
+        expires = self._now() + int(keep * 1_000_000) if keep else 0
+        self._pending[scope, key] = question.message.id
+        self.fresh.append((scope, key, question.message.id, expires))
+        return None
+
+    def take(self) -> list[Claimed]:
+        """The record of what was claimed since the last call, for the commit of the batch that claimed it. What is
+        taken is remembered until the state has it, or for good when the commit fails (the process then ends)."""
+        if not self.fresh:
+            return []
+        for at, message in list(self._pending.items()):
+            if self._state.claim(*at) == message:
+                del self._pending[at]
+        record, self.fresh = Claimed(tuple(self.fresh)), []
+        return [record]

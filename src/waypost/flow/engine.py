@@ -1,0 +1,382 @@
+"""One worker's engine: it owns a shard, runs the flows' sources and lanes, and recovers what a crash left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from waypost.core.component import Answer, Outcome, Requester
+from waypost.core.errors import StoreError
+from waypost.core.grants import Positions
+from waypost.core.message import Ids
+from waypost.flow.answers import Answers, answer_key_reader
+from waypost.flow.assemble import Surroundings, requesters_of
+from waypost.flow.channel import ChannelLane
+from waypost.flow.circuit import Circuit
+from waypost.flow.compiled import CompiledFlow, Processed
+from waypost.flow.definition import Project
+from waypost.flow.effects import Claims
+from waypost.flow.intake import Intake
+from waypost.flow.lane import Lane
+from waypost.flow.load import Decoded, Load, Placed
+from waypost.flow.recall import Recall
+from waypost.flow.runner import CAUTIOUS, FlowRunner
+from waypost.flow.spread import Part, Spread
+from waypost.flow.versions import Versions
+from waypost.store.protocol import OpenBatch, Shard
+from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
+
+
+class Engine:
+    """The flows of one project in one process.
+
+    ``workers`` is how many processes share the keys; this one owns the slots ``slot % workers == number``. A failed
+    commit ends the process (``failed`` is set): only reopening the journal decides what was durable.
+    """
+
+    def __init__(
+        self, project: Project, shard: Shard, versions: Versions, around: Surroundings, *, workers: int = 1,
+        only: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.project, self.shard, self.versions, self.around = project, shard, versions, around
+        self.number, self.workers, self.only = shard.number, workers, tuple(only)
+        self.clock, self.random, self.events = around.clock, around.random, around.events
+        self.ids = Ids(self.clock, self.random)
+        self.claims = Claims(shard.state, shard.secret, self.clock.now)
+        self.recall = Recall(shard, versions)
+        self.answers = Answers()
+        self.spread = Spread(self)
+        self.runners: dict[str, FlowRunner] = {}
+        self.intakes: dict[str, Intake] = {}
+        self.lanes: dict[tuple[str, str], Lane] = {}
+        self.circuits: dict[str, Circuit] = {}
+        self.trouble: dict[str, str] = {}
+        """What is wrong now, by subject, for ``status``."""
+        self.failed: asyncio.Future[BaseException] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._runners_of: dict[tuple[str, str], FlowRunner] = {}
+        self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._uncommitted = 0
+        self.standing = False
+
+    # ── life ──
+
+    async def start(self, *, sources: bool = True) -> None:
+        """Recover what is open, then open the sources. Without ``sources`` nothing is read or sent: for tools."""
+        self.standing = not sources
+        self.failed = asyncio.get_running_loop().create_future()
+        await self._begin(self.shard.unclean)
+
+    async def _begin(self, unclean: bool) -> None:
+        self.around.connect(self.project)
+        for name in self.flow_names():
+            self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
+        self._recover(unclean)
+        for subject, state in self.shard.state.commands().items():
+            self.obey(subject, state)
+        if not self.standing:
+            for name, runner in self.runners.items():
+                if self.reads(name):
+                    await self._start_source(name, runner.flow)
+
+    async def switch(self, project: Project) -> None:
+        """Make ``project`` the current version: what is in flight is finished or kept, and goes on as it was accepted."""
+        self.versions.keep(project)
+        await self._halt()
+        self.project = project
+        self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
+        self._runners_of = {}
+        await self._begin(unclean=False)
+
+    def runner_of(self, flow: CompiledFlow) -> FlowRunner:
+        """The runner of one version of a flow."""
+        at = (flow.version, flow.name)
+        if at not in self._runners_of:
+            self._runners_of[at] = FlowRunner(self, *self.version_of(*at))
+        return self._runners_of[at]
+
+    def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:
+        """A flow of a version and who answers its questions today."""
+        flow = self.versions.flow(version, name)
+        return flow, requesters_of(flow, self.versions.project(version), self.around)
+
+    def flow_names(self) -> list[str]:
+        return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
+
+    def reads(self, flow: str) -> bool:
+        """Whether this worker reads the flow's source: one process reads a source, so that its order is kept."""
+        definition = self.project.flows[flow]
+        if definition.source.component.name == "channel":
+            return False
+        if definition.source.component.name == "http":
+            return self.number == 0
+        return sorted(self.project.flows).index(flow) % self.workers == self.number
+
+    async def _start_source(self, name: str, flow: CompiledFlow) -> None:
+        if self.workers > 1:
+            await self.spread.learn(name)
+        source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
+        intake = self.intakes[name] = Intake(self, flow, source)
+        commands = self.shard.state.commands()
+        said = [commands[s] for s in ("all", "store", f"flow:{name}") if commands.get(s)]
+        if said:
+            intake.pause(f"{said[0]} by a person")
+        self.spawn(intake.run())
+
+    def _recover(self, unclean: bool) -> None:
+        """Put what the journal left open where it belongs, in order."""
+        late: dict[str, list[int]] = {}
+        for batch in self.shard.state.open_batches():
+            self._recover_rows(batch, unclean)
+            if batch.left:
+                late.setdefault(batch.flow, []).append(batch.seq)
+        for name, runner in self.runners.items():
+            runner.cautious = CAUTIOUS if unclean else 0
+            if late.get(name) and not self.standing:
+                runner.resume(late[name])
+
+    def _recover_rows(self, batch: OpenBatch, unclean: bool) -> None:
+        if batch.flow not in self.runners:
+            return
+        rows: dict[str, tuple[list[int], list[int], list[int]]] = {}
+        for row, state in enumerate(batch.states):
+            if state not in (State.OPEN, State.DOUBTFUL, State.RETRYING):
+                continue
+            at = row * 5
+            index, target = int.from_bytes(batch.rows[at : at + 2], "little"), batch.rows[at + 2]
+            if target >= len(batch.targets):
+                continue
+            key = ORDER_ROW.unpack_from(batch.order, index * 8)[0] if batch.order else 0
+            refs, keys, states = rows.setdefault(batch.targets[target], ([], [], []))
+            refs.append(ref_of(batch.seq, row))
+            keys.append(key)
+            states.append(state)
+        flow = self.versions.flow(batch.version, batch.flow)
+        for name, (refs, keys, states) in rows.items():
+            lane = self.lane(flow, name)
+            for ref, key, state in zip(refs, keys, states, strict=True):
+                retry = self.shard.state.retry(ref) if state == State.RETRYING else None
+                if retry is not None:
+                    lane.add_waiting(ref, key, retry.attempt, retry.next_at)
+                else:
+                    lane.add((ref,), (key,))
+                if unclean or state == State.DOUBTFUL:
+                    lane.doubtful.add(ref)
+
+    async def stop(self) -> None:
+        """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
+        await self._halt()
+        await self.shard.close()
+
+    async def _halt(self) -> None:
+        for intake in self.intakes.values():
+            intake.pause("stopping")
+        await self._cancel(self._tasks)
+        while self._uncommitted and not (self.failed and self.failed.done()):
+            await asyncio.sleep(0)
+        for lane in self.lanes.values():
+            await lane.stop()
+        for task in self._lane_tasks.values():
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for connection in self.around.connections.values():
+            if connection.pool is not None:
+                await connection.pool.close()
+
+    async def _cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        pending = list(tasks)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.fail(task.exception())
+
+    def fail(self, error: BaseException | None) -> None:
+        if error is not None and self.failed is not None and not self.failed.done():
+            self.failed.set_result(error)
+
+    # ── durable, then on ──
+
+    def submit(
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
+    ) -> asyncio.Future[Placed]:
+        """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
+        self._uncommitted += 1
+        done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+
+        def landed(commit: asyncio.Future[None]) -> None:
+            self._uncommitted -= 1
+            error = None if commit.cancelled() else commit.exception()
+            if error is not None:
+                if not isinstance(error, StoreError) or error.code != "store-full":
+                    self.fail(error)
+                if not done.done():
+                    done.set_exception(error)
+                done.exception()
+                return
+            committed()
+            if not done.done():
+                done.set_result(result)
+
+        self.shard.submit(records).add_done_callback(landed)
+        return done
+
+    async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
+        """Send a load to the workers that own its keys. The future gives where its records are, once durable."""
+        return await self.spread.dispatch(flow, load, positions)
+
+    def lane(self, flow: CompiledFlow, target: str) -> Lane:
+        """The lane to a target: the current version's connector, whatever version the output is of."""
+        at = (flow.name, target)
+        if at not in self.lanes:
+            current = self.project.flows.get(flow.name)
+            definition = current if current is not None and target in current.targets else flow.definition
+            use = definition.targets[target].use
+            lane_class = ChannelLane if use.component.name == "channel" else Lane
+            lane = lane_class(
+                flow.name, target, target=self.around.build(use, self.project, flow.name), traits=use.traits,
+                retry=definition.options.delivery.retry, circuit=self.circuit(use, at), shard=self.shard,
+                clock=self.clock, random=self.random, events=self.events,
+                rebuild=lambda refs: self.recall.rebuild(flow.name, refs),
+                answer_keys=self._answer_keys(definition.targets[target].answer_keys),
+            )  # fmt: skip
+            if isinstance(lane, ChannelLane):
+                lane.engine = self
+            if answers_callers(flow):
+                lane.watch = self.answers.outcome
+            self.lanes[at] = lane
+            lane.held = self._held_by(at, lane.circuit.name)
+            if not self.standing:
+                task = self._lane_tasks[at] = asyncio.ensure_future(lane.run())
+                task.add_done_callback(lambda t: None if t.cancelled() else self.fail(t.exception()))
+        return self.lanes[at]
+
+    def _held_by(self, at: tuple[str, str], connection: str) -> str:
+        """Why a person wants nothing sent on a lane, or ''."""
+        commands = self.shard.state.commands()
+        subjects = ("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
+        said = [commands[subject] for subject in subjects if commands.get(subject)]
+        return f"{said[0]} by a person" if said else ""
+
+    def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
+        name = str(getattr(use.options, "connection", "") or "/".join(at))
+        if name not in self.circuits:
+            self.circuits[name] = Circuit(name, self.clock, self.random, self.events)
+        return self.circuits[name]
+
+    def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
+        return answer_key_reader(keys) if keys else None
+
+    # ── what people say ──
+
+    def subjects(self) -> list[str]:
+        """What a command may be about."""
+        flows = [f"flow:{name}" for name in self.project.flows]
+        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
+        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
+
+    def obey(self, subject: str, state: str) -> None:
+        """Make a lasting command so: ``state`` '' = as usual."""
+        kind, _, name = subject.partition(":")
+        everything = subject in ("all", "store")
+        for flow, intake in self.intakes.items():
+            if everything or (kind == "flow" and flow == name):
+                intake.pause(f"{state} by a person") if state else intake.resume()
+        for (flow, target), lane in self.lanes.items():
+            meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
+            if everything or meant or (kind == "connection" and lane.circuit.name == name):
+                lane.hold(f"{state} by a person") if state else lane.resume()
+
+    # ── channels ──
+
+    def readers(self, channel: str) -> list[str]:
+        """The flows that read a channel, in the order of their names."""
+        return sorted(
+            name
+            for name in self.runners
+            if (source := self.project.flows[name].source).component.name == "channel"
+            and source.options.channel == channel
+        )
+
+    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
+        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it."""
+        await self.spread.hop(load, identities, extra)
+
+    # ── who waits for what ──
+
+    def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+        """Called once (part of) a batch is durable and its outputs are with their lanes."""
+        if answers_callers(flow):
+            count = len(decoded.messages) + len(decoded.refused)
+            self.answers.processed(decoded, processed, seq, first_row, count)
+
+    def answer(self, seq: int, count: int) -> asyncio.Future[list[Answer]]:
+        return self.answers.wait(seq, count)
+
+    def crowded(self, flow: str, limit: int) -> str:
+        """Why the flow's source must wait, or ''."""
+        if not self.shard.room:
+            return "the disk is nearly full"
+        waiting = sum(lane.open_count for (name, _), lane in self.lanes.items() if name == flow)
+        runner = self.runners.get(flow)
+        if runner is not None and runner.behind > 64:
+            return f"{runner.behind} batches wait to be processed"
+        return f"{waiting} outputs wait to be delivered" if waiting >= limit else ""
+
+    def low_position(self, flow: str, partition: str) -> str:
+        """Up to where every shard has a partition."""
+        return self.spread.low_position(flow, partition)
+
+    # ── what is left to do ──
+
+    @property
+    def busy(self) -> bool:
+        """Something moves, or can: not merely waiting for a time, a circuit or a person."""
+        if self._uncommitted or any(runner.behind for runner in self.runners.values()):
+            return True
+        return any(not lane.stuck for lane in self.lanes.values())
+
+    @property
+    def drained(self) -> bool:
+        """Nothing is open at all."""
+        return not self.busy and all(lane.idle for lane in self.lanes.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Every polling source has been seen empty."""
+        return all(intake.exhausted or not intake.traits.polling for intake in self.intakes.values())
+
+    def connections(self) -> Iterator[str]:
+        return iter(self.around.connections)
+
+
+class _Positions(Positions):
+    """What a source may know of the journal."""
+
+    def __init__(self, engine: Engine, flow: str) -> None:
+        self._engine, self._flow = engine, flow
+
+    def get(self, partition: str) -> str:
+        return self._engine.low_position(self._flow, partition)
+
+    def arrival_done(self, name: str, identity: str) -> bool:
+        known = self._engine.shard.state.arrival(self._flow, name, identity)
+        return bool(known and known[1])
+
+
+def answers_callers(flow: CompiledFlow) -> bool:
+    """Whether someone waits for what this flow makes of a message."""
+    source = flow.definition.source
+    return bool(source.traits.replies)

@@ -1,0 +1,255 @@
+"""From a source to durable messages: cut, send each record to the shard that owns its key, accept when all is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
+from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
+from waypost.core.event import ArrivalCompleted, EndpointFound, EndpointLost, FlowStopped, SourcePaused
+from waypost.flow.circuit import backoff
+from waypost.flow.compiled import CompiledFlow
+from waypost.flow.load import BATCH, Load
+from waypost.flow.spread import Part, ids_of
+from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
+
+if TYPE_CHECKING:
+    from waypost.flow.engine import Engine
+
+WINDOW = 48
+"""Loads of one source on their way to being durable at once."""
+
+
+class Intake:
+    """Reads one flow's source in this worker."""
+
+    def __init__(self, engine: Engine, flow: CompiledFlow, source: Any) -> None:
+        self.engine, self.flow, self.source = engine, flow, source
+        self.traits = flow.definition.source.traits
+        self.exhausted = False
+        """A polling source's last look found nothing."""
+        self.paused = ""
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self._failed: BaseException | None = None
+        self._resumed = asyncio.Event()
+        self._resumed.set()
+        self._opened = False
+
+    @property
+    def pause_seconds(self) -> float:
+        return float(getattr(self.flow.definition.source.options, "poll_seconds", 1.0))
+
+    def pause(self, cause: str) -> None:
+        self.paused = cause
+        self._resumed.clear()
+
+    def resume(self) -> None:
+        self.paused = ""
+        self._resumed.set()
+
+    async def run(self) -> None:
+        """Receive until cancelled, or until ``--once`` has seen everything."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    failures = await self._turn(failures)
+                except EndpointError as error:
+                    self.exhausted = True
+                    failures += 1
+                    if isinstance(error, ConfigurationRefused):
+                        self.engine.events.emit(FlowStopped(flow=self.flow.name, cause=str(error)))
+                        self.pause(f"stopped: {error}")
+                        continue
+                    self.engine.events.emit(EndpointLost(endpoint=f"source of {self.flow.name}", cause=str(error)))
+                    self.engine.trouble[f"source of {self.flow.name}"] = str(error)
+                    await self.engine.clock.sleep(backoff(failures, 0.5, 30.0, self.engine.random))
+                except StoreFull as error:
+                    self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=str(error)))
+                    await self.engine.clock.sleep(1.0)
+        finally:
+            await self.source.close()
+
+    async def _turn(self, failures: int) -> int:
+        await self._resumed.wait()
+        await self._room()
+        if not self._opened:
+            await self.source.open()
+            self._opened = True
+        delivery = await self.source.receive()
+        if failures:
+            self.engine.events.emit(EndpointFound(endpoint=f"source of {self.flow.name}"))
+            self.engine.trouble.pop(f"source of {self.flow.name}", None)
+        if delivery is None:
+            self.exhausted = True
+            await self.engine.clock.sleep(self.pause_seconds)
+            return 0
+        self.exhausted = False
+        if delivery.records is not None:
+            await self._records(delivery)
+        else:
+            await self._content(delivery)
+        return 0
+
+    async def _room(self) -> None:
+        """Wait while too much is open or the disk is full."""
+        limit = self.flow.definition.options.delivery.max_open
+        cause = self.engine.crowded(self.flow.name, limit)
+        if not cause:
+            return
+        self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        while self.engine.crowded(self.flow.name, limit - limit // 10):
+            await self.engine.clock.sleep(0.05)
+
+    # ── records: rows, requests, ticks ──
+
+    async def _records(self, delivery: Delivery) -> None:
+        received = delivery.records or ()
+        try:
+            taken = []
+            for start in range(0, len(received), BATCH):
+                part = received[start : start + BATCH]
+                load = Load(
+                    self.flow.name, [r.body for r in part], content_type=part[0].content_type,
+                    partition=delivery.partition, position=part[-1].position,
+                    headers=[dict(r.headers) for r in part] if any(r.headers for r in part) else None,
+                )  # fmt: skip
+                taken.append(await self._hand(load, [r.position for r in part]))
+            placed = [await ticket for ticket in taken]
+        except WaypostError as error:
+            await delivery.reject(error)
+            raise
+        if isinstance(delivery, NamedDelivery):
+            delivery.identify([message_id for parts in placed for message_id in ids_of(parts)])
+        await delivery.accept()
+        if self.traits.replies:
+            waiting = [self.engine.answers.wait(part.seq, len(part.indices)) for parts in placed for part in parts]
+            self.engine.spawn(self._answer(delivery, waiting))
+
+    async def _answer(self, delivery: Delivery, answers: Sequence[asyncio.Future[list[Answer]]]) -> None:
+        await delivery.answer([answer for part in answers for answer in await part])
+
+    # ── contents: files and streams ──
+
+    async def _content(self, delivery: Delivery) -> None:
+        arrival = delivery.arrival or Arrival(name=delivery.partition, identity="")
+        shard = self.engine.shard
+        known = shard.state.arrival(self.flow.name, arrival.name, arrival.identity)
+        if known and known[1]:
+            await delivery.accept()
+            shard.append_later([ArrivalDisposed(known[0], self.engine.clock.now())])
+            return
+        number = known[0] if known else shard.next_arrival()
+        partition = f"{arrival.name}#{arrival.identity}"
+        if known is None:
+            begun = ArrivalBegun(
+                number, self.flow.name, partition, arrival.name, arrival.identity, arrival.size, self.engine.clock.now()
+            )
+            await shard.append([begun])
+        reading = _Reading(self, partition, number, self.engine.low_position(self.flow.name, partition))
+        error = ""
+        try:
+            await reading.read(delivery)
+        except DataError as refusal:
+            error = str(refusal)
+            await reading.settle()
+        except WaypostError as failure:
+            await reading.settle()
+            await delivery.reject(failure)
+            raise
+        ended = ArrivalEnded(number, self.engine.clock.now(), reading.records, reading.size, reading.digest(), error)
+        await shard.append([ended])
+        if error:
+            await delivery.reject(DataError(error, where=arrival.name))
+        else:
+            await delivery.accept()
+        shard.append_later([ArrivalDisposed(number, self.engine.clock.now())])
+        self.engine.events.emit(ArrivalCompleted(flow=self.flow.name, name=arrival.name, records=reading.records))
+
+    async def _hand(self, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
+        """Send a load to the shards that own its keys; the future says where its records are, once all are durable."""
+        while len(self._under_way) >= WINDOW:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        if self._failed:
+            raise self._failed
+        ticket = await self.engine.dispatch(self.flow, load, positions)
+        self._under_way.add(ticket)
+        ticket.add_done_callback(self._landed)
+        return ticket
+
+    def _landed(self, ticket: asyncio.Future[Any]) -> None:
+        self._under_way.discard(ticket)
+
+
+class _Reading:
+    """One pass over a content, from where all shards have it on."""
+
+    def __init__(self, intake: Intake, partition: str, arrival: int, position: str) -> None:
+        self.intake, self.partition, self.arrival = intake, partition, arrival
+        offset, _, context = position.partition("|")
+        self.offset = int(offset or "0", 16)
+        self.context = bytes.fromhex(context)
+        self.records = 0
+        self.size = self.offset
+        self._whole = self.offset == 0
+        self._sha = hashlib.sha256()
+        self._tickets: list[asyncio.Future[Any]] = []
+
+    def digest(self) -> str:
+        """SHA-256 of the content, or '' when only its end was read after a restart."""
+        return self._sha.hexdigest() if self._whole else ""
+
+    async def read(self, delivery: Delivery) -> None:
+        limit = self.intake.flow.definition.options.delivery.max_message_bytes
+        framer = self.intake.flow.format.framer(limit, self.offset, self.context)
+        async for piece in delivery.read(self.offset):
+            self._sha.update(piece)
+            self.size += len(piece)
+            await self._send(framer.feed(piece))
+        await self._send(framer.finish())
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until everything sent so far is durable."""
+        tickets, self._tickets = self._tickets, []
+        for ticket in tickets:
+            await ticket
+
+    async def _send(self, slices: Sequence[Slice]) -> None:
+        for start in range(0, len(slices), BATCH):
+            for context, part in by_context(slices[start : start + BATCH]):
+                await self._send_part(context, part)
+
+    async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
+        intake = self.intake
+        await intake._room()
+        mark = "|" + context.hex()
+        load = Load(
+            intake.flow.name, [s.data for s in part], context, partition=self.partition,
+            position=f"{part[-1].end:016x}{mark}", arrival=self.arrival,
+            ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
+            faults={at: s.fault for at, s in enumerate(part) if s.fault},
+        )  # fmt: skip
+        self.records += len(part)
+        positions = [f"{s.end:016x}{mark}" for s in part] if intake.engine.workers > 1 else ()
+        self._tickets.append(await intake._hand(load, positions))
+        if len(self._tickets) > 4 * WINDOW:
+            self._tickets = [t for t in self._tickets if not t.done() or t.exception()]
+        await asyncio.sleep(0)
+
+
+def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:
+    """Runs of slices with the same context."""
+    runs: list[tuple[bytes, Sequence[Slice]]] = []
+    start = 0
+    while start < len(slices):
+        own, end = slices[start].context, start + 1
+        while end < len(slices) and slices[end].context is own:
+            end += 1
+        runs.append((own, slices[start:end]))
+        start = end
+    return runs

@@ -1,0 +1,423 @@
+"""One target of one flow: takes outputs in order, sends them, and decides what each failure means.
+
+What is committed waits in a ``Backlog``; bodies of fresh outputs are kept while few wait, others are recomputed when
+their turn comes. A failure that says the endpoint is away puts the batch back and waits for the circuit, using up no
+attempts; a failure of one message blocks only its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from waypost.core.clock import MICROSECONDS, Clock, Random
+from waypost.core.component import BATCH_FAILED, Outbound, Outcome
+from waypost.core.errors import BugError, EndpointError, ErrorClass, WaypostError
+from waypost.core.event import DeliveryFailed as DeliveryFailedEvent
+from waypost.core.event import Events, FlowStopped, MessageDied, MessageParked, MessagesDelivered
+from waypost.core.message import id_text
+from waypost.flow.backlog import Backlog
+from waypost.flow.circuit import Circuit, backoff
+from waypost.flow.definition import RetryOptions
+from waypost.store.protocol import Shard
+from waypost.store.record import (
+    AnyRecord,
+    Bodies,
+    Delivered,
+    DeliveryFailed,
+    Intended,
+    OutboundBody,
+    State,
+    pack_refs,
+)
+
+FRESH = 4096
+"""Outbound messages of one lane kept in memory; beyond that they are recomputed."""
+
+_pack = msgspec.msgpack.Encoder().encode
+Rebuild = Callable[[Sequence[int]], Awaitable[Mapping[int, Outbound | WaypostError]]]
+AnswerKeys = Callable[[Outcome], Iterable[tuple[str, str]]]
+Watch = Callable[[int, Outcome], None]
+
+
+class Lane:
+    """The way from the journal to one target."""
+
+    def __init__(
+        self, flow: str, name: str, *, target: Any, traits: Any, retry: RetryOptions, circuit: Circuit, shard: Shard,
+        clock: Clock, random: Random, events: Events, rebuild: Rebuild, answer_keys: AnswerKeys | None = None,
+    ) -> None:  # fmt: skip
+        self.flow, self.name, self.target, self.traits, self.retry = flow, name, target, traits, retry
+        self.circuit, self.shard, self.clock, self.random, self.events = circuit, shard, clock, random, events
+        self.rebuild, self.answer_keys = rebuild, answer_keys
+        self.backlog = Backlog()
+        self.in_flight = 0
+        self.held = ""
+        """Why nothing is sent: said by a person, or by a failure only a person can mend."""
+        self.watch: Watch | None = None
+        self.doubtful: set[int] = set()
+        self._fresh: dict[int, Outbound] = {}
+        self._attempts: dict[int, int] = {}
+        self._waiting: list[tuple[float, int, int]] = []
+        self._singly = 0
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = False
+        self._stopping = False
+
+    # ── what the engine says ──
+
+    @property
+    def open_count(self) -> int:
+        """Outputs not yet ended: waiting, in flight, or waiting for a retry."""
+        return len(self.backlog) + self.in_flight + len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        return self.open_count == 0
+
+    @property
+    def stuck(self) -> bool:
+        """Nothing can be sent now: all that is left waits for a time, a circuit, or a person."""
+        if self.in_flight:
+            return False
+        return not self.backlog.ready or bool(self.held) or not self.circuit.closed
+
+    def add(self, refs: Sequence[int], keys: Sequence[int], outbounds: Sequence[Outbound] = ()) -> None:
+        """Committed outputs, in order."""
+        self.backlog.add(refs, keys)
+        if outbounds and len(self._fresh) < FRESH:
+            self._fresh.update(zip(refs, outbounds, strict=True))
+        self._wake.set()
+
+    def add_waiting(self, ref: int, key: int, attempt: int, due_us: int) -> None:
+        """After a restart: an output that failed before and waits for its next attempt."""
+        self._attempts[ref] = attempt
+        self.backlog.block(key)
+        delay = max(0.0, (due_us - self.clock.now()) / MICROSECONDS)
+        heapq.heappush(self._waiting, (self.clock.monotonic() + delay, ref, key))
+
+    def drop(self, refs: Iterable[int]) -> None:
+        """Outputs a person took away. One in flight may still arrive."""
+        gone = set(refs)
+        self.backlog.void(gone)
+        kept = [entry for entry in self._waiting if entry[1] not in gone]
+        for _, ref, key in self._waiting:
+            if ref in gone:
+                self.backlog.unvoid(ref)
+                self.backlog.release(key)
+        self._waiting = kept
+        heapq.heapify(self._waiting)
+        for ref in gone:
+            self._forget(ref)
+        self._wake.set()
+
+    def restore(self, ref: int, key: int) -> None:
+        """An output a person wants sent, again or after all; it may have arrived before."""
+        self.backlog.unvoid(ref)
+        self.doubtful.add(ref)
+        self.add((ref,), (key,))
+
+    def hold(self, cause: str) -> None:
+        self.held = cause
+        self._wake.set()
+
+    def resume(self) -> None:
+        self.held = ""
+        self.circuit.close()
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Try what waits for a retry now."""
+        self._waiting = [(0.0, ref, key) for _, ref, key in self._waiting]
+        self.circuit.close()
+        self._wake.set()
+
+    # ── the loop ──
+
+    async def run(self) -> None:
+        """Send until stopped."""
+        window = asyncio.Semaphore(self.traits.concurrency)
+        try:
+            while not self._stopping:
+                await self._until_ready()
+                if self._stopping:
+                    return
+                await window.acquire()
+                batch = self._take()
+                if not batch[0]:
+                    window.release()
+                    continue
+                self.in_flight += len(batch[0])
+                if self.traits.concurrency == 1:
+                    await self._carry(window, *batch)
+                else:
+                    task = asyncio.create_task(self._carry(window, *batch))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            if self._opened:
+                await self.target.close()
+
+    async def stop(self) -> None:
+        """Send nothing more; what is in flight is waited for by ``run``."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _until_ready(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            now = self.clock.monotonic()
+            while self._waiting and self._waiting[0][0] <= now:
+                _, ref, key = heapq.heappop(self._waiting)
+                self.backlog.again(ref, key)
+            if self.held or not self.backlog.ready:
+                pause = self._waiting[0][0] - now if self._waiting and not self.held else None
+            else:
+                pause = self.circuit.wait_seconds()
+                if not pause:
+                    return
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float | None) -> None:
+        if seconds is None:
+            await self._wake.wait()
+            return
+        sleeper = asyncio.ensure_future(self.clock.sleep(seconds))
+        waker = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
+
+    def _take(self) -> tuple[list[int], list[int]]:
+        limit: int = self.traits.batch
+        if not self.circuit.closed:
+            limit = 1
+        elif self._singly:
+            limit, self._singly = 1, self._singly - 1
+        return self.backlog.take(limit, mark_busy=self.traits.concurrency > 1)
+
+    async def _carry(self, window: asyncio.Semaphore, refs: list[int], keys: list[int]) -> None:
+        try:
+            await self._send(refs, keys)
+        finally:
+            self.in_flight -= len(refs)
+            window.release()
+            self._wake.set()
+
+    async def _send(self, refs: list[int], keys: list[int]) -> None:
+        self.circuit.begin()
+        outbounds = await self._outbounds(refs, keys)
+        if not outbounds:
+            self.circuit.probing = False
+            return
+        refs, keys, batch = zip(*outbounds, strict=True)  # type: ignore[assignment]
+        begun = self.clock.monotonic()
+        try:
+            if not self._opened:
+                await self.target.open()
+                self._opened = True
+            if self.traits.needs_intent:
+                await self.shard.append([Intended(pack_refs(list(refs)))])
+            outcomes = await self.target.send(batch)
+        except EndpointError as error:
+            self._endpoint_failed(refs, keys, batch, error)
+            return
+        except WaypostError as error:
+            outcomes = [Outcome.failed(error)] * len(refs)
+        except Exception as error:  # noqa: BLE001 - a target that raises anything else is a bug of the target
+            text = f"{type(error).__name__}: {error}"
+            outcomes = [Outcome.failed(BugError(text, where=f"target {self.name}"))] * len(refs)
+        self._settle(refs, keys, batch, outcomes, int((self.clock.monotonic() - begun) * MICROSECONDS))
+
+    async def _outbounds(self, refs: list[int], keys: list[int]) -> list[tuple[int, int, Outbound]]:
+        """What to send for each reference; one that cannot be recomputed is parked and left out."""
+        missing = [ref for ref in refs if ref not in self._fresh]
+        if missing:
+            rebuilt = await self.rebuild(missing)
+            for ref, key in zip(refs, keys, strict=True):
+                made = rebuilt.get(ref)
+                if isinstance(made, Outbound):
+                    self._fresh[ref] = made
+                elif made is not None:
+                    self._fail(ref, key, None, Outcome.failed(made), State.PARKED)
+        ready = []
+        for ref, key in zip(refs, keys, strict=True):
+            out = self._fresh.get(ref)
+            if out is None:
+                continue
+            attempt = self._attempts.get(ref, 0) + 1
+            if attempt > 1 or ref in self.doubtful:
+                out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=ref in self.doubtful)
+            ready.append((ref, key, out))
+        return ready
+
+    # ── outcomes ──
+
+    def _settle(
+        self,
+        refs: Sequence[int],
+        keys: Sequence[int],
+        batch: Sequence[Outbound],
+        outcomes: Sequence[Outcome],
+        took_us: int,
+    ) -> None:
+        if all(outcome.delivered for outcome in outcomes):
+            self.circuit.succeeded()
+            self._delivered(refs, keys, outcomes, took_us)
+            return
+        if len(refs) > 1 and any(outcome.error_code == BATCH_FAILED for outcome in outcomes):
+            self._put_back(refs, keys)
+            self._singly += len(refs)
+            return
+        good = [i for i, outcome in enumerate(outcomes) if outcome.delivered]
+        if good:
+            self.circuit.succeeded()
+            self._delivered([refs[i] for i in good], [keys[i] for i in good], [outcomes[i] for i in good], took_us)
+        for ref, key, out, outcome in zip(refs, keys, batch, outcomes, strict=True):
+            if not outcome.delivered:
+                self._failed(ref, key, out, outcome)
+
+    def _delivered(self, refs: Sequence[int], keys: Sequence[int], outcomes: Sequence[Outcome], took_us: int) -> None:
+        first = outcomes[0]
+        alike = all(o.address == first.address and o.status == first.status for o in outcomes)
+        answered = any(o.answer for o in outcomes)
+        found: list[tuple[str, int, str]] = []
+        if self.answer_keys and answered:
+            found = [(name, at, value) for at, o in enumerate(outcomes) for name, value in self.answer_keys(o)]
+        record = Delivered(
+            pack_refs(list(refs)), self.clock.now(), took_us,
+            (first.address,) if alike else tuple(o.address for o in outcomes),
+            (first.status,) if alike else tuple(o.status for o in outcomes),
+            tuple(o.answer for o in outcomes) if answered else (),
+            _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
+            tuple(found), bool(self.doubtful and self.doubtful.intersection(refs)),
+        )  # fmt: skip
+        self.shard.append_later([record])
+        for ref, key in zip(refs, keys, strict=True):
+            self._fresh.pop(ref, None)
+            if key:
+                self.backlog.release(key)
+        if self._attempts or self.doubtful:
+            for ref in refs:
+                self._attempts.pop(ref, None)
+                self.doubtful.discard(ref)
+        self.events.emit(MessagesDelivered(flow=self.flow, target=self.name, messages=len(refs)))
+        if self.watch:
+            for ref, outcome in zip(refs, outcomes, strict=True):
+                self.watch(ref, outcome)
+
+    def _failed(self, ref: int, key: int, out: Outbound, outcome: Outcome) -> None:
+        error_class = outcome.error_class or ErrorClass.BUG
+        if error_class is ErrorClass.CONFIGURATION:
+            self._put_back((ref,), (key,))
+            self._stop_for(outcome.error)
+            return
+        if error_class is ErrorClass.AUTHORISATION:
+            self.circuit.failed(outcome.error, at_once=True)
+            self._retry(ref, key, out, outcome, counts=False)
+        elif error_class is ErrorClass.TRANSIENT:
+            self._retry(ref, key, out, outcome, counts=self.circuit.failed(outcome.error))
+        else:
+            state = State.PARKED if error_class is ErrorClass.BUG else State.DEAD
+            if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
+                self.circuit.succeeded()
+            self._fail(ref, key, out, outcome, state)
+
+    def _retry(self, ref: int, key: int, out: Outbound, outcome: Outcome, *, counts: bool) -> None:
+        attempt = self._attempts.get(ref, 0) + (1 if counts else 0)
+        if attempt >= self.retry.attempts:
+            self._fail(ref, key, out, outcome, State.DEAD)
+            return
+        wait = max(
+            backoff(max(1, attempt), self.retry.first, self.retry.limit, self.random), outcome.retry_after_seconds
+        )
+        first_failure = ref not in self._attempts
+        self._attempts[ref] = attempt
+        if outcome.in_doubt:
+            self.doubtful.add(ref)
+        self._journal_failure(ref, out if first_failure else None, outcome, State.RETRYING, attempt, wait)
+        self.backlog.block(key)
+        heapq.heappush(self._waiting, (self.clock.monotonic() + wait, ref, key))
+        self.events.emit(
+            DeliveryFailedEvent(
+                flow=self.flow, target=self.name, message=id_text(out.message_id), attempt=attempt, cause=outcome.error
+            )
+        )
+
+    def _fail(self, ref: int, key: int, out: Outbound | None, outcome: Outcome, state: State) -> None:
+        attempt = self._attempts.get(ref, 0) + 1
+        self._journal_failure(ref, out if ref not in self._attempts else None, outcome, state, attempt, 0)
+        self._forget(ref)
+        self.backlog.release(key)
+        message = id_text(out.message_id) if out else f"output {ref}"
+        event = MessageDied if state is State.DEAD else MessageParked
+        self.events.emit(event(flow=self.flow, message=message, place=self.name, cause=outcome.error))
+        if self.watch:
+            self.watch(ref, outcome)
+
+    def _journal_failure(
+        self, ref: int, out: Outbound | None, outcome: Outcome, state: State, attempt: int, wait: float
+    ) -> None:
+        now = self.clock.now()
+        records: list[AnyRecord] = [
+            DeliveryFailed(
+                ref, now, attempt, int(state), now + int(wait * MICROSECONDS) if wait else 0,
+                str(outcome.error_class or ""), outcome.error_code, outcome.error,
+                outcome.address, outcome.status, outcome.answer, outcome.in_doubt,
+            )
+        ]  # fmt: skip
+        if out is not None:
+            records.append(_body_record(ref, out))
+        self.shard.append_later(records)
+
+    def _endpoint_failed(
+        self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound], error: EndpointError
+    ) -> None:
+        """The endpoint itself failed: nothing is wrong with the messages, and they use up no attempts."""
+        if error.error_class is ErrorClass.CONFIGURATION:
+            self._put_back(refs, keys)
+            self._stop_for(str(error))
+            return
+        self.circuit.failed(str(error), at_once=True)
+        outcome = Outcome.failed(error)
+        if outcome.in_doubt:
+            self.doubtful.update(refs)
+            self.shard.append_later([_body_record(ref, out) for ref, out in zip(refs, batch, strict=True)])
+        self._put_back(refs, keys)
+        attempt = self._attempts.get(refs[0], 0)
+        self._journal_failure(refs[0], None, outcome, State.RETRYING, attempt, self.circuit.wait_seconds())
+        self.events.emit(
+            DeliveryFailedEvent(
+                flow=self.flow,
+                target=self.name,
+                message=id_text(batch[0].message_id),
+                attempt=attempt,
+                cause=str(error),
+            )
+        )
+
+    def _stop_for(self, cause: str) -> None:
+        if not self.held:
+            self.held = f"stopped: {cause}"
+            self.events.emit(FlowStopped(flow=f"{self.flow}/{self.name}", cause=cause))
+
+    def _put_back(self, refs: Sequence[int], keys: Sequence[int]) -> None:
+        self.backlog.put_back(refs, keys, owned=self.traits.concurrency > 1)
+
+    def _forget(self, ref: int) -> None:
+        self._fresh.pop(ref, None)
+        self._attempts.pop(ref, None)
+        self.doubtful.discard(ref)
+
+
+def _body_record(ref: int, out: Outbound) -> OutboundBody:
+    return OutboundBody(ref, out.content_type, Bodies(len(out.body).to_bytes(4, "little"), out.body))

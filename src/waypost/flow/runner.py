@@ -1,0 +1,205 @@
+"""One flow in one worker: loads become durable messages, messages become outputs.
+
+Usually a load is decoded, processed and committed in one go (*fused*). When a look-up's endpoint is away, or after a
+process died, input is committed first and processed afterwards, in order, so that nothing waits unsaved and no key is
+overtaken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from waypost.core.component import Requester
+from waypost.core.errors import BugError, EndpointError
+from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, MessageDied, MessageParked
+from waypost.core.message import id_at, id_text
+from waypost.flow.circuit import backoff
+from waypost.flow.compiled import CompiledFlow, Processed
+from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
+from waypost.flow.load import (
+    Decoded,
+    Load,
+    Placed,
+    accepted_record,
+    decode_load,
+    load_of,
+    narrowed,
+    outbounds_of,
+    produced_record,
+)
+from waypost.store.protocol import OpenBatch
+from waypost.store.record import AnyRecord, Effects, State
+
+if TYPE_CHECKING:
+    from waypost.flow.engine import Engine
+
+DEATHS = 3
+"""Process deaths at which a message that was being processed each time is parked."""
+CAUTIOUS = 64
+"""Loads committed before they are processed after an unclean stop."""
+
+
+class FlowRunner:
+    """Accepts loads of one flow and processes them with one version of it."""
+
+    def __init__(self, engine: Engine, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
+        self.engine, self.flow, self.requesters = engine, flow, requesters
+        self.cautious = 0
+        self._late: deque[int] = deque()
+        self._catching_up: asyncio.Task[None] | None = None
+
+    @property
+    def behind(self) -> int:
+        """Batches durable and not yet processed."""
+        return len(self._late)
+
+    async def take(
+        self, load: Load, extra: Sequence[AnyRecord] = (), recorded: Recorded | None = None
+    ) -> asyncio.Future[Placed]:
+        """Decode, process and submit a load. The future says where it is once it is durable; ``extra`` records are
+        in the same commit."""
+        engine = self.engine
+        decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
+        if self._late or self.cautious:
+            self.cautious = max(0, self.cautious - 1)
+            return self._accept_only(load, decoded, extra)
+        effects = LiveEffects(self.requesters, engine.claims, recorded)
+        try:
+            processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
+        except EndpointError as error:
+            engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
+            return self._accept_only(load, decoded, extra)
+        return self._fused(load, decoded, processed, effects, extra)
+
+    def _fused(
+        self, load: Load, decoded: Decoded, processed: Processed, effects: LiveEffects, extra: Sequence[AnyRecord]
+    ) -> asyncio.Future[Placed]:
+        engine = self.engine
+        seq = engine.shard.next_seq()
+        produced = produced_record(self.flow, decoded, processed, seq)
+        records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
+        if effects.heard:
+            records.append(Effects(seq, tuple(effects.heard)))
+        records += [produced, *engine.claims.take(), *extra]
+        count = len(load.raws)
+
+        def committed() -> None:
+            engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
+            self._hand_over(self.flow, decoded, processed, seq, 0)
+
+        return engine.submit(Placed(seq, decoded.first), records, committed)
+
+    def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
+        engine = self.engine
+        seq = engine.shard.next_seq()
+        self._late.append(seq)
+
+        def committed() -> None:
+            engine.events.emit(BatchAccepted(flow=self.flow.name, messages=len(load.raws)))
+            self.catch_up()
+
+        records = [accepted_record(self.flow, load, decoded, seq), *extra]
+        return engine.submit(Placed(seq, decoded.first), records, committed)
+
+    def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+        engine = self.engine
+        for number, (refs, keys, outbounds) in outbounds_of(flow, decoded, processed, seq, first_row).items():
+            engine.lane(flow, flow.targets[number].name).add(refs, keys, outbounds)
+        for trouble in processed.troubles:
+            out = processed.outs[trouble.row]
+            event = MessageDied if out.state is State.DEAD else MessageParked
+            message = id_text(id_at(decoded.first, out.index))
+            engine.events.emit(
+                event(flow=self.flow.name, message=message, place=trouble.place, cause=str(trouble.error))
+            )
+        engine.processed(flow, decoded, processed, seq, first_row)
+
+    # ── input that is durable and not yet processed ──
+
+    def resume(self, seqs: Sequence[int]) -> None:
+        """After a restart: batches that were accepted and not, or not wholly, processed."""
+        self._late.extend(seqs)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        if self._late and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = self.engine.spawn(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        failures = 0
+        while self._late:
+            batch = self.engine.shard.state.batch(self._late[0])
+            if batch is None:
+                await asyncio.sleep(0)
+                batch = self.engine.shard.state.batch(self._late[0])
+            try:
+                if batch is not None:
+                    await self.process_batch(batch)
+            except EndpointError as error:
+                failures += 1
+                self.engine.events.emit(
+                    EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error))
+                )
+                await self.engine.clock.sleep(backoff(failures, 0.2, 30.0, self.engine.random))
+                continue
+            if failures:
+                self.engine.events.emit(EndpointFound(endpoint=f"{self.flow.name}: a look-up's endpoint"))
+            failures = 0
+            self._late.popleft()
+
+    async def process_batch(self, batch: OpenBatch) -> None:
+        """Process what has no output rows yet. A batch that lived through a process death goes message by message,
+        each committed before the next, so that the guilty one is found."""
+        flow, decoded, effects = await self._stored(batch)
+        done = produced_indices(batch)
+        left = [index for index in range(batch.count) if index not in done]
+        if batch.deaths == 0:
+            await self._process(flow, batch.seq, narrowed(decoded, left), effects, len(batch.states))
+            return
+        row = len(batch.states)
+        for index in left:
+            part = narrowed(decoded, [index])
+            if batch.deaths >= DEATHS and index == left[0]:
+                text = f"the process died {batch.deaths} times while this message was being processed"
+                error = BugError(text, where=f"flow {self.flow.name}", remedy="look at the steps, then retry it")
+                part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
+            row += await self._process(flow, batch.seq, part, effects, row)
+
+    async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
+        """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before."""
+        flow, decoded, effects = await self._stored(batch)
+        await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,))
+
+    async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, LiveEffects]:
+        """A batch from the journal, for the version it was accepted on."""
+        engine = self.engine
+        stored = await engine.shard.read_batch(batch)
+        flow, requesters = engine.version_of(batch.version, batch.flow)
+        first = int.from_bytes(stored.accepted.first_id, "big")
+        decoded = decode_load(flow, load_of(stored.accepted), first, stored.accepted.at, engine.shard.secret)
+        return flow, decoded, LiveEffects(requesters, engine.claims, recorded_effects(stored.effects))
+
+    async def _process(
+        self, flow: CompiledFlow, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int,
+        extra: Sequence[AnyRecord] = (),
+    ) -> int:  # fmt: skip
+        engine = self.engine
+        heard_before = len(effects.heard)
+        processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+        produced = produced_record(flow, decoded, processed, seq, first_row)
+        records: list[AnyRecord] = list(extra)
+        if effects.heard[heard_before:]:
+            records.append(Effects(seq, tuple(effects.heard[heard_before:])))
+        records += [produced, *engine.claims.take()]
+        placed = Placed(seq, decoded.first)
+        await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
+        return len(processed.outs)
+
+
+def produced_indices(batch: OpenBatch) -> set[int]:
+    """The messages of a batch that have output rows."""
+    rows = memoryview(batch.rows)
+    return {int.from_bytes(rows[at : at + 2], "little") for at in range(0, len(rows), 5)}

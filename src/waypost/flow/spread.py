@@ -1,0 +1,231 @@
+"""Spread the records of a load over the workers that own their keys' slots, and take in what others hand over.
+
+The reader extracts ordering keys and hands raw slices to owners over their sockets, in order. Every owner keeps the
+highest position it has per partition, so a reader that starts again from the lowest position all hold is heard twice
+and taken once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from waypost.core.key import SLOTS, slot_of
+from waypost.core.message import id_at
+from waypost.flow.compiled import CompiledFlow
+from waypost.flow.load import Load, Placed, decode_load
+from waypost.store.record import AnyRecord, Claimed, Positioned
+
+if TYPE_CHECKING:
+    from waypost.flow.engine import Engine
+    from waypost.flow.peer import Peer
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some records of a load (``indices``) as batch ``seq`` of a worker, ids from ``first`` on."""
+
+    worker: int
+    seq: int
+    first: int
+    indices: Sequence[int]
+
+
+class Handed(msgspec.Struct, array_like=True):
+    """A load on its way to another worker, with the position of each record and of the whole load's end."""
+
+    load: Load
+    positions: list[str]
+    slots: bytes
+
+
+class Hopped(msgspec.Struct, array_like=True):
+    """A channel's load on its way to another worker, with what tells each hop apart."""
+
+    load: Load
+    identities: list[bytes]
+
+
+HOP_SCOPE = "channel-hop"
+HOP_MEMORY_US = 7 * 86_400 * 1_000_000
+"""How long a hop is remembered; it is sent again only until the sender hears of it."""
+
+
+def ids_of(parts: Sequence[Part]) -> list[bytes]:
+    """The id of each record of a load, in order."""
+    placed = {index: id_at(part.first, at) for part in parts for at, index in enumerate(part.indices)}
+    return [placed[index] for index in sorted(placed)]
+
+
+class Spread:
+    """The worker's view of who owns what."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.peers: dict[int, Peer] = {}
+        self._taken: dict[tuple[str, str], str] = {}
+        self._low: dict[tuple[str, str], str] = {}
+        self._hops: set[bytes] = set()
+
+    async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
+        """Send each record where it belongs; the future is done when all of them are durable."""
+        engine = self.engine
+        if engine.workers == 1 or flow.definition.source.traits.replies:
+            placed = await engine.runners[flow.name].take(load)
+            return _then(placed, lambda p: [Part(engine.number, p.seq, p.first, range(len(load.raws)))])
+        slots = self._slots(flow, load, positions)
+        tickets: list[asyncio.Future[list[Part]]] = []
+        for worker in range(engine.workers):
+            indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
+            if not indices:
+                continue
+            own = part_of(load, indices)
+            if worker == engine.number:
+                ticket: asyncio.Future[Any] = await self._take(own, [positions[i] for i in indices] if positions else [],
+                                                               bytes(slots[i] for i in indices))  # fmt: skip
+            else:
+                handed = Handed(
+                    own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices)
+                )
+                ticket = self.peers[worker].ask("load", handed, Placed)
+            tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
+        return _gathered(tickets)
+
+    def _slots(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> list[int]:
+        """The slot of each record: of its ordering key, or, without one, of its position, which never changes."""
+        if flow.definition.options.delivery.order_by:
+            order = decode_load(flow, load, 0, 0, self.engine.shard.secret).order
+            return [slot_of(key) for key in order]
+        if positions and positions[0]:
+            return [zlib.crc32(f"{load.partition}|{p}".encode()) % SLOTS for p in positions]
+        return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
+
+    async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
+        """Take what another worker hands over, but for what is here already."""
+        return await self._take(handed.load, handed.positions, handed.slots)
+
+    async def _take(self, load: Load, positions: Sequence[str], slots: bytes) -> asyncio.Future[Placed]:
+        engine = self.engine
+        at = (load.flow, load.partition)
+        if positions and positions[0]:
+            state = engine.shard.state
+            floor = max(self._taken.get(at, ""), state.position(*at))
+            fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
+            if not fresh:
+                done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+                done.set_result(Placed(0, 0))
+                return done
+            if len(fresh) < len(positions):
+                load = part_of(load, fresh)
+            self._taken[at] = load.position
+        return await engine.runners[load.flow].take(load)
+
+    # ── hops between flows ──
+
+    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
+        """Accept what a channel hands over. Alone it is one commit with ``extra``; with other workers what they own
+        goes there first, told apart by identity should it be sent again."""
+        engine = self.engine
+        runner = engine.runners[load.flow]
+        if engine.workers == 1:
+            await (await runner.take(load, extra))
+            return
+        slots = self._slots(runner.flow, load, ())
+        asked = []
+        for worker, peer in self.peers.items():
+            indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
+            if indices:
+                hopped = Hopped(part_of(load, indices), [identities[i] for i in indices])
+                asked.append(peer.ask("hop", hopped, Placed))
+        for answer in asked:
+            await answer
+        own = [i for i, slot in enumerate(slots) if slot % engine.workers == engine.number]
+        if own:
+            await (await runner.take(part_of(load, own), extra))
+        elif extra:
+            await engine.shard.append(extra)
+
+    async def receive_hop(self, hopped: Hopped) -> asyncio.Future[Placed]:
+        """Take what another worker's channel hands over, but for what came before."""
+        engine = self.engine
+        fresh = [i for i, identity in enumerate(hopped.identities) if not self._hopped_before(identity)]
+        if not fresh:
+            done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+            done.set_result(Placed(0, 0))
+            return done
+        until = engine.clock.now() + HOP_MEMORY_US
+        record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))
+        self._hops.update(hopped.identities[i] for i in fresh)
+        taken = await engine.runners[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
+        taken.add_done_callback(lambda _: self._hops.difference_update(hopped.identities))
+        return taken
+
+    def _hopped_before(self, identity: bytes) -> bool:
+        return identity in self._hops or self.engine.shard.state.claim(HOP_SCOPE, identity) is not None
+
+    # ── positions ──
+
+    async def learn(self, flow: str) -> None:
+        """Ask every worker where it stands, before the flow's source opens."""
+        own = dict(self.engine.shard.state.positions(flow))
+        others = [await peer.ask("positions", flow, dict[str, str]) for peer in self.peers.values()]
+        for partition in set(own).union(*others):
+            low = min([own.get(partition, ""), *(other.get(partition, "") for other in others)])
+            self._low[flow, partition] = low
+
+    def low_position(self, flow: str, partition: str) -> str:
+        """Up to where every worker has a partition, as far as asked; alone, where this one has it."""
+        if self.engine.workers == 1:
+            return self.engine.shard.state.position(flow, partition)
+        return self._low.get((flow, partition), "")
+
+    def level(self, flow: str, partition: str, position: str) -> None:
+        """All of a partition up to ``position`` is durable somewhere: say so where no record of it went."""
+        if self.engine.workers == 1 or not position:
+            return
+        self._low[flow, partition] = position
+        self.positioned(Positioned(flow, partition, position))
+        for peer in self.peers.values():
+            peer.ask("position", Positioned(flow, partition, position), type(None))
+
+    def positioned(self, record: Positioned) -> None:
+        if record.position > self.engine.shard.state.position(record.flow, record.partition):
+            self.engine.shard.append_later([record])
+
+
+def part_of(load: Load, indices: Sequence[int]) -> Load:
+    """Some records of a load, its position unchanged: nothing of it is left for this worker."""
+    ranges = struct.unpack(f"<{len(load.ranges) // 8}Q", load.ranges)
+    picked = [edge for i in indices for edge in ranges[2 * i : 2 * i + 2]] if ranges else []
+    return msgspec.structs.replace(
+        load, raws=[load.raws[i] for i in indices], ranges=struct.pack(f"<{len(picked)}Q", *picked),
+        headers=[load.headers[i] for i in indices] if load.headers else None,
+        causes=[load.causes[i] for i in indices] if load.causes else [],
+        faults={at: load.faults[i] for at, i in enumerate(indices) if i in load.faults},
+    )  # fmt: skip
+
+
+def _then(ticket: asyncio.Future[Any], make: Any) -> asyncio.Future[Any]:
+    done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def landed(finished: asyncio.Future[Any]) -> None:
+        if done.done():
+            return
+        if finished.cancelled():
+            done.cancel()
+        elif finished.exception() is not None:
+            done.set_exception(finished.exception())  # type: ignore[arg-type]
+            done.exception()
+        else:
+            done.set_result(make(finished.result()))
+
+    ticket.add_done_callback(landed)
+    return done
+
+
+def _gathered(tickets: Sequence[asyncio.Future[list[Part]]]) -> asyncio.Future[list[Part]]:
+    return _then(asyncio.gather(*tickets), lambda parts: [part for some in parts for part in some])

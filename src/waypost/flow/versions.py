@@ -1,0 +1,85 @@
+"""Versions of the project: each is kept, by digest, as long as messages may need it, and compiled once."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from waypost.core.errors import ProjectError, StoreDamaged
+from waypost.flow.assemble import Surroundings, compile_flow
+from waypost.flow.compiled import CompiledFlow
+from waypost.flow.definition import Project
+from waypost.flow.project import project_of, read_files, version_of
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Versions:
+    """The bundles in a store's folder. A bundle holds project files only; connections' addresses, secrets and
+    environment values are today's."""
+
+    def __init__(self, folder: Path, root: Path, environment: str, around: Surroundings) -> None:
+        self._folder, self._root, self._environment, self._around = folder, root, environment, around
+        self._projects: dict[str, Project] = {}
+        self._flows: dict[tuple[str, str], CompiledFlow] = {}
+
+    def keep(self, project: Project) -> None:
+        """Store the bundle of a version, so that its messages can be recomputed for as long as they are kept."""
+        self._projects[project.version] = project
+        path = self._path(project.version)
+        if path.exists():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        written = path.with_suffix(".part")
+        written.write_bytes(bundle_bytes(project.files))
+        written.rename(path)
+
+    def known(self) -> list[str]:
+        return sorted(path.stem for path in self._folder.glob("*.zip"))
+
+    def project(self, version: str) -> Project:
+        """The project of a version, under today's environment. Raises ``ProjectError`` when it no longer fits it."""
+        if version not in self._projects:
+            path = self._path(version)
+            if not path.exists():
+                raise StoreDamaged(
+                    f"no bundle of version {version}", where=str(path), remedy="restore it from a backup"
+                )
+            files = bundle_files(path.read_bytes())
+            if version_of(files) != version:
+                raise StoreDamaged(
+                    "the bundle is not what its name says", where=str(path), remedy="restore it from a backup"
+                )
+            today = {n: b for n, b in read_files(self._root).items() if n.startswith("environments/")}
+            self._projects[version] = project_of({**files, **today}, self._root, self._environment)
+        return self._projects[version]
+
+    def flow(self, version: str, name: str) -> CompiledFlow:
+        """A compiled flow of a version."""
+        at = (version, name)
+        if at not in self._flows:
+            project = self.project(version)
+            if name not in project.flows:
+                raise ProjectError([])
+            self._flows[at] = compile_flow(project.flows[name], project, self._around)
+        return self._flows[at]
+
+    def _path(self, version: str) -> Path:
+        return self._folder / f"{version}.zip"
+
+
+def bundle_bytes(files: Mapping[str, bytes]) -> bytes:
+    """A zip of the files that make a version; equal files give equal bytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name in sorted(files):
+            if not name.startswith("environments/"):
+                bundle.writestr(zipfile.ZipInfo(name, _EPOCH), files[name], zipfile.ZIP_DEFLATED)
+    return made.getvalue()
+
+
+def bundle_files(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        return {name: bundle.read(name) for name in bundle.namelist()}

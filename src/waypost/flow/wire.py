@@ -1,0 +1,133 @@
+"""Length-prefixed MessagePack over a Unix socket: between workers, and from the command line to a running system."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from waypost.core.errors import EndpointUnavailable, WaypostError
+
+MAX_FRAME = 256 << 20
+_LENGTH = 4
+
+pack = msgspec.msgpack.Encoder().encode
+
+
+class Ask(msgspec.Struct, array_like=True):
+    """A question: ``body`` is MessagePack of what ``verb`` wants."""
+
+    number: int
+    verb: str
+    body: bytes
+
+
+class Reply(msgspec.Struct, array_like=True):
+    """The answer to question ``number``; ``error`` is empty when it went well."""
+
+    number: int
+    body: bytes = b""
+    error: str = ""
+
+
+_asks = msgspec.msgpack.Decoder(Ask)
+_replies = msgspec.msgpack.Decoder(Reply)
+Answerer = Callable[[str, bytes], Awaitable[Awaitable[bytes]]]
+"""Takes (verb, body), in the order sent; what it returns gives the reply's body, maybe much later."""
+
+
+def write_frame(writer: asyncio.StreamWriter, value: Ask | Reply) -> None:
+    data = pack(value)
+    writer.write(len(data).to_bytes(_LENGTH, "little"))
+    writer.write(data)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    length = int.from_bytes(await reader.readexactly(_LENGTH), "little")
+    if length > MAX_FRAME:
+        raise EndpointUnavailable(f"a frame of {length} bytes", expected=f"at most {MAX_FRAME}")
+    return await reader.readexactly(length)
+
+
+def short_path(path: Path) -> str:
+    """A path for ``bind`` and ``connect``, whose limit is 108 bytes: long ones go through an open folder."""
+    text = str(path)
+    if len(text.encode()) < 100:
+        return text
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    return f"/proc/self/fd/{folder}/{path.name}"
+
+
+class Server:
+    """Answers questions on a socket only its owner may open."""
+
+    def __init__(self, path: Path, answerer: Answerer) -> None:
+        self._path, self._answerer = path, answerer
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, short_path(self._path))
+        self._path.chmod(0o600)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._open):
+            writer.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        replies: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                ask = _asks.decode(await read_frame(reader))
+                try:
+                    later = await self._answerer(ask.verb, ask.body)
+                except WaypostError as error:
+                    write_frame(writer, Reply(ask.number, b"", str(error)))
+                    continue
+                task = asyncio.ensure_future(self._reply(writer, ask.number, later))
+                replies.add(task)
+                task.add_done_callback(replies.discard)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._open.discard(writer)
+            for task in replies:
+                task.cancel()
+            writer.close()
+
+    async def _reply(self, writer: asyncio.StreamWriter, number: int, later: Awaitable[bytes]) -> None:
+        try:
+            reply = Reply(number, await later)
+        except WaypostError as error:
+            reply = Reply(number, b"", str(error) or type(error).__name__)
+        if not writer.is_closing():
+            write_frame(writer, reply)
+
+
+async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30.0) -> bytes:
+    """One question on a fresh connection. Raises ``EndpointUnavailable`` when nobody answers there."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(short_path(path))
+    except (OSError, ConnectionError) as error:
+        raise EndpointUnavailable("nobody answers", where=str(path), remedy="is it running?") from error
+    try:
+        write_frame(writer, Ask(0, verb, pack(body)))
+        async with asyncio.timeout(timeout_seconds):
+            reply = _replies.decode(await read_frame(reader))
+    except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
+        raise EndpointUnavailable("no answer", where=str(path), remedy="is it stopping?") from error
+    finally:
+        writer.close()
+    if reply.error:
+        raise WaypostError(reply.error)
+    return reply.body

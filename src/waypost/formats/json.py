@@ -1,0 +1,204 @@
+"""JSON (RFC 8259): whole documents or one a line, numbers exact."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NoReturn
+
+import msgspec
+
+from waypost.core.component import Framer
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.registry import registry
+from waypost.core.spec import Option
+from waypost.core.traits import FormatTraits
+from waypost.formats.line import LineFramer, WholeFramer
+from waypost.formats.place import found_at, place
+
+DEPTH = 200
+"""Levels of nesting a document may have, read or written."""
+
+_BOM = b"\xef\xbb\xbf"
+_BYTE = re.compile(r" \(byte (\d+)\)$")
+_HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\)\\u[dD][c-fC-F]")
+_HUGE_EXPONENT = re.compile(rb"[0-9][eE][-+]?0*[1-9][0-9]{17,}")
+_exact = msgspec.json.Decoder(float_hook=Decimal)
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonOptions:
+    """How JSON is cut and read."""
+
+    lines: Annotated[bool, Option("Whether each line is a document of its own (NDJSON).")] = False
+    duplicate_keys: Annotated[
+        Literal["last", "refuse"],
+        Option(
+            "What a key written twice in one object means: the last value counts, or the document is refused "
+            "(slower to read).",
+            advanced=True,
+        ),
+    ] = "last"
+
+
+@registry.register(
+    "format", "json", options=JsonOptions, traits=FormatTraits(), example="lines: true",
+    traits_for=lambda options: FormatTraits(streams=options.lines),
+)  # fmt: skip
+class JsonFormat:
+    """JSON documents, one per content or one per line; numbers are exact.
+
+    Whole numbers become ``int`` of any size, all others ``Decimal`` as written (``-0.0`` and ``1.50`` keep their form,
+    ``-0`` is the whole number 0). A UTF-8 byte order mark is passed over; NaN, trailing text, wrong UTF-8, other
+    encodings, nesting beyond 200 levels and half surrogate pairs are refused. Keys are written in the order the
+    document holds them, with ``lines`` each document ends in LF. A float that is not finite becomes null.
+    """
+
+    def __init__(self, options: JsonOptions, grants: Grants) -> None:
+        self.content_type = "application/x-ndjson" if options.lines else "application/json"
+        self._lines = options.lines
+        self._read: Any = _read_refusing_duplicates if options.duplicate_keys == "refuse" else _exact.decode
+        self._write = msgspec.json.Encoder(decimal_format="number").encode
+
+    def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        return LineFramer(limit_bytes, offset) if self._lines else WholeFramer(limit_bytes, offset)
+
+    def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        read = self._read
+        documents: list[Any] = []
+        for data in batch:
+            try:
+                document = read(data)
+                if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
+                    raise RecursionError
+            except _NOT_JSON as cause:
+                document = self._second_look(data, cause)
+            documents.append(document)
+        return documents
+
+    def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
+        return [self._encode(document) for document in documents]
+
+    def _encode(self, document: Any) -> bytes | DataError:
+        try:
+            data = self._write(document)
+            if b"NaN" in data or b"Infinity" in data:
+                msgspec.json.decode(data)  # msgspec writes these decimals as bare words, which are not JSON
+            if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
+                raise RecursionError
+        except msgspec.DecodeError:
+            return DataError("a number that is not finite", where="document", expected="finite numbers",
+                             remedy="map it to null or text", code="json-number")  # fmt: skip
+        except RecursionError:
+            return _too_deep("document")
+        except UnicodeEncodeError as cause:
+            return DataError(f"half a surrogate pair in {cause.object[:40]!r}", where="document",
+                             expected="whole characters", code="json-text")  # fmt: skip
+        except (TypeError, ValueError, OverflowError) as cause:
+            return DataError(f"a value JSON has no form for ({cause})", where="document",
+                             expected="texts, numbers, true, false, null, lists and mappings of texts",
+                             remedy="convert it in a map", code="json-type")  # fmt: skip
+        return data + b"\n" if self._lines else data
+
+    def _second_look(self, data: bytes, cause: Exception) -> Any:
+        """What ``data`` holds after its byte order mark, or the reason why it cannot be read."""
+        if data.startswith(_BOM):
+            rest = data[len(_BOM) :]
+            (document,) = self.decode([rest], b"")
+            return document
+        return _explain(data, cause)
+
+
+def _explain(data: bytes, cause: Exception) -> DataError:
+    if isinstance(cause, RecursionError):
+        return _too_deep(place(data, 0))
+    if isinstance(cause, _Duplicate):
+        return DataError(f"key {cause.key!r} is written twice in one object",
+                         where=place(data, _second(data, cause.key)), expected="each key once",
+                         remedy="or set duplicate_keys: last", code="json-duplicate-key")  # fmt: skip
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return DataError("a UTF-16 byte order mark", where=place(data, 0), expected="UTF-8", code="json-encoding")
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        return DataError(f"byte 0x{data[wrong.start]:02x} is not UTF-8 here", where=place(data, wrong.start),
+                         expected="UTF-8", remedy="have the sender write UTF-8", code="json-encoding")  # fmt: skip
+    if half := _HALF_PAIR.search(data):
+        return DataError("an escape of half a surrogate pair", where=place(data, half.start()),
+                         expected="both halves", code="json-text")  # fmt: skip
+    if isinstance(cause, ArithmeticError) and (huge := _HUGE_EXPONENT.search(data)):
+        return DataError("a number whose exponent has more than 17 digits", where=place(data, huge.start()),
+                         expected="a number people use", code="json-number")  # fmt: skip
+    said = str(cause).removeprefix("JSON is malformed: ")
+    match = _BYTE.search(said)
+    position = int(match[1]) if match else len(data)
+    said = _BYTE.sub("", said) if match else "it ends too early" if "truncated" in said else said
+    return DataError(f"{said} {found_at(data, position)}", where=place(data, position), expected="JSON (RFC 8259)",
+                     remedy="have the sender correct it", code="json-syntax")  # fmt: skip
+
+
+def _too_deep(where: str) -> DataError:
+    return DataError("nested too deep", where=where, expected=f"at most {DEPTH} levels", code="json-depth")
+
+
+def _may_be_deep(data: bytes) -> bool:
+    return data.count(b"{") + data.count(b"[") > DEPTH
+
+
+def _deeper(document: Any) -> bool:
+    """Whether the document has more levels than allowed, walked level by level."""
+    level: list[Any] = [document]
+    for _ in range(DEPTH):
+        level = [child for item in level for child in _children(item) if isinstance(child, dict | list | tuple)]
+        if not level:
+            return False
+    return True
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list | tuple) else ()
+
+
+class _Duplicate(ValueError):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Duplicate(key)
+            seen.add(key)
+    return made
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _read_refusing_duplicates(data: bytes) -> Any:
+    """As the fast reader, which alone decides what is JSON, but looks at the keys too."""
+    document = _exact.decode(data)
+    _strict.decode(data.decode())
+    return document
+
+
+def _second(data: bytes, key: str) -> int:
+    """Where ``key`` is written for the second time, as good as a search can tell."""
+    written = msgspec.json.encode(key)
+    first = data.find(written)
+    return max(data.find(written, first + 1), 0)

@@ -1,0 +1,290 @@
+"""Checked expressions as Python source: direct dictionary reads, exact operators, no name that a user chose but loops'.
+
+The generated code is the fast way only. Whatever it raises, the interpreter evaluates again, and either gives the
+value after all (a path through something that is no plain dictionary) or the located error. So generated code may be
+strict where that is fast, but must never give another value than the interpreter; a property test compares them.
+
+Every generated name begins with an underscore, and loop names must not, so that neither can hide the other.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from waypost.mapping import access, operation
+from waypost.mapping.function import FUNCTIONS
+from waypost.mapping.lookup import Table
+from waypost.mapping.parsed import ROOT, Parsed, weight_of
+
+_BINARY: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
+    ast.FloorDiv: "floor_divide", ast.Mod: "remainder",
+}  # fmt: skip
+COMPARISONS: dict[type[ast.AST], str] = {
+    ast.Eq: "equal", ast.NotEq: "not_equal", ast.Lt: "less", ast.LtE: "less_equal",
+    ast.Gt: "greater", ast.GtE: "greater_equal",
+}  # fmt: skip
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+_EXACT_IN_FLOAT = 1 << 53
+Known = Mapping[tuple[str, ...], str]
+"""Variables that hold a path already: ``('this', 'order') → '_1_order'``."""
+
+
+class Emitter:
+    """Collects the source of one module: constants, loop functions, and the functions its user adds."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.tables = tables
+        self.globals: dict[str, Any] = {"__builtins__": {}}
+        self.constants: list[str] = []
+        self.functions: list[str] = []
+        self._counter = 0
+        self.locals: tuple[str, ...] = ()
+        self.known: Known = {}
+        self._looping = False
+
+    def fresh(self, stem: str = "") -> str:
+        """A name nobody else has."""
+        self._counter += 1
+        return f"_{self._counter}_{stem}" if stem else f"_{self._counter}"
+
+    def use(self, name: str, value: Callable[..., Any]) -> str:
+        """Make ``value`` available to the generated code under ``_name``."""
+        self.globals[f"_{name}"] = value
+        return f"_{name}"
+
+    def operation(self, name: str) -> str:
+        return self.use(name, getattr(access, name, None) or getattr(operation, name))
+
+    def module(self, name: str) -> dict[str, Any]:
+        """Run the collected source; the namespace with its functions."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of `1 is None`, which a user may write
+            code = compile(self.source, name, "exec", dont_inherit=True)
+        exec(code, self.globals)
+        return self.globals
+
+    @property
+    def source(self) -> str:
+        return "\n".join(["\n".join(self.constants), *self.functions]).lstrip("\n")
+
+    def expression(
+        self, parsed: Parsed, names: Sequence[str] = (), known: Known | None = None, *, looping: bool = False
+    ) -> str:
+        """The Python expression that evaluates ``parsed`` where ``names`` are local names, ``_now`` and ``_work`` are
+        there, and ``known`` says which paths are held in variables already."""
+        self.locals, self.known, self._looping = tuple(names), known or {}, looping
+        code = self.emit(parsed.tree)
+        return f"{self.operation('bounded')}({code})" if parsed.loops else code
+
+    def emit(self, node: ast.expr) -> str:
+        return _EMITTERS[type(node)](self, node)
+
+    # ── values ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def constant(self, node: Any) -> str:
+        return self.literal(node.value)
+
+    def literal(self, value: Any) -> str:
+        """Python source for plain data, made anew at each evaluation."""
+        if isinstance(value, Decimal):
+            name = self.fresh("decimal")
+            self.use("decimal_of", Decimal)
+            self.constants.append(f"{name} = _decimal_of({str(value)!r})")
+            return name
+        if isinstance(value, float):
+            return self.literal(operation.exact(value))
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{str(k)!r}: {self.literal(v)}" for k, v in value.items()) + "}"
+        if isinstance(value, list | tuple):
+            return "[" + ", ".join(map(self.literal, value)) + "]"
+        return repr(value)
+
+    def name(self, node: Any) -> str:
+        if node.id in self.locals or node.id == ROOT:
+            return str(node.id)
+        return self.known.get((ROOT, node.id)) or f"{ROOT}.get({node.id!r})"
+
+    def path(self, node: Any) -> str:
+        keys: list[str] = []
+        at = node
+        while isinstance(at, ast.Attribute) or is_field(at):
+            keys.append(at.attr if isinstance(at, ast.Attribute) else at.slice.value)
+            at = at.value
+        keys.reverse()
+        if isinstance(at, ast.Name):
+            if at.id not in self.locals and at.id != ROOT:
+                keys.insert(0, at.id)
+                return self.chain(ROOT, keys, certain=True)
+            return self.chain(at.id, keys, certain=True)
+        return self.chain(self.emit(at), keys, certain=False)
+
+    def chain(self, base: str, keys: list[str], *, certain: bool, known: Known | None = None) -> str:
+        """``base.get(k1).get(k2)…``, stopping where one is missing. ``certain``: base is a name and not missing."""
+        for length in range(len(keys), 0, -1):
+            held = (self.known if known is None else known).get((base, *keys[:length])) if certain else None
+            if held:
+                base, keys, certain = held, keys[length:], False
+                break
+        tests: list[str] = []
+        if keys and not certain:
+            held = base if base.isidentifier() else self.fresh()
+            tests.append(f"{base} is None" if held == base else f"({held} := {base}) is None")
+            base = held
+        for key in keys[:-1]:
+            held = self.fresh()
+            tests.append(f"({held} := {base}.get({key!r})) is None")
+            base = held
+        read = f"{base}.get({keys[-1]!r})" if keys else base
+        return f"(None if {' or '.join(tests)} else {read})" if tests else read
+
+    def subscript(self, node: Any) -> str:
+        if is_field(node):
+            return self.path(node)
+        value = self.emit(node.value)
+        if isinstance(node.slice, ast.Slice):
+            bounds = [self.emit(b) if b is not None else "None" for b in (node.slice.lower, node.slice.upper)]
+            return self.paid(f"{self.operation('part')}({value}, {bounds[0]}, {bounds[1]})")
+        return f"{self.operation('index')}({value}, {self.emit(node.slice)})"
+
+    def paid(self, code: str) -> str:
+        """``code``, charged by the size of its value when a loop repeats it."""
+        return f"{self.operation('pay')}({code}, _work)" if self._looping else code
+
+    # ── operators ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def binary(self, node: Any) -> str:
+        code = f"{self.operation(_BINARY[type(node.op)])}({self.emit(node.left)}, {self.emit(node.right)})"
+        return self.paid(code) if isinstance(node.op, ast.Add) else code
+
+    def unary(self, node: Any) -> str:
+        operand = self.emit(node.operand)
+        return f"(not {operand})" if isinstance(node.op, ast.Not) else f"{self.operation('negate')}({operand})"
+
+    def boolean(self, node: Any) -> str:
+        word = " and " if isinstance(node.op, ast.And) else " or "
+        return f"({word.join(map(self.emit, node.values))})"
+
+    def condition(self, node: Any) -> str:
+        return f"({self.emit(node.body)} if {self.emit(node.test)} else {self.emit(node.orelse)})"
+
+    def compare(self, node: Any) -> str:
+        parts, left, a = [], node.left, self.emit(node.left)
+        last = len(node.ops) - 1
+        for place, (operator, right) in enumerate(zip(node.ops, node.comparators, strict=True)):
+            b = self.emit(right)
+            held = b if place == last or b.isidentifier() or isinstance(right, ast.Constant) else self.fresh()
+            parts.append(self.compared(operator, left, a, right, b if held == b else f"({held} := {b})"))
+            left, a = right, held
+        return parts[0] if last == 0 else f"({' and '.join(parts)})"
+
+    def compared(self, operator: ast.cmpop, left: ast.expr, a: str, right: ast.expr, b: str) -> str:
+        if isinstance(operator, ast.Is | ast.IsNot):
+            return f"({a} is {'not ' if isinstance(operator, ast.IsNot) else ''}None)"
+        if isinstance(operator, ast.In | ast.NotIn):
+            return self.membership(isinstance(operator, ast.NotIn), a, right, b)
+        if isinstance(operator, ast.Eq | ast.NotEq):
+            if _is_plain(right) or _is_plain(left):
+                return f"({a} {_SIGNS[type(operator)]} {b})"
+        elif _is_plain(right) and not isinstance(left, ast.Constant):
+            held = a if a.isidentifier() else self.fresh()
+            read = a if held == a else f"({held} := {a})"
+            return f"({read} is not None and {held} {_SIGNS[type(operator)]} {b})"
+        charge = ", _work" if self._looping and isinstance(operator, ast.Eq | ast.NotEq) else ""
+        return f"{self.operation(COMPARISONS[type(operator)])}({self.paid(a)}, {b}{charge})"
+
+    def membership(self, negated: bool, a: str, right: ast.expr, b: str) -> str:
+        if isinstance(right, ast.List) and right.elts and all(map(_is_plain, right.elts)):
+            return f"({a} {'not ' if negated else ''}in ({', '.join(map(self.emit, right.elts))},))"
+        charge = ", _work" if self._looping else ""
+        code = f"{self.operation('contains')}({self.paid(b)}, {a}{charge})"
+        return f"(not {code})" if negated else code
+
+    # ── collections and calls ────────────────────────────────────────────────────────────────────────────────
+
+    def listing(self, node: Any) -> str:
+        return f"[{', '.join(map(self.emit, node.elts))}]"
+
+    def mapping(self, node: Any) -> str:
+        pairs = zip(node.keys, node.values, strict=True)
+        return "{" + ", ".join(f"{key.value!r}: {self.emit(value)}" for key, value in pairs) + "}"
+
+    def comprehension(self, node: Any) -> str:
+        outer, known, looping = self.locals, self.known, self._looping
+        given = tuple(dict.fromkeys((ROOT, "_now", "_work", *outer)))
+        name, made, weight = self.fresh("each"), self.fresh("made"), weight_of(node)
+        self.known = {}
+        lines, indent = [f"def {name}({', '.join(given)}):", f"    {made} = []"], "    "
+        for clause in node.generators:
+            walked = f"{self.operation('items')}({self.emit(clause.iter)}, _work, {weight})"
+            lines.append(f"{indent}for {clause.target.id} in {walked}:")
+            indent += "    "
+            self.locals, self._looping = (*self.locals, clause.target.id), True
+            for test in clause.ifs:
+                lines.append(f"{indent}if {self.emit(test)}:")
+                indent += "    "
+        lines += [f"{indent}{made}.append({self.emit(node.elt)})", f"    return {made}", ""]
+        self.functions.append("\n".join(lines))
+        self.locals, self.known, self._looping = outer, known, looping
+        return f"{name}({', '.join(given)})"
+
+    def call(self, node: Any) -> str:
+        name = node.func.id
+        if name == "exists":
+            return f"({self.emit(node.args[0])} is not None)"
+        if name == "default":
+            return self.first_present([self.emit(each) for each in node.args])
+        function = FUNCTIONS[name]
+        called = self.use(f"{name}_of", function.call)
+        if function.needs == "now":
+            return f"{called}(_now)"
+        if function.needs == "table":
+            table = f"_table_{list(self.tables).index(node.args[0].value)}"
+            self.globals[table] = self.tables[node.args[0].value]
+            return f"{called}({', '.join([table, *map(self.emit, node.args[1:])])})"
+        arguments = [self.emit(each) for each in node.args]
+        if function.scalar or not self._looping:
+            return f"{called}({', '.join(arguments)})"
+        charged = [
+            a if isinstance(n, ast.Constant) else self.paid(a) for a, n in zip(arguments, node.args, strict=True)
+        ]
+        return self.paid(f"{called}({', '.join(charged)})")
+
+    def first_present(self, codes: Sequence[str]) -> str:
+        """The first of the values that is not missing; later ones are evaluated only when needed."""
+        code = codes[-1]
+        for earlier in reversed(codes[:-1]):
+            held = self.fresh()
+            code = f"({held} if ({held} := {earlier}) is not None else {code})"
+        return code
+
+
+def is_field(node: ast.AST) -> bool:
+    """Whether it is ``value['name']``, which is the same as ``value.name``."""
+    return (
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+    )
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """A constant that Python compares with any document value as the language does, floats included: text, nothing,
+    true, false, and whole numbers that a float holds exactly."""
+    if not isinstance(node, ast.Constant) or isinstance(node.value, Decimal):
+        return False
+    return not isinstance(node.value, int) or abs(node.value) <= _EXACT_IN_FLOAT
+
+
+_Emit = Callable[[Emitter, Any], str]
+_EMITTERS: dict[type[ast.AST], _Emit] = {
+    ast.Constant: Emitter.constant, ast.Name: Emitter.name, ast.Attribute: Emitter.path,
+    ast.Subscript: Emitter.subscript, ast.BinOp: Emitter.binary, ast.UnaryOp: Emitter.unary,
+    ast.BoolOp: Emitter.boolean, ast.IfExp: Emitter.condition, ast.Compare: Emitter.compare,
+    ast.List: Emitter.listing, ast.Dict: Emitter.mapping, ast.ListComp: Emitter.comprehension,
+    ast.Call: Emitter.call,
+}  # fmt: skip

@@ -1,0 +1,61 @@
+"""How a function of the mapping language is declared: one typed Python function with executed examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+_VARIADIC = 0x04
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function. ``examples`` are (expression, its result as an expression); a test runs each of them.
+
+    ``scalar`` says that its cost does not grow with its arguments (it bounds them itself), so that loops need not
+    charge for it. ``needs`` is what is handed to it before its arguments: '' or 'table' (lookup) or 'now'.
+    """
+
+    name: str
+    group: str
+    summary: str
+    parameters: tuple[str, ...]
+    required: int
+    variadic: bool
+    examples: tuple[tuple[str, str], ...]
+    call: Callable[..., Any]
+    scalar: bool
+    needs: str
+
+    @property
+    def signature(self) -> str:
+        """``round(value, places, mode)``; optional parameters in brackets."""
+        words = [p if i < self.required else f"[{p}]" for i, p in enumerate(self.parameters)]
+        return f"{self.name}({', '.join(words)}{', …' if self.variadic else ''})"
+
+
+FUNCTIONS: dict[str, Function] = {}
+"""Every function by name, filled by importing ``waypost.mapping.function``."""
+
+
+def function(
+    group: str, *examples: tuple[str, str], name: str = "", scalar: bool = False, needs: str = ""
+) -> Callable[[F], F]:
+    """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``)."""
+
+    def declare(call: F) -> F:
+        code: Any = call.__code__
+        defaults: Sequence[Any] = call.__defaults__ or ()
+        skip = 1 if needs else 0
+        variadic = bool(code.co_flags & _VARIADIC)
+        parameters = tuple(code.co_varnames[skip : code.co_argcount + variadic])
+        known = name or call.__name__.rstrip("_")
+        FUNCTIONS[known] = Function(
+            known, group, (call.__doc__ or "").strip(), parameters,
+            code.co_argcount - skip - len(defaults), variadic, examples, call, scalar, needs,
+        )  # fmt: skip
+        return call
+
+    return declare

@@ -1,0 +1,41 @@
+"""The json format keeps what every format must."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import repeat
+
+from hypothesis import strategies as st
+
+from waypost.testing.format_kit import FormatConformance
+
+COVERS = {("format", "json")}
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+BROKEN = [b'{"a": 1,}\n', b"[NaN]\n", b'{"a": "\xff"}\n', b'"\\ud800"\n', b"[1e99999999999999999999]", b"[" * 500]
+
+
+class TestJsonLines(FormatConformance):
+    name, options, documents, broken = "json", "{lines: true}", VALUES, BROKEN
+    contents = (b'{"id": 1, "price": 1.50}\r\n\r\n{"id": 2}\n  \n[3]', b"\xef\xbb\xbf7\n8\n")
+    stream = staticmethod(lambda: repeat(b'{"id": 1, "price": 1.50, "note": "%b"}\n' % (b"x" * 1000)))
+
+
+class TestJsonWhole(FormatConformance):
+    name, documents, broken = "json", VALUES, BROKEN
+    contents = (b'{\n  "order": {"lines": [{"sku": "A-1", "quantity": 10.0}]}\n}\n', b"\xef\xbb\xbf[1, -0.0, 1E5]")
+
+
+def test_numbers_keep_the_form_they_were_written_in() -> None:
+    from waypost.testing.format_kit import build_format
+
+    written = b"[0.10,1E+5,-0.0,123456789012345678901234567890]"
+    (document,) = build_format("json").decode([written], b"")
+    assert document[0] == Decimal("0.10")
+    assert build_format("json").encode([document]) == [written]
