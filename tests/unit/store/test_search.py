@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.store.paper_journal import PaperJournal, accepted, delivered, failed, id_of, produced, refs
 
+from tests.unit.store.paper_journal import PaperJournal, accepted, delivered, failed, id_of, produced, refs
 from waypost.core.message import id_text
 from waypost.store import posting
 from waypost.store.failure import mask
