@@ -117,7 +117,7 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _pack(load.headers) if load.headers else b"", tuple(load.causes), _rules(flow), load.origin,
+        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin, _rules(flow),
     )  # fmt: skip
 
 

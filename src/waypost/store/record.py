@@ -117,9 +117,9 @@ class Accepted(Record, tag=1, frozen=True):
     keys: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
     headers: bytes = b""
     causes: tuple[bytes, ...] = ()
-    key_rules: tuple[str, ...] = ()
     origin: str = ""
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
+    key_rules: tuple[str, ...] = ()
 
 
 class Effects(Record, tag=2, frozen=True):
