@@ -62,7 +62,7 @@ KEPT = ACTIVE | {State.PARKED, State.DEAD}
 
 
 def message_state(rows: list[State]) -> str:
-    """The one word for a message, from the states of its rows: the least finished wins."""
+    """The one word for a message, from the states of its rows: the least finished wins, "moved" only when all moved."""
     for state, word in _PRECEDENCE:
         if state in rows:
             return word
@@ -71,8 +71,8 @@ def message_state(rows: list[State]) -> str:
 
 _PRECEDENCE = (
     (State.RETRYING, "retrying"), (State.DOUBTFUL, "processing"), (State.OPEN, "processing"), (State.PARKED, "parked"),
-    (State.DEAD, "dead"), (State.MOVED, "moved"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"),
-    (State.FILTERED, "filtered"),
+    (State.DEAD, "dead"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"), (State.FILTERED, "filtered"),
+    (State.MOVED, "moved"),
 )  # fmt: skip
 
 
