@@ -163,7 +163,7 @@ class SearchIndex:
         place = pack_place(at)
         told_again = self.batches.get(r.seq) if r.seq <= self._last_seq else None
         if told_again is not None:
-            told_again.accepted, told_again.story = place, b""
+            told_again.accepted, told_again.produced, told_again.story = place, b"", b""
             self.batches.set(r.seq, told_again)
         else:
             batch = IndexedBatch(r.seq, r.flow, r.version, r.first_id, r.count, r.at, r.arrival, place)
@@ -192,13 +192,15 @@ class SearchIndex:
         batch = self.batches.get(r.seq)
         if batch is None:
             return
-        told_again, batch.produced = bool(batch.produced), pack_place(at)
+        batch.produced += pack_place(at)
         self.batches.set(r.seq, batch)
         for name, message, value in r.keys:
             self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, value))
-        if told_again:
+        if r.first_row < len(batch.states):
             return
-        batch.targets, batch.rows, batch.states = r.targets, row_layout(r.rows), row_states(r.rows)
+        batch.targets = r.targets
+        batch.rows += row_layout(r.rows)
+        batch.states += row_states(r.rows)
         for failure in r.failures:
             group = FailureGroup(batch.flow, failure.place, failure.error_class, failure.code, mask(failure.text))
             self._fail(batch, failure.row, group, batch.states[failure.row], at, r.at or batch.at, 0)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from waypost.core.errors import StoreDamaged
 from waypost.store.failure import FailureGroup
-from waypost.store.indexed import unpack_places
+from waypost.store.indexed import PLACE_SIZE, unpack_places
 from waypost.store.ledger import Arrival
 from waypost.store.protocol import ArrivalRow, Found, History, Location, Query, StoredBatch
 from waypost.store.record import (
@@ -76,6 +76,11 @@ class _Records:
             except StoreDamaged:
                 self._read[place] = None
         return self._read[place]
+
+    def each(self, places: bytes) -> Iterator[AnyRecord | None]:
+        """The records at packed places, one after the other."""
+        for at in range(0, len(places), PLACE_SIZE):
+            yield self.get(places[at : at + PLACE_SIZE])
 
 
 class StoreReader:
@@ -170,9 +175,10 @@ class StoreReader:
         batch = hit.batch
         load = view.journal.record
         accepted = view.whole(load(unpack_places(batch.accepted)[0]))
-        produced = load(unpack_places(batch.produced)[0]) if batch.produced else None
+        parts = [load(place) for place in unpack_places(batch.produced)]
+        produced = [record for record in parts if isinstance(record, Produced)]
         later = [load(place) for place in dict.fromkeys(unpack_places(batch.story))]
-        if not isinstance(accepted, Accepted) or not isinstance(produced, Produced | None):
+        if not isinstance(accepted, Accepted) or len(produced) != len(parts):
             raise StoreDamaged(
                 f"no batch {batch.seq} where the index says",
                 where=f"shard {view.number}",
@@ -213,14 +219,13 @@ def _keys(hit: Hit, records: _Records) -> dict[str, list[str]]:
         for name, columns in accepted.keys:
             if columns[hit.index]:
                 add(name, columns[hit.index])
-    produced = records.get(batch.produced) if batch.produced else None
-    if isinstance(produced, Produced):
-        for name, message, value in produced.keys:
-            if message == hit.index:
-                add(name, [value])
+    for produced in records.each(batch.produced):
+        if isinstance(produced, Produced):
+            for name, message, value in produced.keys:
+                if message == hit.index:
+                    add(name, [value])
     refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-    for at in range(0, len(batch.story), 12):
-        record = records.get(batch.story[at : at + 12])
+    for record in records.each(batch.story):
         if isinstance(record, Delivered) and record.keys:
             named = unpack_refs(record.refs)
             for name, place, value in record.keys:

@@ -264,9 +264,9 @@ class EmbeddedShard:
             self._loop.call_soon_threadsafe(call)
 
     def _read_whole(self, places: Sequence[Location]) -> list[AnyRecord | None]:
-        return [self._whole(self.journal.record(place)) for place in places]
+        return [self.whole(self.journal.record(place)) for place in places]
 
-    def _whole(self, record: AnyRecord) -> AnyRecord:
+    def whole(self, record: AnyRecord) -> AnyRecord:
         """The record with its large bodies."""
         if isinstance(record, Accepted | OutboundBody) and record.bodies.chunks:
             return msgspec.structs.replace(record, bodies=put_back(record.bodies, self.chunks.load))
