@@ -32,10 +32,10 @@ class Phase:
 
 def error_of(error: BaseException, where: str, phase: Phase) -> Exception:
     """``error`` as one of ours; unknown ones come back as they are."""
-    import asyncpg
-
     if isinstance(error, WaypostError | WriteRefused):
         return error
+    import asyncpg
+
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
         return _by_state(state, _words(error), where, phase)

@@ -83,14 +83,13 @@ class Spread:
             indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
             if not indices:
                 continue
-            own = part_of(load, indices)
+            handed = Handed(
+                part_of(load, indices), [positions[i] for i in indices] if positions else [],
+                bytes(slots[i] for i in indices),
+            )  # fmt: skip
             if worker == engine.number:
-                ticket: asyncio.Future[Any] = await self._take(own, [positions[i] for i in indices] if positions else [],
-                                                               bytes(slots[i] for i in indices))  # fmt: skip
+                ticket: asyncio.Future[Any] = await self.receive(handed)
             else:
-                handed = Handed(
-                    own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices)
-                )
                 ticket = self.peers[worker].ask("load", handed, Placed)
             tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
         return _gathered(tickets)
@@ -105,10 +104,8 @@ class Spread:
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
 
     async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
-        """Take what another worker hands over, but for what is here already."""
-        return await self._take(handed.load, handed.positions, handed.slots)
-
-    async def _take(self, load: Load, positions: Sequence[str], slots: bytes) -> asyncio.Future[Placed]:
+        """Take what is handed over, but for what is here already."""
+        load, positions, slots = handed.load, handed.positions, handed.slots
         engine = self.engine
         at = (load.flow, load.partition)
         if positions and positions[0]:

@@ -81,11 +81,11 @@ class _Supervisor:
             ends.append(asyncio.ensure_future(self._until_idle()))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            code = next((end.result() for end in done if isinstance(end.result(), int)), 0)
+            code = next((int(end.result()) for end in done if isinstance(end.result(), int)), 0)
         finally:
             await self._stop(keepers)
             await control.stop()
-        return code
+        return int(code)
 
     async def _stop(self, keepers: Sequence[asyncio.Future[Any]]) -> None:
         self.stopping.set()

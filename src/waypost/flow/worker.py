@@ -16,7 +16,7 @@ import msgspec
 
 from waypost.core.clock import SystemClock, SystemRandom
 from waypost.core.errors import WaypostError
-from waypost.core.event import Events
+from waypost.core.event import Event, Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.control import Control
@@ -28,7 +28,7 @@ from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.store.embedded import EmbeddedStore
-from waypost.store.folds import open_folds
+from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
 
 IDLE_TURNS = 3
@@ -78,8 +78,9 @@ class Worker:
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
         self.engine = Engine(
-            self.project, shard, versions, around, workers=self.options.workers, only=self.options.flows
-        )
+            self.project, shard, live_reader([shard]), versions, around,
+            workers=self.options.workers, only=self.options.flows,
+        )  # fmt: skip
         self.control = Control(self.engine, self.root, self.environment, self.stopping, who=self.options.who)
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
@@ -179,7 +180,11 @@ def fingerprint() -> str:
 async def main(root: Path, environment: str, number: int, options: RunOptions) -> int:
     """A worker process of a supervisor; ends with it."""
     events = Events()
-    events.subscribe(lambda event: sys.stderr.write(f"worker {number}: {event}\n"))
+
+    def say(event: Event) -> None:
+        sys.stderr.write(f"worker {number}: {event}\n")
+
+    events.subscribe(say)
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -1,7 +1,8 @@
-"""What is folded from the journal of an embedded shard, opened, and read while the shard runs."""
+"""The folds of an embedded shard, its state and its search index, and the reader over open shards."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from waypost.core.clock import SystemClock
@@ -20,15 +21,14 @@ def open_folds(folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived
     return StateFold(path / "state.db", SystemClock().now), SearchIndex(path / "index.db", secret)
 
 
-def reader_of(*shards: EmbeddedShard) -> StoreReader:
-    """A reader of shards that are open in this process, with what is committed but not flushed."""
-    return StoreReader([_view(shard) for shard in shards])
-
-
-def _view(shard: EmbeddedShard) -> ShardView:
-    state, index = shard.state, shard.index
-    assert isinstance(state, StateFold)
-    assert isinstance(index, SearchIndex)
-    return ShardView(
-        number=shard.number, state=state, search=ShardSearch(index), journal=shard.journal, whole=shard.whole
-    )
+def live_reader(shards: Sequence[EmbeddedShard]) -> StoreReader:
+    """Questions over shards open in this process; what was committed a moment ago is found."""
+    views = []
+    for shard in shards:
+        if not isinstance(shard.state, StateFold) or not isinstance(shard.index, SearchIndex):
+            raise TypeError("only shards opened with open_folds can be read")
+        search = ShardSearch(shard.index)
+        views.append(
+            ShardView(number=shard.number, state=shard.state, search=search, journal=shard.journal, whole=shard.whole)
+        )
+    return StoreReader(views)

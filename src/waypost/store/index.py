@@ -15,7 +15,7 @@ from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
-from waypost.store.indexed import IndexedBatch, pack_place
+from waypost.store.indexed import NOWHERE, IndexedBatch, pack_place
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
 from waypost.store.posting import Hasher
@@ -163,7 +163,7 @@ class SearchIndex:
         place = pack_place(at)
         told_again = self.batches.get(r.seq) if r.seq <= self._last_seq else None
         if told_again is not None:
-            told_again.accepted, told_again.produced, told_again.story = place, b"", b""
+            told_again.accepted, told_again.produced, told_again.story = place, NOWHERE, b""
             self.batches.set(r.seq, told_again)
         else:
             batch = IndexedBatch(r.seq, r.flow, r.version, r.first_id, r.count, r.at, r.arrival, place)

@@ -238,6 +238,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     found: Found
     batch: StoredBatch
     records: Sequence[AnyRecord]
+    story: Sequence[AnyRecord] = ()
+    """Every later record that names any message of the batch, for telling the batch again."""
 
 
 class Reader(Protocol):

@@ -77,11 +77,6 @@ class _Records:
                 self._read[place] = None
         return self._read[place]
 
-    def each(self, places: bytes) -> Iterator[AnyRecord | None]:
-        """The records at packed places, one after the other."""
-        for at in range(0, len(places), PLACE_SIZE):
-            yield self.get(places[at : at + PLACE_SIZE])
-
 
 class StoreReader:
     """Implements ``Reader``. May be used from any thread; blocks on the disk."""
@@ -175,10 +170,9 @@ class StoreReader:
         batch = hit.batch
         load = view.journal.record
         accepted = view.whole(load(unpack_places(batch.accepted)[0]))
-        parts = [load(place) for place in unpack_places(batch.produced)]
-        produced = [record for record in parts if isinstance(record, Produced)]
+        produced = [record for p in unpack_places(batch.produced) if isinstance(record := load(p), Produced)]
         later = [load(place) for place in dict.fromkeys(unpack_places(batch.story))]
-        if not isinstance(accepted, Accepted) or len(produced) != len(parts):
+        if not isinstance(accepted, Accepted) or len(produced) * PLACE_SIZE != len(batch.produced):
             raise StoreDamaged(
                 f"no batch {batch.seq} where the index says",
                 where=f"shard {view.number}",
@@ -186,9 +180,10 @@ class StoreReader:
             )
         effects = [record for record in later if isinstance(record, Effects)]
         refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-        named = [view.whole(record) for record in later if _names(record, hit.id, refs)]
+        story = [view.whole(record) for record in later if not isinstance(record, Effects)]
+        named = [record for record in story if _names(record, hit.id, refs)]
         found = self._found(view, hit, _keys(hit, _Records(view)), _Records(view))
-        return History(found=found, batch=StoredBatch(accepted, effects, produced), records=named)
+        return History(found=found, batch=StoredBatch(accepted, effects, produced), records=named, story=story)
 
 
 def _newest_first(found: Found) -> int:
@@ -219,13 +214,15 @@ def _keys(hit: Hit, records: _Records) -> dict[str, list[str]]:
         for name, columns in accepted.keys:
             if columns[hit.index]:
                 add(name, columns[hit.index])
-    for produced in records.each(batch.produced):
+    for at in range(0, len(batch.produced), PLACE_SIZE):
+        produced = records.get(batch.produced[at : at + PLACE_SIZE])
         if isinstance(produced, Produced):
             for name, message, value in produced.keys:
                 if message == hit.index:
                     add(name, [value])
     refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-    for record in records.each(batch.story):
+    for at in range(0, len(batch.story), PLACE_SIZE):
+        record = records.get(batch.story[at : at + PLACE_SIZE])
         if isinstance(record, Delivered) and record.keys:
             named = unpack_refs(record.refs)
             for name, place, value in record.keys:

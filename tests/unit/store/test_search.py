@@ -15,7 +15,7 @@ from waypost.store.chunk import pack as pack_bodies
 from waypost.store.chunk import unpack
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.failure import mask
-from waypost.store.folds import open_folds, reader_of
+from waypost.store.folds import live_reader, open_folds
 from waypost.store.protocol import Found, Query
 from waypost.store.reader import StoreReader
 from waypost.store.record import (
@@ -314,7 +314,7 @@ async def test_a_running_shard_is_read_a_moment_after_the_commit(tmp_path: Path)
     large = pack_bodies([b"x" * 300_000, b"y"])
     await shard.append([accepted(seq, 2, bodies=large), produced(seq, 2)])
     await shard.append([delivered(seq, 0, 1)])
-    reader = reader_of(shard)
+    reader = live_reader([shard])
     for _ in range(100_000):
         if reader.find(Query(key=("po", "1-0"), state="delivered")):
             break
@@ -325,5 +325,5 @@ async def test_a_running_shard_is_read_a_moment_after_the_commit(tmp_path: Path)
     assert history.found.size == 300_000
     await shard.close()
     again = await store.open_shard(0, 1)
-    assert [type(record) for record in reader_of(again).history(id_of(1, 0)).records] == [Delivered]  # type: ignore[union-attr]
+    assert [type(record) for record in live_reader([again]).history(id_of(1, 0)).records] == [Delivered]  # type: ignore[union-attr]
     await again.close()
