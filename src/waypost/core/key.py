@@ -18,6 +18,22 @@ class KeyRule(StrEnum):
 DEFAULT_RULES: frozenset[KeyRule] = frozenset({KeyRule.ZEROS, KeyRule.CASE, KeyRule.SPACES})
 
 
+def rules_text(rules: frozenset[KeyRule]) -> str:
+    """The rules in the short form records hold; '' is the default, ``-`` none.
+
+    >>> rules_text(frozenset({KeyRule.CASE}))
+    'case'
+    """
+    return "" if rules == DEFAULT_RULES else ",".join(sorted(rules)) or "-"
+
+
+def rules_from(text: str) -> frozenset[KeyRule]:
+    """The rules ``rules_text`` wrote."""
+    if not text:
+        return DEFAULT_RULES
+    return frozenset() if text == "-" else frozenset(map(KeyRule, text.split(",")))
+
+
 def normalise(value: Any, rules: frozenset[KeyRule] = DEFAULT_RULES) -> str:
     """The form in which ``value`` is indexed and looked for. Surrounding space never matters.
 

@@ -111,7 +111,7 @@ class _Supervisor:
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _until_idle(self) -> int:
-        idle = 0
+        idle, left = 0, []
         while idle < 3:
             await asyncio.sleep(0.05)
             try:
@@ -120,7 +120,7 @@ class _Supervisor:
                 idle = 0
                 continue
             idle = 0 if any(part["left"] for part in left) else idle + 1
-        return max(part["exit_code"] for part in await self._ask_all("left", {"wait": self.options.wait}))
+        return max(int(part["exit_code"]) for part in left)
 
     async def _answer(self, verb: str, body: bytes) -> Awaitable[bytes]:
         return self._perform(verb, msgspec.msgpack.decode(body))
