@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from enum import StrEnum
 from typing import Any
-
-_SPACE = re.compile(r"\s+")
-_LEADING_ZEROS = re.compile(r"^0+(?=.)")
 
 
 class KeyRule(StrEnum):
@@ -46,13 +42,16 @@ def normalise(value: Any, rules: frozenset[KeyRule] = DEFAULT_RULES) -> str:
     >>> normalise("0")
     '0'
     """
+    if rules is DEFAULT_RULES:  # twice per message in the search index
+        text = "".join(str(value).split()).upper()
+        return text.lstrip("0") or text[-1:]
     text = str(value).strip()
     if KeyRule.SPACES in rules:
-        text = _SPACE.sub("", text)
+        text = "".join(text.split())
     if KeyRule.CASE in rules:
         text = text.upper()
     if KeyRule.ZEROS in rules:
-        text = _LEADING_ZEROS.sub("", text)
+        text = text.lstrip("0") or text[-1:]
     return text
 
 

@@ -62,7 +62,7 @@ KEPT = ACTIVE | {State.PARKED, State.DEAD}
 
 
 def message_state(rows: list[State]) -> str:
-    """The one word for a message, from the states of its rows: the least finished wins."""
+    """The one word for a message, from the states of its rows: the least finished wins, "moved" only when all moved."""
     for state, word in _PRECEDENCE:
         if state in rows:
             return word
