@@ -1,6 +1,6 @@
 """Journal only: accept, digest and outcome of batches of 100 × 1 KB, beside the raw loop "write 100 KB + fdatasync".
 
-Both run in turns on the same disk; the figure that counts is the median ratio. ``python benchmarks/journal.py --help``.
+Both run in turns on the same disk; the figure that counts is the median ratio. ``PYTHONPATH=src python benchmarks/journal.py --help``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,9 @@ import asyncio
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parent.parent / "src"), str(Path(__file__).parent.parent)]
 
 from waypost.store.chunk import pack
 from waypost.store.codec import Codec
@@ -78,7 +74,9 @@ async def journal(folder: str, seconds: float, tasks: int, compress: bool) -> tu
             first = (seq << 64).to_bytes(16, "big")
             batch = Accepted(seq, "orders", "version", first, BATCH, 1, pack(bodies), partition="p", position=str(seq))
             await shard.append([batch, Produced(seq, ("erp",), rows)])
-            shard.append_later([Delivered(pack_refs([ref_of(seq, row) for row in range(BATCH)]), 1, 1, ("a",), ("201",))])
+            shard.append_later(
+                [Delivered(pack_refs([ref_of(seq, row) for row in range(BATCH)]), 1, 1, ("a",), ("201",))]
+            )
             done += 1
 
     await asyncio.gather(*(feed() for _ in range(tasks)))

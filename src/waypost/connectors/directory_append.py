@@ -47,6 +47,7 @@ COMPACT_BYTES = 4 << 20
 MAX_TORN_BYTES = 16 << 10
 """More than the entry of the largest batch: what is longer was not torn by a death."""
 _CHECK_BYTES = 1 << 20
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Disk:
@@ -121,7 +122,7 @@ class AppendFile:
     def _locked(self) -> Iterator[None]:
         while True:
             if self._ledger < 0:
-                self._ledger, self._read_to, self._last = self._open(self._ledger_path, os.O_RDWR), 0, None
+                self._ledger, self._read_to, self._last = self._open_ledger(), 0, None
             fcntl.flock(self._ledger, fcntl.LOCK_EX)
             if _is_at(self._ledger, self._ledger_path):
                 break
@@ -131,20 +132,43 @@ class AppendFile:
                 os.close(self._data)
                 self._data = -1
             if self._data < 0:
-                self._data = self._open(self.path, os.O_RDWR | os.O_APPEND)
-                if not stat.S_ISREG(os.fstat(self._data).st_mode):
-                    raise ConfigurationRefused("it is not a regular file", where=str(self.path), remedy="move it away")
+                self._data = self._open_data()
             yield
         finally:
             if self._ledger >= 0:
                 fcntl.flock(self._ledger, fcntl.LOCK_UN)
 
-    def _open(self, path: Path, flags: int) -> int:
-        flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    def _open_data(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | _FLAGS
         try:
-            return os.open(path, flags)
+            descriptor = os.open(self.path, flags)
         except FileNotFoundError:
-            return self._disk.create(path, flags)
+            descriptor = self._disk.create(self.path, flags)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ConfigurationRefused("it is not a regular file", where=str(self.path), remedy="move it away")
+        return descriptor
+
+    def _open_ledger(self) -> int:
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(self._ledger_path, os.O_RDWR | _FLAGS)
+            self._create_ledger()
+
+    def _create_ledger(self) -> None:
+        """A ledger appears with its first line whole and durable, or not at all; one process makes it."""
+        half = self._ledger_path.with_name(self._ledger_path.name + ".new")
+        descriptor = os.open(half, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.lexists(self._ledger_path) or not _is_at(descriptor, half):
+                return
+            self._disk.truncate(descriptor, 0)
+            self._write_all(descriptor, FIRST_LINE, 0)
+            self._disk.sync(descriptor)
+            self._disk.rename(half, self._ledger_path)
+        finally:
+            os.close(descriptor)
 
     def _forget(self) -> None:
         """Know nothing any more; the next append reads it all again."""
@@ -163,27 +187,19 @@ class AppendFile:
     def _settle(self) -> None:
         size = os.fstat(self._ledger).st_size
         if self._read_to == 0:
-            size = self._check_first_line(size)
+            self._check_first_line()
         if size > self._read_to:
             self._read_on(size)
         if self._last is not None and not self._last.done:
             self._settle_last(self._last)
 
-    def _check_first_line(self, size: int) -> int:
-        line = os.pread(self._ledger, len(FIRST_LINE), 0)
-        if line == FIRST_LINE:
-            self._read_to = len(FIRST_LINE)
-            return size
-        if not FIRST_LINE.startswith(line.rstrip(b"\0")):
+    def _check_first_line(self) -> None:
+        if os.pread(self._ledger, len(FIRST_LINE), 0) != FIRST_LINE:
             raise ConfigurationRefused(
                 "it is not an append ledger this version can read", where=str(self._ledger_path),
                 remedy="move it away; deliveries made before are then no longer recognised",
             )  # fmt: skip
-        # New, or never synced before a power failure: nothing was appended under it.
-        self._disk.truncate(self._ledger, 0)
-        self._write_all(self._ledger, FIRST_LINE, 0)
         self._read_to = len(FIRST_LINE)
-        return self._read_to
 
     def _read_on(self, size: int) -> None:
         for entry in decode_entries(_read(self._ledger, self._read_to, size), self._read_to):
@@ -303,15 +319,17 @@ class AppendFile:
         whole = _read(self._ledger, 0, self._read_to)
         entries = kept_by_compaction(list(decode_entries(whole[len(FIRST_LINE) :], len(FIRST_LINE))))
         kept = FIRST_LINE + b"".join(whole[entry.start : entry.end] for entry in entries)
-        half = self._ledger_path.with_name(self._ledger_path.name + ".new")
-        descriptor = os.open(half, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        half = self._ledger_path.with_name(self._ledger_path.name + ".compacted")
+        descriptor = os.open(half, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._write_all(descriptor, kept, 0)
             self._disk.sync(descriptor)
             self._disk.rename(half, self._ledger_path)
-        except OSError as error:
+        except BaseException as error:
             os.close(descriptor)
+            if not isinstance(error, OSError):
+                raise
             self._compact_at *= 2
             self._report(f"its ledger could not be compacted: {error.strerror}")
             return

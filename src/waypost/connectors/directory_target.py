@@ -20,7 +20,8 @@ from waypost.connectors.append_ledger import writer_id
 from waypost.connectors.directory_append import AppendFile, Disk
 from waypost.connectors.file_error import file_error
 from waypost.connectors.file_look import FileSkipped
-from waypost.connectors.file_name import NameTemplate, template_faults, zone_fault
+from waypost.connectors.file_name import NameTemplate, template_faults
+from waypost.core.calendar import zone_faults
 from waypost.core.component import Outbound, Outcome
 from waypost.core.errors import ContractError, WaypostError
 from waypost.core.grants import Grants
@@ -62,7 +63,7 @@ class DirectoryTargetOptions:
             yield OptionFault("path", f"found {self.path!r}", "a folder")
         if self.name:
             yield from (OptionFault("name", *fault) for fault in template_faults(self.name))
-        yield from (OptionFault("zone", *fault) for fault in zone_fault(self.zone))
+        yield from zone_faults("zone", self.zone)
 
     @property
     def template(self) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from waypost.core.calendar import zone_of
 from waypost.core.component import Outbound
 from waypost.core.errors import ConfigurationRefused, DataError
 from waypost.core.message import id_text
@@ -148,24 +148,6 @@ def template_faults(text: str) -> Iterator[tuple[str, str, str]]:
         yield f"found a brace without its partner in {text!r}", f"placeholders such as {FIELDS}", ""
     if "/" in literal or "\0" in literal:
         yield f"found a '/' in {text!r}", "the name of one file", "put the folder into 'path'"
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of that IANA name; ``ConfigurationRefused`` where there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationRefused(
-            f"time zone {name!r} is not known", where="zone", expected="an IANA name such as Europe/Berlin"
-        ) from None
-
-
-def zone_fault(name: str) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a zone's name: found, expected, remedy."""
-    try:
-        zone_of(name)
-    except ConfigurationRefused as error:
-        yield error.found, error.expected, error.remedy
 
 
 def _ordering_key(message: Outbound) -> str:

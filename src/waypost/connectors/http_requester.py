@@ -63,7 +63,7 @@ class HttpRequester:
         self._places = asyncio.Semaphore(options.concurrency)
 
     async def open(self) -> None:
-        connection_of(self._options.connection, self._grants)
+        await connection_of(self._options.connection, self._grants).open()
 
     async def ask(self, batch: Sequence[Request]) -> Sequence[Any]:
         """Many at once; the first ``EndpointError`` ends the batch."""

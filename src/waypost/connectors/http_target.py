@@ -63,7 +63,7 @@ def connection_of(name: str, grants: Grants) -> HttpConnection:
     connection = grants.connections.get(name)
     if connection is None or not isinstance(connection.pool, HttpConnection):
         raise ConfigurationRefused(
-            f"connection {name!r} is not an open http connection",
+            f"connection {name!r} is not one over HTTP",
             where=grants.name or "http",
             expected="a connection of kind http in connections.yaml",
         )
@@ -91,6 +91,7 @@ class HttpTarget:
 
     async def open(self) -> None:
         self._pool = connection_of(self._options.connection, self._grants)
+        await self._pool.open()
 
     async def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
         return [await self._send(message) for message in batch]

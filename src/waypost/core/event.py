@@ -174,6 +174,17 @@ class SourcePaused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDied(Event):
+    """A worker process ended and is started again."""
+
+    metric = "waypost_worker_deaths_total"
+    level = Level.ERROR
+    sentence = "worker {worker} ended with {code}; starting it again"
+    worker: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStopped(Event):
     """A flow stopped itself."""
 

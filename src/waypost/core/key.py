@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from enum import StrEnum
 from typing import Any
-
-_SPACE = re.compile(r"\s+")
-_LEADING_ZEROS = re.compile(r"^0+(?=.)")
 
 
 class KeyRule(StrEnum):
@@ -22,6 +18,22 @@ class KeyRule(StrEnum):
 DEFAULT_RULES: frozenset[KeyRule] = frozenset({KeyRule.ZEROS, KeyRule.CASE, KeyRule.SPACES})
 
 
+def rules_text(rules: frozenset[KeyRule]) -> str:
+    """The rules in the short form records hold; '' is the default, ``-`` none.
+
+    >>> rules_text(frozenset({KeyRule.CASE}))
+    'case'
+    """
+    return "" if rules == DEFAULT_RULES else ",".join(sorted(rules)) or "-"
+
+
+def rules_from(text: str) -> frozenset[KeyRule]:
+    """The rules ``rules_text`` wrote."""
+    if not text:
+        return DEFAULT_RULES
+    return frozenset() if text == "-" else frozenset(map(KeyRule, text.split(",")))
+
+
 def normalise(value: Any, rules: frozenset[KeyRule] = DEFAULT_RULES) -> str:
     """The form in which ``value`` is indexed and looked for. Surrounding space never matters.
 
@@ -30,13 +42,16 @@ def normalise(value: Any, rules: frozenset[KeyRule] = DEFAULT_RULES) -> str:
     >>> normalise("0")
     '0'
     """
+    if rules is DEFAULT_RULES:  # twice per message in the search index
+        text = "".join(str(value).split()).upper()
+        return text.lstrip("0") or text[-1:]
     text = str(value).strip()
     if KeyRule.SPACES in rules:
-        text = _SPACE.sub("", text)
+        text = "".join(text.split())
     if KeyRule.CASE in rules:
         text = text.upper()
     if KeyRule.ZEROS in rules:
-        text = _LEADING_ZEROS.sub("", text)
+        text = text.lstrip("0") or text[-1:]
     return text
 
 

@@ -81,6 +81,9 @@ class LiveEffects:
             else:
                 fresh = await self._requesters[step.name].ask([question.request for question in asked])
             for at, question, answer in zip(unknown, asked, fresh, strict=True):
+                if isinstance(answer, WaypostError):
+                    answers[at] = answer
+                    continue
                 packed = pack_answer(answer)
                 self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
                 answers[at] = unpack_answer(packed)
@@ -139,15 +142,13 @@ class Claims:
         self.fresh.append((scope, key, question.message.id, expires))
         return None
 
-    def take(self) -> Claimed | None:
-        """The record of what was claimed since the last call, for the commit of the batch that claimed it."""
+    def take(self) -> list[Claimed]:
+        """The record of what was claimed since the last call, for the commit of the batch that claimed it. What is
+        taken is remembered until the state has it, or for good when the commit fails (the process then ends)."""
         if not self.fresh:
-            return None
+            return []
+        for at, message in list(self._pending.items()):
+            if self._state.claim(*at) == message:
+                del self._pending[at]
         record, self.fresh = Claimed(tuple(self.fresh)), []
-        return record
-
-    def committed(self, record: Claimed) -> None:
-        """The journal has them: the state answers from now on."""
-        for scope, key, message, _ in record.items:
-            if self._pending.get((scope, key)) == message:
-                del self._pending[scope, key]
+        return [record]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from waypost.core.component import Answer, Outcome
+from waypost.core.component import Answer, Outcome, Requester
 from waypost.core.errors import StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
@@ -20,11 +20,12 @@ from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
-from waypost.flow.load import Decoded, Load
+from waypost.flow.load import Decoded, Load, Placed
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
+from waypost.flow.spread import Part, Spread
 from waypost.flow.versions import Versions
-from waypost.store.protocol import OpenBatch, Shard
+from waypost.store.protocol import OpenBatch, Reader, Shard
 from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
 
 
@@ -36,16 +37,18 @@ class Engine:
     """
 
     def __init__(
-        self, project: Project, shard: Shard, versions: Versions, around: Surroundings, *, workers: int = 1,
-        only: Sequence[str] = (),
+        self, project: Project, shard: Shard, reader: Reader, versions: Versions, around: Surroundings, *,
+        workers: int = 1, only: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.project, self.shard, self.versions, self.around = project, shard, versions, around
+        self.project, self.shard, self.reader = project, shard, reader
+        self.versions, self.around = versions, around
         self.number, self.workers, self.only = shard.number, workers, tuple(only)
         self.clock, self.random, self.events = around.clock, around.random, around.events
         self.ids = Ids(self.clock, self.random)
         self.claims = Claims(shard.state, shard.secret, self.clock.now)
         self.recall = Recall(shard, versions)
         self.answers = Answers()
+        self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
@@ -54,23 +57,51 @@ class Engine:
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._runners_of: dict[tuple[str, str], FlowRunner] = {}
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._uncommitted = 0
+        self._commits: set[asyncio.Future[Any]] = set()
+        self.standing = False
 
     # ── life ──
 
     async def start(self, *, sources: bool = True) -> None:
-        """Recover what is open, then open the sources."""
+        """Recover what is open, then open the sources. Without ``sources`` nothing is read or sent: for tools."""
+        self.standing = not sources
         self.failed = asyncio.get_running_loop().create_future()
+        await self._begin(self.shard.unclean)
+
+    async def _begin(self, unclean: bool) -> None:
         self.around.connect(self.project)
         for name in self.flow_names():
-            flow = self.versions.flow(self.project.version, name)
-            self.runners[name] = FlowRunner(self, flow, requesters_of(flow, self.project, self.around))
-        self._recover()
-        if sources:
+            self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
+        self._recover(unclean)
+        for subject, state in self.shard.state.commands().items():
+            self.obey(subject, state)
+        if not self.standing:
             for name, runner in self.runners.items():
                 if self.reads(name):
-                    self._start_source(name, runner.flow)
+                    await self._start_source(name, runner.flow)
+
+    async def switch(self, project: Project) -> None:
+        """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
+        self.versions.keep(project)
+        await self._halt()
+        self.project = project
+        self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
+        self._runners_of = {}
+        await self._begin(unclean=False)
+
+    def runner_of(self, flow: CompiledFlow) -> FlowRunner:
+        """The runner of one version of a flow."""
+        at = (flow.version, flow.name)
+        if at not in self._runners_of:
+            self._runners_of[at] = FlowRunner(self, *self.version_of(*at))
+        return self._runners_of[at]
+
+    def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:
+        """A flow of a version and who answers its questions today."""
+        flow = self.versions.flow(version, name)
+        return flow, requesters_of(flow, self.versions.project(version), self.around)
 
     def flow_names(self) -> list[str]:
         return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
@@ -84,25 +115,30 @@ class Engine:
             return self.number == 0
         return sorted(self.project.flows).index(flow) % self.workers == self.number
 
-    def _start_source(self, name: str, flow: CompiledFlow) -> None:
+    async def _start_source(self, name: str, flow: CompiledFlow) -> None:
+        if self.workers > 1:
+            await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
+        commands = self.shard.state.commands()
+        said = [commands[s] for s in ("all", "store", f"flow:{name}") if commands.get(s)]
+        if said:
+            intake.pause(f"{said[0]} by a person")
         self.spawn(intake.run())
 
-    def _recover(self) -> None:
+    def _recover(self, unclean: bool) -> None:
         """Put what the journal left open where it belongs, in order."""
         late: dict[str, list[int]] = {}
-        unclean = bool(getattr(self.shard, "unclean", False))
         for batch in self.shard.state.open_batches():
-            self._recover_rows(batch)
-            if not _whole(batch):
+            self._recover_rows(batch, unclean)
+            if batch.left:
                 late.setdefault(batch.flow, []).append(batch.seq)
         for name, runner in self.runners.items():
             runner.cautious = CAUTIOUS if unclean else 0
-            if late.get(name):
+            if late.get(name) and not self.standing:
                 runner.resume(late[name])
 
-    def _recover_rows(self, batch: OpenBatch) -> None:
+    def _recover_rows(self, batch: OpenBatch, unclean: bool) -> None:
         if batch.flow not in self.runners:
             return
         rows: dict[str, tuple[list[int], list[int], list[int]]] = {}
@@ -127,15 +163,19 @@ class Engine:
                     lane.add_waiting(ref, key, retry.attempt, retry.next_at)
                 else:
                     lane.add((ref,), (key,))
-                lane.doubtful.add(ref)
+                if unclean or state == State.DOUBTFUL:
+                    lane.doubtful.add(ref)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
+        await self._halt()
+        await self.shard.close()
+
+    async def _halt(self) -> None:
         for intake in self.intakes.values():
             intake.pause("stopping")
         await self._cancel(self._tasks)
-        while self._uncommitted and not (self.failed and self.failed.done()):
-            await asyncio.sleep(0)
+        await self._committed()
         for lane in self.lanes.values():
             await lane.stop()
         for task in self._lane_tasks.values():
@@ -144,7 +184,11 @@ class Engine:
         for connection in self.around.connections.values():
             if connection.pool is not None:
                 await connection.pool.close()
-        await self.shard.close()
+
+    async def _committed(self) -> None:
+        """Wait until nothing submitted is on its way to being durable, or the engine failed."""
+        while self._commits and not (self.failed and self.failed.done()):
+            await asyncio.wait(self._commits, return_when=asyncio.FIRST_COMPLETED)
 
     async def _cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         pending = list(tasks)
@@ -174,11 +218,10 @@ class Engine:
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
     ) -> asyncio.Future[Placed]:
         """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
-        self._uncommitted += 1
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
 
         def landed(commit: asyncio.Future[None]) -> None:
-            self._uncommitted -= 1
+            self._commits.discard(commit)
             error = None if commit.cancelled() else commit.exception()
             if error is not None:
                 if not isinstance(error, StoreError) or error.code != "store-full":
@@ -191,7 +234,9 @@ class Engine:
             if not done.done():
                 done.set_result(result)
 
-        self.shard.submit(records).add_done_callback(landed)
+        commit = self.shard.submit(records)
+        self._commits.add(commit)
+        commit.add_done_callback(landed)
         return done
 
     async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
@@ -218,9 +263,18 @@ class Engine:
             if answers_callers(flow):
                 lane.watch = self.answers.outcome
             self.lanes[at] = lane
-            task = self._lane_tasks[at] = asyncio.ensure_future(lane.run())
-            task.add_done_callback(lambda t: None if t.cancelled() else self.fail(t.exception()))
+            lane.held = self._held_by(at, lane.circuit.name)
+            if not self.standing:
+                task = self._lane_tasks[at] = asyncio.ensure_future(lane.run())
+                task.add_done_callback(lambda t: None if t.cancelled() else self.fail(t.exception()))
         return self.lanes[at]
+
+    def _held_by(self, at: tuple[str, str], connection: str) -> str:
+        """Why a person wants nothing sent on a lane, or ''."""
+        commands = self.shard.state.commands()
+        subjects = ("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
+        said = [commands[subject] for subject in subjects if commands.get(subject)]
+        return f"{said[0]} by a person" if said else ""
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -230,6 +284,41 @@ class Engine:
 
     def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
         return answer_key_reader(keys) if keys else None
+
+    # ── what people say ──
+
+    def subjects(self) -> list[str]:
+        """What a command may be about."""
+        flows = [f"flow:{name}" for name in self.project.flows]
+        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
+        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
+
+    def obey(self, subject: str, state: str) -> None:
+        """Make a lasting command so: ``state`` '' = as usual."""
+        kind, _, name = subject.partition(":")
+        everything = subject in ("all", "store")
+        for flow, intake in self.intakes.items():
+            if everything or (kind == "flow" and flow == name):
+                intake.pause(f"{state} by a person") if state else intake.resume()
+        for (flow, target), lane in self.lanes.items():
+            meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
+            if everything or meant or (kind == "connection" and lane.circuit.name == name):
+                lane.hold(f"{state} by a person") if state else lane.resume()
+
+    # ── channels ──
+
+    def readers(self, channel: str) -> list[str]:
+        """The flows that read a channel, in the order of their names."""
+        return sorted(
+            name
+            for name in self.runners
+            if (source := self.project.flows[name].source).component.name == "channel"
+            and source.options.channel == channel
+        )
+
+    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
+        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it."""
+        await self.spread.hop(load, identities, extra)
 
     # ── who waits for what ──
 
@@ -254,14 +343,14 @@ class Engine:
 
     def low_position(self, flow: str, partition: str) -> str:
         """Up to where every shard has a partition."""
-        return self.shard.state.position(flow, partition)
+        return self.spread.low_position(flow, partition)
 
     # ── what is left to do ──
 
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._uncommitted or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind for runner in self.runners.values()):
             return True
         return any(not lane.stuck for lane in self.lanes.values())
 
@@ -297,11 +386,3 @@ def answers_callers(flow: CompiledFlow) -> bool:
     """Whether someone waits for what this flow makes of a message."""
     source = flow.definition.source
     return bool(source.traits.replies)
-
-
-def _whole(batch: OpenBatch) -> bool:
-    """Whether every message of a batch has output rows."""
-    if len(batch.states) < batch.count:
-        return False
-    rows = memoryview(batch.rows)
-    return len({bytes(rows[at : at + 2]) for at in range(0, len(rows), 5)}) >= batch.count

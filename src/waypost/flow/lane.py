@@ -116,6 +116,12 @@ class Lane:
             self._forget(ref)
         self._wake.set()
 
+    def restore(self, ref: int, key: int) -> None:
+        """An output a person wants sent, again or after all; it may have arrived before."""
+        self.backlog.unvoid(ref)
+        self.doubtful.add(ref)
+        self.add((ref,), (key,))
+
     def hold(self, cause: str) -> None:
         self.held = cause
         self._wake.set()

@@ -10,7 +10,7 @@ import msgspec
 
 from waypost.core.component import Outbound
 from waypost.core.errors import DataError
-from waypost.core.key import ordering_hash
+from waypost.core.key import DEFAULT_RULES, normalise, ordering_hash, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
@@ -19,6 +19,9 @@ BATCH = 200
 """Messages processed together; larger batches fall out of the processor's cache."""
 
 _pack = msgspec.msgpack.Encoder().encode
+SAME_KEY = "replay-same-key"
+"""The origin of a replay whose outputs keep the idempotency keys of the messages they replay."""
+
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -45,7 +48,7 @@ class Placed(msgspec.Struct, frozen=True):
     """Where a load is in its shard: its batch and the id of its first message."""
 
     seq: int
-    first: int
+    first: bytes
 
 
 class Decoded(msgspec.Struct):
@@ -58,6 +61,13 @@ class Decoded(msgspec.Struct):
     """(message index, place, error) of those that have no document or no ordering key."""
     order: list[int]
     keys: dict[str, list[list[str]]]
+    origins: list[bytes] = []
+    """The messages whose idempotency keys these keep, where a replay asked for that."""
+
+    @property
+    def first_id(self) -> bytes:
+        """The id of the first message."""
+        return id_at(self.first, 0)
 
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
@@ -71,6 +81,7 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
     readers = flow.keys
     keys: dict[str, list[list[str]]] = {name: [] for name in readers}
     order_by = flow.definition.options.delivery.order_by
+    rules = frozenset(flow.definition.keys[order_by].ignore) if order_by else DEFAULT_RULES
     content_type = load.content_type or flow.format.content_type
     messages: list[tuple[int, Message]] = []
     order: list[int] = [0] * count if order_by else []
@@ -90,14 +101,14 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
                 remedy = "mend the input, or order by a key every message has"
                 refused.append((index, "ordering key", DataError(text, where=f"flow {flow.name}", remedy=remedy)))
                 continue
-            ordering = found[0]
+            ordering = normalise(found[0], rules)
             order[index] = ordering_hash(ordering, secret)
         headers = load.headers[index] if load.headers else NO_HEADERS
         cause = load.causes[index] if load.causes else b""
         messages.append(
             (index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause))
         )
-    return Decoded(first, at, messages, refused, order, keys)
+    return Decoded(first, at, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
 
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
@@ -106,16 +117,23 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         total += len(raw)
         ends.append(total)
     return Accepted(
-        seq, flow.name, flow.version, decoded.first.to_bytes(16, "big"), len(load.raws), decoded.at,
+        seq, flow.name, flow.version, decoded.first_id, len(load.raws), decoded.at,
         Bodies(struct.pack(f"<{len(ends)}I", *ends), b"".join(load.raws)), load.context, load.content_type,
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin,
+        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin, _rules(flow),
     )  # fmt: skip
 
 
-def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int) -> Produced:
+def _rules(flow: CompiledFlow) -> tuple[str, ...]:
+    rules = tuple(rules_text(frozenset(options.ignore)) for options in flow.definition.keys.values())
+    return rules if any(rules) else ()
+
+
+def produced_record(
+    flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int = 0
+) -> Produced:
     """Also gives every refused message its row."""
     for index, place, error in decoded.refused:
         processed.outs.append(Out(index, NO_TARGET, 0, failure_state(error.error_class)))
@@ -123,7 +141,8 @@ def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, 
     pack = OUT_ROW.pack
     rows = b"".join([pack(o.index, o.target, o.ordinal, o.state, o.digest) for o in processed.outs])
     failures = tuple(
-        Failure(t.row, t.place, str(t.error.error_class), t.error.code, str(t.error)) for t in processed.troubles
+        Failure(first_row + t.row, t.place, str(t.error.error_class), t.error.code, str(t.error))
+        for t in processed.troubles
     )
     return Produced(
         seq,
@@ -133,6 +152,7 @@ def produced_record(flow: CompiledFlow, decoded: Decoded, processed: Processed, 
         tuple(processed.timings),
         tuple(_produced_keys(flow, processed)),
         decoded.at,
+        first_row,
     )
 
 
@@ -163,18 +183,21 @@ def outbounds_of(
         lane[0].append(base + row)
         lane[1].append(order[out.index] if order else 0)
         keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
-        lane[2].append(outbound_of(flow, out.message, decoded.first + out.index, names[out.target], out, keys))
+        lane[2].append(outbound_of(flow, out.message, origin_of(decoded, out.index), names[out.target], out, keys))
     return lanes
 
 
+def origin_of(decoded: Decoded, index: int) -> bytes:
+    """The message that makes the idempotency keys of message ``index``: itself, or the one it replays."""
+    return decoded.origins[index] if decoded.origins else id_at(decoded.first, index)
+
+
 def outbound_of(
-    flow: CompiledFlow, message: Message, origin: int, target: str, out: Any, keys: Mapping[str, str]
+    flow: CompiledFlow, message: Message, origin: bytes, target: str, out: Any, keys: Mapping[str, str]
 ) -> Outbound:
-    """The message as it leaves. ``origin`` is the id of the accepted message, which with target and ordinal makes the
-    idempotency key."""
-    source_id = origin.to_bytes(16, "big")
+    """The message as it leaves; ``origin``, target and ordinal make the idempotency key."""
     return Outbound(
-        message_id=source_id, body=out.body, idempotency_key=f"{id_text(source_id)}.0.{target}.{out.ordinal}",
+        message_id=message.id, body=out.body, idempotency_key=f"{id_text(origin)}.0.{target}.{out.ordinal}",
         received_at=message.received_at, content_type=flow.targets[out.target].format.content_type,
         ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=message.body,
     )  # fmt: skip
@@ -203,5 +226,5 @@ def narrowed(decoded: Decoded, indices: Sequence[int]) -> Decoded:
     wanted = set(indices)
     return Decoded(
         decoded.first, decoded.at, [m for m in decoded.messages if m[0] in wanted],
-        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys,
+        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from waypost.core.component import Outbound
 from waypost.core.errors import BugError, ProjectError, WaypostError
 from waypost.flow.compiled import CompiledFlow, Processed, Watcher
 from waypost.flow.effects import RecordedEffects, recorded_effects, would_ask
-from waypost.flow.load import Decoded, decode_load, load_of, narrowed, outbound_of
+from waypost.flow.load import Decoded, decode_load, load_of, narrowed, origin_of, outbound_of
 from waypost.store.protocol import OpenBatch, Shard, StoredBatch
 from waypost.store.record import OUT_BITS, OUT_MASK, OUT_ROW, State
 
@@ -80,7 +80,7 @@ class Recall:
                 made[ref] = BugError(text, where=f"flow {flow_name}, target {key[1]}", remedy=remedy)
                 continue
             keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
-            made[ref] = outbound_of(flow, out.message, decoded.first + out.index, key[1], out, keys)
+            made[ref] = outbound_of(flow, out.message, origin_of(decoded, out.index), key[1], out, keys)
         return await self._with_journaled_bodies(made)
 
     async def _with_journaled_bodies(

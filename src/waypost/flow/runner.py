@@ -18,7 +18,7 @@ from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, Messa
 from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.effects import LiveEffects, recorded_effects
+from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
 from waypost.flow.load import (
     Decoded,
     Load,
@@ -31,7 +31,7 @@ from waypost.flow.load import (
     produced_record,
 )
 from waypost.store.protocol import OpenBatch
-from waypost.store.record import AnyRecord, Effects, Produced, State
+from waypost.store.record import AnyRecord, Effects, State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -56,7 +56,9 @@ class FlowRunner:
         """Batches durable and not yet processed."""
         return len(self._late)
 
-    async def take(self, load: Load, extra: Sequence[AnyRecord] = ()) -> asyncio.Future[Placed]:
+    async def take(
+        self, load: Load, extra: Sequence[AnyRecord] = (), recorded: Recorded | None = None
+    ) -> asyncio.Future[Placed]:
         """Decode, process and submit a load. The future says where it is once it is durable; ``extra`` records are
         in the same commit."""
         engine = self.engine
@@ -64,7 +66,7 @@ class FlowRunner:
         if self._late or self.cautious:
             self.cautious = max(0, self.cautious - 1)
             return self._accept_only(load, decoded, extra)
-        effects = LiveEffects(self.requesters, engine.claims)
+        effects = LiveEffects(self.requesters, engine.claims, recorded)
         try:
             processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
         except EndpointError as error:
@@ -81,15 +83,14 @@ class FlowRunner:
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
         if effects.heard:
             records.append(Effects(seq, tuple(effects.heard)))
-        records.append(produced)
-        records += extra
+        records += [produced, *engine.claims.take(), *extra]
         count = len(load.raws)
 
         def committed() -> None:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
-            self._hand_over(decoded, processed, seq, 0)
+            self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
@@ -101,12 +102,12 @@ class FlowRunner:
             self.catch_up()
 
         records = [accepted_record(self.flow, load, decoded, seq), *extra]
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
-    def _hand_over(self, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+    def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine
-        for number, (refs, keys, outbounds) in outbounds_of(self.flow, decoded, processed, seq, first_row).items():
-            engine.lane(self.flow, self.flow.targets[number].name).add(refs, keys, outbounds)
+        for number, (refs, keys, outbounds) in outbounds_of(flow, decoded, processed, seq, first_row).items():
+            engine.lane(flow, flow.targets[number].name).add(refs, keys, outbounds)
         for trouble in processed.troubles:
             out = processed.outs[trouble.row]
             event = MessageDied if out.state is State.DEAD else MessageParked
@@ -114,7 +115,7 @@ class FlowRunner:
             engine.events.emit(
                 event(flow=self.flow.name, message=message, place=trouble.place, cause=str(trouble.error))
             )
-        engine.processed(self.flow, decoded, processed, seq, first_row)
+        engine.processed(flow, decoded, processed, seq, first_row)
 
     # ── input that is durable and not yet processed ──
 
@@ -152,15 +153,11 @@ class FlowRunner:
     async def process_batch(self, batch: OpenBatch) -> None:
         """Process what has no output rows yet. A batch that lived through a process death goes message by message,
         each committed before the next, so that the guilty one is found."""
-        stored = await self.engine.shard.read_batch(batch)
-        load = load_of(stored.accepted)
-        first = int.from_bytes(stored.accepted.first_id, "big")
-        decoded = decode_load(self.flow, load, first, stored.accepted.at, self.engine.shard.secret)
-        effects = LiveEffects(self.requesters, self.engine.claims, recorded_effects(stored.effects))
+        flow, decoded, effects = await self._stored(batch)
         done = produced_indices(batch)
         left = [index for index in range(batch.count) if index not in done]
         if batch.deaths == 0:
-            await self._process(batch.seq, narrowed(decoded, left), effects, len(batch.states))
+            await self._process(flow, batch.seq, narrowed(decoded, left), effects, len(batch.states))
             return
         row = len(batch.states)
         for index in left:
@@ -169,20 +166,36 @@ class FlowRunner:
                 text = f"the process died {batch.deaths} times while this message was being processed"
                 error = BugError(text, where=f"flow {self.flow.name}", remedy="look at the steps, then retry it")
                 part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
-            row += await self._process(batch.seq, part, effects, row)
+            row += await self._process(flow, batch.seq, part, effects, row)
 
-    async def _process(self, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int) -> int:
+    async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
+        """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before."""
+        flow, decoded, effects = await self._stored(batch)
+        await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,))
+
+    async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, LiveEffects]:
+        """A batch from the journal, for the version it was accepted on."""
+        engine = self.engine
+        stored = await engine.shard.read_batch(batch)
+        flow, requesters = engine.version_of(batch.version, batch.flow)
+        first = int.from_bytes(stored.accepted.first_id, "big")
+        decoded = decode_load(flow, load_of(stored.accepted), first, stored.accepted.at, engine.shard.secret)
+        return flow, decoded, LiveEffects(requesters, engine.claims, recorded_effects(stored.effects))
+
+    async def _process(
+        self, flow: CompiledFlow, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int,
+        extra: Sequence[AnyRecord] = (),
+    ) -> int:  # fmt: skip
         engine = self.engine
         heard_before = len(effects.heard)
-        processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
-        produced: Produced = produced_record(self.flow, decoded, processed, seq)
-        records: list[AnyRecord] = []
+        processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+        produced = produced_record(flow, decoded, processed, seq, first_row)
+        records: list[AnyRecord] = list(extra)
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
-        records.append(produced)
-        await engine.submit(
-            Placed(seq, decoded.first), records, lambda: self._hand_over(decoded, processed, seq, first_row)
-        )
+        records += [produced, *engine.claims.take()]
+        placed = Placed(seq, decoded.first_id)
+        await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
         return len(processed.outs)
 
 

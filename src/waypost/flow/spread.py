@@ -19,7 +19,7 @@ from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.load import Load, Placed, decode_load
-from waypost.store.record import Positioned
+from waypost.store.record import AnyRecord, Claimed, Positioned
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True):
 
     worker: int
     seq: int
-    first: int
+    first: bytes
     indices: Sequence[int]
 
 
@@ -43,9 +43,24 @@ class Handed(msgspec.Struct, array_like=True):
     slots: bytes
 
 
+class Hopped(msgspec.Struct, array_like=True):
+    """A channel's load on its way to another worker, with what tells each hop apart."""
+
+    load: Load
+    identities: list[bytes]
+
+
+HOP_SCOPE = "channel-hop"
+HOP_MEMORY_US = 7 * 86_400 * 1_000_000
+"""How long a hop is remembered; it is sent again only until the sender hears of it."""
+
+
 def ids_of(parts: Sequence[Part]) -> list[bytes]:
     """The id of each record of a load, in order."""
-    placed = {index: id_at(part.first, at) for part in parts for at, index in enumerate(part.indices)}
+    placed = {}
+    for part in parts:
+        first = int.from_bytes(part.first, "big")
+        placed.update({index: id_at(first, at) for at, index in enumerate(part.indices)})
     return [placed[index] for index in sorted(placed)]
 
 
@@ -57,6 +72,7 @@ class Spread:
         self.peers: dict[int, Peer] = {}
         self._taken: dict[tuple[str, str], str] = {}
         self._low: dict[tuple[str, str], str] = {}
+        self._hops: set[bytes] = set()
 
     async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send each record where it belongs; the future is done when all of them are durable."""
@@ -70,14 +86,13 @@ class Spread:
             indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
             if not indices:
                 continue
-            own = part_of(load, indices)
+            handed = Handed(
+                part_of(load, indices), [positions[i] for i in indices] if positions else [],
+                bytes(slots[i] for i in indices),
+            )  # fmt: skip
             if worker == engine.number:
-                ticket: asyncio.Future[Any] = await self._take(own, [positions[i] for i in indices] if positions else [],
-                                                               bytes(slots[i] for i in indices))  # fmt: skip
+                ticket: asyncio.Future[Any] = await self.receive(handed)
             else:
-                handed = Handed(
-                    own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices)
-                )
                 ticket = self.peers[worker].ask("load", handed, Placed)
             tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
         return _gathered(tickets)
@@ -92,10 +107,8 @@ class Spread:
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
 
     async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
-        """Take what another worker hands over, but for what is here already."""
-        return await self._take(handed.load, handed.positions, handed.slots)
-
-    async def _take(self, load: Load, positions: Sequence[str], slots: bytes) -> asyncio.Future[Placed]:
+        """Take what is handed over, but for what is here already."""
+        load, positions, slots = handed.load, handed.positions, handed.slots
         engine = self.engine
         at = (load.flow, load.partition)
         if positions and positions[0]:
@@ -104,12 +117,55 @@ class Spread:
             fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
             if not fresh:
                 done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-                done.set_result(Placed(0, 0))
+                done.set_result(Placed(0, b""))
                 return done
             if len(fresh) < len(positions):
                 load = part_of(load, fresh)
             self._taken[at] = load.position
         return await engine.runners[load.flow].take(load)
+
+    # ── hops between flows ──
+
+    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
+        """Accept what a channel hands over. Alone it is one commit with ``extra``; with other workers what they own
+        goes there first, told apart by identity should it be sent again."""
+        engine = self.engine
+        runner = engine.runners[load.flow]
+        if engine.workers == 1:
+            await (await runner.take(load, extra))
+            return
+        slots = self._slots(runner.flow, load, ())
+        asked = []
+        for worker, peer in self.peers.items():
+            indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
+            if indices:
+                hopped = Hopped(part_of(load, indices), [identities[i] for i in indices])
+                asked.append(peer.ask("hop", hopped, Placed))
+        for answer in asked:
+            await answer
+        own = [i for i, slot in enumerate(slots) if slot % engine.workers == engine.number]
+        if own:
+            await (await runner.take(part_of(load, own), extra))
+        elif extra:
+            await engine.shard.append(extra)
+
+    async def receive_hop(self, hopped: Hopped) -> asyncio.Future[Placed]:
+        """Take what another worker's channel hands over, but for what came before."""
+        engine = self.engine
+        fresh = [i for i, identity in enumerate(hopped.identities) if not self._hopped_before(identity)]
+        if not fresh:
+            done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+            done.set_result(Placed(0, b""))
+            return done
+        until = engine.clock.now() + HOP_MEMORY_US
+        record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))
+        self._hops.update(hopped.identities[i] for i in fresh)
+        taken = await engine.runners[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
+        taken.add_done_callback(lambda _: self._hops.difference_update(hopped.identities))
+        return taken
+
+    def _hopped_before(self, identity: bytes) -> bool:
+        return identity in self._hops or self.engine.shard.state.claim(HOP_SCOPE, identity) is not None
 
     # ── positions ──
 

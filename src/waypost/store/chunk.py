@@ -1,7 +1,7 @@
 """Bodies: joined in one column of a record, and those too large for the journal in files of their own.
 
 A chunk file is durable, with its name, before the frame that mentions it is written. Its name begins with the number
-of a segment not later than the one that mentions it was written after; the files of a segment go when it goes.
+of the segment that frame is in: the files of a segment go when it goes.
 """
 
 from __future__ import annotations
@@ -56,14 +56,25 @@ def take_out(records: Iterable[AnyRecord], store: Callable[[bytes], str]) -> lis
 
 
 def _without_large(record: AnyRecord, store: Callable[[bytes], str]) -> AnyRecord:
-    if isinstance(record, Accepted | OutboundBody) and len(record.bodies.data) > LARGE:
-        bodies = unpack(record.bodies)
-        if any(len(body) > LARGE for body in bodies):
-            large = [(store(body), len(body)) if len(body) > LARGE else ("", 0) for body in bodies]
-            rest = pack([b"" if name else body for body, (name, _) in zip(bodies, large, strict=True)])
-            column = msgspec.structs.replace(record.bodies, ends=rest.ends, data=rest.data, chunks=tuple(large))
-            return msgspec.structs.replace(record, bodies=column)
-    return record
+    if not isinstance(record, Accepted | OutboundBody) or not has_large(record):
+        return record
+    bodies = unpack(record.bodies)
+    large = [(store(body), len(body)) if len(body) > LARGE else ("", 0) for body in bodies]
+    rest = pack([b"" if name else body for body, (name, _) in zip(bodies, large, strict=True)])
+    column = msgspec.structs.replace(record.bodies, ends=rest.ends, data=rest.data, chunks=tuple(large))
+    return msgspec.structs.replace(record, bodies=column)
+
+
+def has_large(record: AnyRecord) -> bool:
+    """Whether some body of the record needs a file of its own."""
+    if not isinstance(record, Accepted | OutboundBody) or len(record.bodies.data) <= LARGE:
+        return False
+    start = 0
+    for (end,) in struct.iter_unpack("<I", record.bodies.ends):
+        if end - start > LARGE:
+            return True
+        start = end
+    return False
 
 
 def put_back(bodies: Bodies, load: Callable[[str], bytes]) -> Bodies:

@@ -6,17 +6,20 @@ Blocks, and belongs to one thread; sealing a full segment and creating the next 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from waypost.core.clock import MICROSECONDS, Clock
 from waypost.core.errors import CommitFailed
 from waypost.store.chunk import ChunkFolder, take_out
 from waypost.store.codec import Codec
 from waypost.store.derived import CommittedGroup, Watermark
-from waypost.store.disk import Disk
-from waypost.store.frame import FrameBuilder
+from waypost.store.disk import Buffer, Disk
+from waypost.store.frame import HEADER as FRAME
+from waypost.store.frame import Packed, head
 from waypost.store.protocol import Location
 from waypost.store.record import Accepted, AnyRecord, OutboundBody
 from waypost.store.recovery import Recovered
@@ -51,15 +54,42 @@ class Place:
     clock: Clock
 
 
-def weight(records: Iterable[AnyRecord]) -> int:
-    """About how many bytes records take in the journal."""
+def weight(append: Packed | Sequence[AnyRecord]) -> int:
+    """About how many bytes an append takes in the journal."""
+    if isinstance(append, Packed):
+        return len(append.data)
     return sum(
-        250 + (len(record.bodies.data) if isinstance(record, Accepted | OutboundBody) else 0) for record in records
+        250 + (len(record.bodies.data) if isinstance(record, Accepted | OutboundBody) else 0) for record in append
     )
 
 
+_LOOK_BYTES = 8 << 20
+"""How much is written before the free space is looked at again."""
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """What a commit wrote, and where."""
+
+    packed: Sequence[Packed]
+    segment: int
+    offset: int
+    size: int
+
+    def group(self) -> CommittedGroup:
+        """The commit as its readers want it."""
+        located: list[tuple[Location, AnyRecord]] = []
+        base = FRAME.size
+        for one in self.packed:
+            located += [
+                (Location(self.segment, self.offset, base + item), record)
+                for item, record in zip(one.items, one.records, strict=True)
+            ]
+            base += len(one.data)
+        return CommittedGroup(located, (self.segment, self.offset + self.size), self.size)
+
+
 class Committer:
-    """Writes the journal from where it was recovered. After ``CommitFailed`` it writes nothing any more."""
+    """Writes the journal from where it was recovered, in one thread. After ``CommitFailed`` it writes nothing more."""
 
     def __init__(
         self, place: Place, recovered: Recovered, chunks: ChunkFolder, reserve: Reserve, limits: Limits
@@ -67,6 +97,7 @@ class Committer:
         self._place, self._disk, self._chunks, self._reserve, self._limits = place, place.disk, chunks, reserve, limits
         self._active, self._end, self._offsets = recovered.active, recovered.end, recovered.offsets
         self._before, self._ready = recovered.before, recovered.ready
+        self._unlooked = 0
         self._full: tuple[Segment, list[int], int] | None = None
         self._tidying = threading.Lock()
         self.fault: CommitFailed | None = None
@@ -78,38 +109,29 @@ class Committer:
         """The place just after the last committed frame."""
         return self._active.number, self._end
 
-    @property
-    def where(self) -> str:
-        """The journal, for an error."""
-        return self._place.journal
-
-    def commit(self, records: Sequence[AnyRecord]) -> CommittedGroup:
-        """Return once all records are durable. Raises ``StoreFull``: nothing was written; or ``CommitFailed``: that is
-        not known, and nothing more can be written."""
+    def commit(self, group: Sequence[Packed | Sequence[AnyRecord]]) -> Committed:
+        """Return once all records of all appends are durable. Those not yet packed are, large bodies first. Raises
+        ``StoreFull``: nothing was written; or ``CommitFailed``: that is not known, and nothing more can be written."""
         if self.fault is not None:
             raise self.fault
-        if not records:
-            return CommittedGroup([], self.end, 0)
+        if not any(map(weight, group)):
+            return Committed([], *self.end, 0)
         try:
-            if self._turn_is_due(weight(records)):
+            if self._turn_is_due(sum(map(weight, group))):
                 self._turn()
-            builder, items, kept = self._encode(records)
-            frame = builder.finish(
-                seed=self._active.seed, at=self._end, before=self._before if self._end == START else 0
-            )
-            self._write(frame)
+            packed = [one if isinstance(one, Packed) else self._pack(one) for one in group]
+            at, size = self._end, FRAME.size + sum(len(one.data) for one in packed)
+            first = head(packed, seed=self._active.seed, at=at, before=self._before if at == START else 0)
+            self._write([first, *(one.data for one in packed)])
             self._disk.datasync(self._active.fd)
         except OSError as fault:
             raise self.fail(fault) from fault
-        at = self._end
         self._offsets.append(at)
-        self._end += len(frame)
+        self._end += size
         if self._full is not None and at == START:
             self.on_turn()
-        self._reserve.look()
-        number = self._active.number
-        located = [(Location(number, at, item), record) for item, record in zip(items, kept, strict=True)]
-        return CommittedGroup(located, (number, self._end), len(frame))
+        self._look(size)
+        return Committed(packed, self._active.number, at, size)
 
     def tidy(self) -> None:
         """Seal a segment that is full and have an empty one ready, where there is room."""
@@ -141,7 +163,7 @@ class Committer:
                 if segment is not None:
                     segment.close()
 
-    def _encode(self, records: Sequence[AnyRecord]) -> tuple[FrameBuilder, list[int], list[AnyRecord]]:
+    def _pack(self, records: Sequence[AnyRecord]) -> Packed:
         stored: list[str] = []
 
         def store(body: bytes) -> str:
@@ -156,12 +178,17 @@ class Committer:
                 self._chunks.remove(stored)
                 self._raise_full(fault)
             raise
-        builder = FrameBuilder(self._place.codec)
-        return builder, [builder.add(record) for record in kept], kept
+        return Packed(kept, self._place.codec)
 
-    def _write(self, frame: bytearray) -> None:
+    def _look(self, written: int) -> None:
+        self._unlooked += written
+        if self._unlooked >= _LOOK_BYTES:
+            self._unlooked = 0
+            self._reserve.look()
+
+    def _write(self, buffers: Sequence[Buffer]) -> None:
         try:
-            self._disk.write(self._active.fd, [frame], self._end)
+            self._disk.write(self._active.fd, buffers, self._end)
         except OSError as fault:
             if fault.errno not in NO_ROOM:
                 raise

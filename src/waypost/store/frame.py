@@ -24,13 +24,14 @@ import msgspec
 
 from waypost.core.errors import StoreDamaged
 from waypost.store.codec import Codec
-from waypost.store.record import AnyRecord, decode
+from waypost.store.record import AnyRecord, decode, encode
 
 MAGIC = b"WPfr"
 HEADER = struct.Struct("<4sIIQQI")
 PREFIX = struct.Struct("<IHBBI")
 
-MAXIMUM = 0xFFFF_FFF0
+MAXIMUM = 0x7FFF_FFFF
+"""Bytes of one append: a frame holds several, and its length is a u32."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
@@ -54,40 +55,48 @@ class Header(msgspec.Struct, frozen=True):
         return HEADER.size + self.length
 
 
-class FrameBuilder:
-    """Builds one frame in one buffer."""
+class Packed:
+    """The records of one append, as they will lie in a frame; where the frame will lie is not known yet.
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
-        self._prefixes: list[bytes] = []
-        self.buffer = bytearray(HEADER.size)
+    ``items`` are the places of the records in ``data``.
+    """
 
-    def add(self, record: AnyRecord) -> int:
-        """Encode a record at the end; its place in the frame."""
-        buffer, start = self.buffer, len(self.buffer)
-        buffer += _EMPTY_PREFIX
-        codec = key = 0
-        if self._codec.plain:
-            _encode_into(record, buffer, start + PREFIX.size)
+    __slots__ = ("data", "items", "prefixes", "records")
+
+    def __init__(self, records: Sequence[AnyRecord], codec: Codec) -> None:
+        self.records = records
+        self.data = bytearray()
+        self.items: list[int] = []
+        self.prefixes: list[bytes] = []
+        for record in records:
+            self._add(record, codec)
+
+    def _add(self, record: AnyRecord, codec: Codec) -> None:
+        data, start = self.data, len(self.data)
+        data += _EMPTY_PREFIX
+        how = key = 0
+        if codec.plain:
+            _encode_into(record, data, start + PREFIX.size)
         else:
-            codec, key, sealed = self._codec.seal(msgspec.msgpack.encode(record))
-            buffer += sealed
-        if len(buffer) > MAXIMUM:
-            raise ValueError(f"a frame of {len(buffer)} bytes; at most {MAXIMUM} are possible")
-        length = len(buffer) - start - PREFIX.size
-        with memoryview(buffer) as view:
+            how, key, sealed = codec.seal(encode(record))
+            data += sealed
+        if len(data) > MAXIMUM:
+            raise ValueError(f"an append of {len(data)} bytes; at most {MAXIMUM} are possible")
+        with memoryview(data) as view:
             checksum = zlib.crc32(view[start + PREFIX.size :])
-        prefix = PREFIX.pack(length, key, codec, kind_of(record), checksum)
-        buffer[start : start + PREFIX.size] = prefix
-        self._prefixes.append(prefix)
-        return start
+        prefix = PREFIX.pack(len(data) - start - PREFIX.size, key, how, kind_of(record), checksum)
+        data[start : start + PREFIX.size] = prefix
+        self.items.append(start)
+        self.prefixes.append(prefix)
 
-    def finish(self, *, seed: int, at: int, before: int = 0) -> bytearray:
-        """The bytes of the frame for one place in the segment whose header has the checksum ``seed``."""
-        head = HEADER.pack(MAGIC, len(self._prefixes), len(self.buffer) - HEADER.size, at, before, 0)
-        checksum = _checksum(head, self._prefixes, seed)
-        self.buffer[: HEADER.size] = head[:-4] + checksum.to_bytes(4, "little")
-        return self.buffer
+
+def head(packed: Sequence[Packed], *, seed: int, at: int, before: int = 0) -> bytes:
+    """The header of the frame that holds some appends, for one place in the segment whose header has the checksum
+    ``seed``; their ``data`` follows it."""
+    prefixes = [prefix for one in packed for prefix in one.prefixes]
+    length = sum(len(one.data) for one in packed)
+    raw = HEADER.pack(MAGIC, len(prefixes), length, at, before, 0)
+    return raw[:-4] + _checksum(raw, prefixes, seed).to_bytes(4, "little")
 
 
 _EMPTY_PREFIX = bytes(PREFIX.size)
@@ -100,8 +109,8 @@ def kind_of(record: AnyRecord) -> int:
     return tag
 
 
-def _checksum(head: bytes, prefixes: Sequence[bytes | memoryview], seed: int) -> int:
-    return zlib.crc32(b"".join(prefixes), zlib.crc32(head[:-4], seed))
+def _checksum(raw: bytes, prefixes: Sequence[bytes | memoryview], seed: int) -> int:
+    return zlib.crc32(b"".join(prefixes), zlib.crc32(raw[:-4], seed))
 
 
 def parse_header(raw: bytes | memoryview, at: int) -> Header:
@@ -141,8 +150,8 @@ def parts(header: Header, payload: memoryview, seed: int) -> list[Part]:
         at += PREFIX.size + len(part.data)
     if at != header.length or len(found) != header.count:
         raise BadFrame("records and length do not agree")
-    head = HEADER.pack(MAGIC, header.count, header.length, header.offset, header.before, 0)
-    if _checksum(head, prefixes, seed) != header.checksum:
+    raw = HEADER.pack(MAGIC, header.count, header.length, header.offset, header.before, 0)
+    if _checksum(raw, prefixes, seed) != header.checksum:
         raise BadFrame("the checksum of the frame does not agree")
     return found
 

@@ -57,9 +57,12 @@ class Journal:
         if segment.number == until[0]:
             return until[1]
         footer = segment.footer()
-        if footer is None:
-            raise segment.damaged(segment.size, "no readable footer")
-        return footer[1]
+        if footer is not None:
+            return footer[1]
+        with closing(self.open(segment.number + 1)) as following:
+            for header, _ in following.frames(START, following.size):
+                return header.before
+        raise segment.damaged(segment.size, "no readable footer, and nothing in the segment after it")
 
     def _refuse_gaps(self, since: Watermark, until: Watermark, numbers: list[int]) -> None:
         missing = sorted(set(range(max(since[0], 1), until[0] + 1)) - set(numbers))

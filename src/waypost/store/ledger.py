@@ -95,7 +95,7 @@ class Ledger:
             return
         arrival = self.arrivals.get(batch.arrival) or Arrival(batch.arrival, batch.flow)
         finished = dict(arrival.finished)
-        for word, count in tally(batch).items():
+        for word, count in tally(batch.count, batch.rows, batch.states).items():
             finished[word] = finished.get(word, 0) + sign * count
         self.arrivals.set(batch.arrival, msgspec.structs.replace(arrival, finished=finished))
 

@@ -1,7 +1,8 @@
 """What changed since the last flush, laid over what the database holds.
 
 A flush runs in another thread while the fold goes on: ``begin`` hands over everything changed so far, which stays
-readable here until ``end`` says that the database has it. Everything but ``end`` is called on one thread.
+readable here until ``end`` says that the database has it. Everything but ``end``, ``late``, ``changed`` and ``over`` is
+called on one thread; who asks from another asks here first and the database afterwards, so that nothing is missed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 _ABSENT = object()
 
@@ -44,7 +46,15 @@ class Overlay(Generic[K, V]):
 
     def changed(self) -> dict[K, V | None]:
         """Everything the database may not have yet, taken-away keys as None."""
-        return {**self._flushing, **self._dirty}
+        dirty = self._dirty
+        return {**self._flushing, **dirty}
+
+    def late(self, key: K, otherwise: T) -> V | T | None:
+        """The value of a key the database may not have yet, or ``otherwise``."""
+        for layer in (self._dirty, self._flushing):
+            if key in layer:
+                return layer[key]
+        return otherwise
 
     def over(self, stored: Iterator[tuple[K, V]]) -> Iterator[tuple[K, V]]:
         """All pairs: ``stored`` ones that did not change, then the changed ones."""

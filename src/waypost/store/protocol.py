@@ -92,6 +92,10 @@ class ShardState(Protocol):
         """Where a partition stands in this shard; with a slot, at least what was copied for that slot."""
         ...
 
+    def positions(self, flow: str) -> Mapping[str, str]:
+        """Partition → position, for all of a flow's source."""
+        ...
+
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
         """(number, ended, disposed) of an arrival begun here, or None."""
         ...
@@ -125,7 +129,9 @@ class Shard(Protocol):
     number: int
     secret: bytes
     """Keys the digests, ordering hashes and indexed key hashes of this store (32 bytes)."""
-    state: ShardState
+
+    @property
+    def state(self) -> ShardState: ...
 
     def next_seq(self) -> int:
         """The number for the next batch; every number handed out must be appended, in order."""
@@ -136,14 +142,14 @@ class Shard(Protocol):
     unclean: bool
     """The process before this one did not close the shard."""
 
-    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
-        """``append`` without waiting; records submitted first are first in the journal."""
-        ...
-
     async def append(self, records: Sequence[AnyRecord]) -> None:
         """Return once the records are durable, all or none of them, after everything appended before. Calls made
         while a sync runs share the next one (group commit). Raises ``StoreFull`` (nothing written; may be tried
         again) or ``CommitFailed`` (may be durable: the process must leave and reopen)."""
+        ...
+
+    def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
+        """``append`` without waiting: in turn from this call on, the future says when and whether."""
         ...
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
@@ -232,6 +238,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     found: Found
     batch: StoredBatch
     records: Sequence[AnyRecord]
+    story: Sequence[AnyRecord] = ()
+    """Every later record that names any message of the batch, for telling the batch again."""
 
 
 class Reader(Protocol):

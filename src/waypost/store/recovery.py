@@ -47,21 +47,17 @@ def recover(disk: Disk, folder: str, identity: Identity, now: int) -> Recovered:
     disk.sync_folder(folder)
     if last is None:
         return Recovered(Segment.create(disk, folder, 1, identity, now))
-    before = _open_before(disk, folder, identity, last.number) if last.number - 1 in numbers else None
-    found = _tail(last)
-    if found.headers:
-        if before is not None:
-            _finish(before, found.headers[0].before)
-        return _go_on(last, found)
-    footer = before.footer() if before else None
-    if before is None or footer is not None:
-        go_on = _go_on(last, found)
-        go_on.before = footer[1] if footer else 0
-        return go_on
-    ready = _go_on(last, found).active
-    go_on = _go_on(before, _tail(before))
-    go_on.ready = ready
-    return go_on
+    found, ready = _tail(last), None
+    if not found.headers and last.number - 1 in numbers:
+        before = _open_before(disk, folder, identity, last.number)
+        if before.footer() is None:
+            ready = _go_on(last, found).active
+            last, found = before, _tail(before)
+    going_on = _go_on(last, found)
+    going_on.ready = ready
+    if last.number - 1 in numbers:
+        going_on.before = _finish(_open_before(disk, folder, identity, last.number), found)
+    return going_on
 
 
 def _open_last(disk: Disk, folder: str, identity: Identity, numbers: list[int]) -> Segment | None:
@@ -133,16 +129,21 @@ def _is_frame(segment: Segment, at: int) -> bool:
     return True
 
 
-def _finish(before: Segment, end: int) -> None:
-    """Seal the segment before the last, unless it is: all of its frames were durable when the last was begun."""
+def _finish(before: Segment, found: _Tail) -> int:
+    """Seal the segment before the active one, unless it is: all of its frames were durable when the next was begun.
+    Where it ends."""
     footer = before.footer()
+    end = found.headers[0].before if found.headers else 0
     if footer is None:
         offsets = [header.offset for header, _ in before.frames(START, end)]
         _cut(before, end)
         before.seal(offsets, end)
-    elif footer[1] != end:
+    elif end not in (0, footer[1]):
         raise before.damaged(footer[1], f"an end that is not {end}, where the next segment says it was")
+    else:
+        end = footer[1]
     before.close()
+    return end
 
 
 def _go_on(segment: Segment, found: _Tail) -> Recovered:

@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.store.chunk import put_back, unpack
-from waypost.store.derived import Watermark
+from waypost.store.chunk import has_large, put_back, unpack
+from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
+from waypost.store.frame import Packed
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch
 from waypost.store.recent import Recent
@@ -37,9 +38,10 @@ class EmbeddedShard:
 
     def __init__(self, opened: OpenedShard, setting: Setting, number: int) -> None:
         self.number, self.secret, self.state = number, setting.secret, opened.state
-        self.journal, self.chunks, self.index, self.folder = opened.journal, opened.chunks, opened.index, opened.folder
+        files, self.index = opened.files, opened.index
+        self.journal, self.chunks, self.folder = files.journal, files.chunks, files.folder
         self._opened, self._setting, self._limits = opened, setting, setting.limits
-        self._committer, self._reserve = opened.committer, opened.reserve
+        self._committer, self._reserve = files.committer, files.reserve
         self._recent = Recent(setting.limits.cache_bytes)
         self._next_seq = self._sent_seq = opened.state.last_seq
         self._next_arrival = opened.state.last_arrival
@@ -50,8 +52,8 @@ class EmbeddedShard:
         self._unflushed = 0
         self._held: list[Append] = []
         self._epoch = 0
-        self._closed = False
         self.unclean = False
+        self._closed = False
 
     async def start(self, workers: int, fingerprint: str) -> None:
         """Start the threads and journal ``Opened``; the shard may be used after that."""
@@ -65,7 +67,7 @@ class EmbeddedShard:
         self._committer.on_turn = self._tidy_soon
         self._writer = Writer(self._committer, self._limits, self._report)
         state = self.state
-        await self.append([Opened(state.incarnation + 1, clock.now(), not state.clean, fingerprint, workers)])
+        await self.append([Opened(state.incarnation + 1, clock.now(), self.unclean, fingerprint, workers)])
         self._tidy_soon()
 
     def next_seq(self) -> int:
@@ -76,20 +78,20 @@ class EmbeddedShard:
         self._next_arrival += 1
         return self._next_arrival
 
+    async def append(self, records: Sequence[AnyRecord]) -> None:
+        await self.submit(records)
+
     def submit(self, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         try:
             self._refuse_when_stopped()
             self._take_numbers(records)
-        except StoreError as refusal:
-            future.set_exception(refusal)
-            return future
-        self._send_later()
-        self._writer.put(Append(records, future, self._epoch))
+        except StoreError as fault:
+            future.set_exception(fault)
+        else:
+            self._send_later()
+            self._put(records, future)
         return future
-
-    async def append(self, records: Sequence[AnyRecord]) -> None:
-        await self.submit(records)
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self._refuse_when_stopped()
@@ -170,19 +172,24 @@ class EmbeddedShard:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")
         self._sent_seq = taken
 
+    def _put(self, records: Sequence[AnyRecord], future: asyncio.Future[None] | None) -> None:
+        codec = self._setting.codec
+        packed = Packed(records, codec) if codec.plain and not any(map(has_large, records)) else None
+        self._writer.put(Append(records, future, self._epoch, packed))
+
     def _send_later(self) -> None:
         if self._later_timer is not None:
             self._later_timer.cancel()
             self._later_timer = None
         if self._later and not self._closed:
             records, self._later = self._later, []
-            self._writer.put(Append(records, None, self._epoch))
+            self._put(records, None)
 
     def _report(self, done: Done) -> None:
         """Take in what the writer did. On the loop, in order."""
-        if done.group is not None and done.group.records:
+        if done.committed is not None:
             try:
-                self._take_in(done)
+                self._take_in(done.committed.group())
             except Exception as fault:  # noqa: BLE001 - told to everyone who waits; nothing goes on after it
                 done.fault = self._committer.fail(fault)
         if done.epoch != self._epoch:
@@ -197,9 +204,9 @@ class EmbeddedShard:
         else:
             _resolve(done.appends)
 
-    def _take_in(self, done: Done) -> None:
-        group = done.group
-        assert group is not None
+    def _take_in(self, group: CommittedGroup) -> None:
+        if not group.records:
+            return
         self.state.apply(group)
         self._recent.add(group)
         self._feed.put(group)
@@ -258,9 +265,9 @@ class EmbeddedShard:
             self._loop.call_soon_threadsafe(call)
 
     def _read_whole(self, places: Sequence[Location]) -> list[AnyRecord | None]:
-        return [self._whole(self.journal.record(place)) for place in places]
+        return [self.whole(self.journal.record(place)) for place in places]
 
-    def _whole(self, record: AnyRecord) -> AnyRecord:
+    def whole(self, record: AnyRecord) -> AnyRecord:
         """The record with its large bodies."""
         if isinstance(record, Accepted | OutboundBody) and record.bodies.chunks:
             return msgspec.structs.replace(record, bodies=put_back(record.bodies, self.chunks.load))

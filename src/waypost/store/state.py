@@ -56,7 +56,7 @@ class StateFold:
         )
         self._fold = Fold(self._ledger, Overlay(self._database.batch, cached=512), self._overlay(RETRIES))
         self._fold.stored_seq = totals.last_seq
-        for batch in self._database.batches():
+        for batch in self._database.batches(self._database.reader, active=True):
             self._fold.adopt(batch)
         self._watermark = self._applied = totals.watermark
 
@@ -165,6 +165,15 @@ class StateFold:
         everywhere = positions.get((flow, partition, -1)) or ""
         return everywhere if slot < 0 else max(everywhere, positions.get((flow, partition, slot)) or "")
 
+    def positions(self, flow: str) -> Mapping[str, str]:
+        """Where every partition of a flow's source stands in this shard."""
+        stored = POSITIONS.items(self._database.reader)
+        return {
+            partition: place
+            for (of, partition, slot), place in self._ledger.positions.over(stored)
+            if of == flow and slot < 0 and place
+        }
+
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
         number = self._ledger.arrival_names.get((flow, name, identity))
         found = self._ledger.arrivals.get(number) if number else None
@@ -199,27 +208,46 @@ class StateFold:
             for flow, counts in self._ledger.totals.counts.items()
         }
 
-    # what the reader and retention ask
+    # what the reader and retention ask, from any thread
 
-    def kept_batches(self) -> Iterator[KeptBatch]:
+    def kept_batches(self) -> list[KeptBatch]:
         """Batches with nothing but parked and dead outputs, and finished ones."""
-        stored = ((batch.seq, batch) for batch in self._database.batches("active = 0"))
-        for _, batch in self._fold.kept.over(stored):
-            yield batch
+        changed, database = self._fold.kept.changed(), self._database
+        with database.asking:
+            stored = [b for b in database.batches(database.asker, active=False) if b.seq not in changed]
+        active = self._fold.active
+        return [b for b in stored if b.seq not in active] + [b for b in changed.values() if b is not None]
 
-    def arrivals(self, newest_first: bool = True) -> list[tuple[Arrival, dict[str, int]]]:
-        """Every arrival with its messages by state."""
+    def arrivals(self) -> list[tuple[Arrival, dict[str, int]]]:
+        """Every arrival with its messages by state, the newest first."""
         unfinished: dict[int, dict[str, int]] = {}
-        for batch in (*self._fold.active.values(), *self.kept_batches()):
+        for batch in {b.seq: b for b in (*self.kept_batches(), *self._fold.active.values())}.values():
             if batch.arrival:
                 words = unfinished.setdefault(batch.arrival, {})
-                for word, count in tally(batch).items():
+                for word, count in tally(batch.count, batch.rows, batch.states).items():
                     words[word] = words.get(word, 0) + count
-        known = dict(self._ledger.arrivals.over(ARRIVALS.items(self._database.reader)))
+        known = dict(self.known_arrivals())
         return [
             (known[number], _sum(known[number].finished, unfinished.get(number, {})))
-            for number in sorted(known, reverse=newest_first)
+            for number in sorted(known, reverse=True)
         ]
+
+    def known_arrivals(self) -> list[tuple[int, Arrival]]:
+        """Every arrival by number, in no order."""
+        changed = self._ledger.arrivals.changed()
+        with self._database.asking:
+            stored = [pair for pair in ARRIVALS.items(self._database.asker) if pair[0] not in changed]
+        return stored + [(number, arrival) for number, arrival in changed.items() if arrival is not None]
+
+    def known_arrival(self, number: int) -> Arrival | None:
+        late = self._ledger.arrivals.late(number, _NOT_LATE)
+        if late is None or isinstance(late, Arrival):
+            return late
+        with self._database.asking:
+            return ARRIVALS.get(self._database.asker, number)
+
+
+_NOT_LATE = object()
 
 
 def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

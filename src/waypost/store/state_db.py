@@ -88,7 +88,9 @@ class StateDatabase:
             self._writer = connect(path)
             self._writer.execute(schema("state"))
         self.reader = connect(path, read_only=True)
-        self._lock = threading.Lock()
+        self.asker = connect(path, read_only=True)
+        self.asking = threading.Lock()
+        """Held while ``asker`` is used, which may be on any thread."""
 
     def totals(self) -> Totals:
         for (value,) in select(self.reader, "SELECT value FROM meta WHERE name = 'totals'"):
@@ -100,31 +102,30 @@ class StateDatabase:
             return _unpack_batch(value)
         return None
 
-    def batches(self, where: str = "active = 1", *arguments: int) -> Iterator[KeptBatch]:
-        """Batches by ``seq``, a page at a time."""
+    def batches(self, connection: apsw.Connection, active: bool) -> Iterator[KeptBatch]:
+        """Batches with active outputs, or those with none, by ``seq``, a page at a time."""
         after = -1
-        sql = f"SELECT seq, value FROM batch WHERE {where} AND seq > ? ORDER BY seq LIMIT 500"
-        while page := select(self.reader, sql, *arguments, after):
+        sql = f"SELECT seq, value FROM batch WHERE active = {int(active)} AND seq > ? ORDER BY seq LIMIT 500"
+        while page := select(connection, sql, after):
             for _, value in page:
                 yield _unpack_batch(value)
             after = page[-1][0]
 
     def write(self, changes: Changes) -> None:
         """Everything or nothing, synced. Runs in a thread of its own; once at a time."""
-        with self._lock:
-            writer = self._writer
-            assert writer is not None, "opened to read"
-            with writer:
-                bulk(
-                    writer,
-                    "DELETE FROM batch WHERE seq IN (SELECT value ->> 0 FROM json_each(?1))",
-                    [(seq,) for seq in changes.gone],
-                )
-                bulk(writer, inserting("batch", "seq active arrival *value"), changes.batches)
-                for table, changed in changes.tables:
-                    table.write(writer, changed)
-                writer.execute("INSERT OR REPLACE INTO meta VALUES ('totals', ?)", (changes.totals,))
-            self._tidy(writer)
+        writer = self._writer
+        assert writer is not None, "opened to read"
+        with writer:
+            bulk(
+                writer,
+                "DELETE FROM batch WHERE seq IN (SELECT value ->> 0 FROM json_each(?1))",
+                [(seq,) for seq in changes.gone],
+            )
+            bulk(writer, inserting("batch", "seq active arrival *value"), changes.batches)
+            for table, changed in changes.tables:
+                table.write(writer, changed)
+            writer.execute("INSERT OR REPLACE INTO meta VALUES ('totals', ?)", (changes.totals,))
+        self._tidy(writer)
 
     def _tidy(self, writer: apsw.Connection) -> None:
         wal = Path(writer.filename + "-wal")
@@ -133,6 +134,8 @@ class StateDatabase:
 
     def close(self) -> None:
         self.reader.close()
+        with self.asking:
+            self.asker.close()
         if self._writer is not None:
             checkpoint(self._writer)
             self._writer.close()

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from waypost.core.errors import StoreFull
-from waypost.store.commit import Committer, Limits, weight
-from waypost.store.derived import CommittedGroup
+from waypost.store.commit import Committed, Committer, Limits, weight
+from waypost.store.frame import Packed
 from waypost.store.record import (
     AnyRecord,
     ArrivalDisposed,
@@ -34,6 +34,9 @@ OUTCOMES = (Delivered, DeliveryFailed, OutboundBody, Decided, ArrivalDisposed, C
 SWITCH_SECONDS = 0.0005
 """How long the writer may wait for a busy event loop to let it run after each system call; Python's default is 5 ms."""
 
+MOST_APPENDS = 1000
+"""One system call writes at most 1024 buffers."""
+
 
 class Append(msgspec.Struct, eq=False):
     """Records that become durable together. ``epoch`` tells whether the loop knew of the last refusal."""
@@ -41,6 +44,12 @@ class Append(msgspec.Struct, eq=False):
     records: Sequence[AnyRecord]
     future: asyncio.Future[None] | None
     epoch: int = 0
+    packed: Packed | None = None
+    """The records made ready, where that was quick; else the writer's thread does it."""
+
+    @property
+    def content(self) -> Packed | Sequence[AnyRecord]:
+        return self.packed or self.records
 
     @property
     def is_outcome(self) -> bool:
@@ -48,10 +57,10 @@ class Append(msgspec.Struct, eq=False):
 
 
 class Done(msgspec.Struct, eq=False):
-    """What became of some appends: committed as ``group``, or none of them and why."""
+    """What became of some appends: committed, or none of them and why."""
 
     appends: list[Append]
-    group: CommittedGroup | None = None
+    committed: Committed | None = None
     fault: BaseException | None = None
     epoch: int = 0
 
@@ -88,8 +97,8 @@ class Writer:
                 return
 
     def _gather(self, first: Append) -> tuple[list[Append], bool]:
-        group, size = [first], weight(first.records)
-        while size < self._limits.group_bytes:
+        group, size = [first], weight(first.content)
+        while size < self._limits.group_bytes and len(group) < MOST_APPENDS:
             try:
                 following = self._queue.get_nowait()
             except queue.Empty:
@@ -97,7 +106,7 @@ class Writer:
             if following is None:
                 return group, False
             group.append(following)
-            size += weight(following.records)
+            size += weight(following.content)
         return group, True
 
     def _commit(self, group: list[Append]) -> list[Done]:
@@ -110,7 +119,7 @@ class Writer:
 
     def _try(self, group: list[Append]) -> list[Done]:
         try:
-            committed = self._committer.commit([record for append in group for record in append.records])
+            committed = self._committer.commit([append.content for append in group])
         except StoreFull as full:
             return self._try_outcomes(group, full)
         except Exception as fault:  # noqa: BLE001 - every waiting append gets it, and the loop decides
@@ -126,9 +135,9 @@ class Writer:
         if not outcomes:
             return done
         try:
-            committed = self._committer.commit([record for append in outcomes for record in append.records])
+            committed = self._committer.commit([append.content for append in outcomes])
         except Exception as fault:  # noqa: BLE001 - as above
-            return [*done, Done(outcomes, fault=fault, epoch=self._epoch)]
+            return [Done(outcomes, fault=fault, epoch=self._epoch), *done]
         return [Done(outcomes, committed, epoch=self._epoch), *done]
 
 

@@ -297,7 +297,7 @@ def test_a_header_that_would_split_the_request_is_a_fault(headers: dict[str, Any
 
 
 async def test_a_connection_that_is_not_one_of_http_is_said() -> None:
-    with pytest.raises(ConfigurationRefused, match="'erp' is not an open http connection"):
+    with pytest.raises(ConfigurationRefused, match="'erp' is not one over HTTP"):
         await HttpTarget(HttpTargetOptions(connection=ERP, path="/x"), Grants(root=Path())).open()
 
 

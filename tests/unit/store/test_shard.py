@@ -84,9 +84,10 @@ async def test_later_records_ride_with_the_next_append(tmp_path):
 async def test_later_records_are_committed_by_themselves_soon(tmp_path):
     shard = await store(tmp_path).open_shard(0, 1)
     shard.append_later([delivered(1)])
-    async with asyncio.timeout(5):
-        while not shard.state.of(Delivered):
-            await asyncio.sleep(0.001)
+    committed, apply = asyncio.Event(), shard.state.apply
+    shard.state.apply = lambda group: (apply(group), committed.set())
+    await asyncio.wait_for(committed.wait(), 5)
+    assert len(shard.state.of(Delivered)) == 1
     await shard.close()
 
 

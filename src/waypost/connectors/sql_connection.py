@@ -1,0 +1,146 @@
+"""SQL databases: SQLite files and PostgreSQL servers, by the form of the address.
+
+How values are kept:
+
+=============  ==========================================  =====================================================
+value          SQLite                                      PostgreSQL
+=============  ==========================================  =====================================================
+decimal        text in a TEXT column; a number elsewhere,  as text, read by the server: exact in numeric
+               refused where it has over 15 digits
+true, false    1, 0; read back from BOOLEAN columns        boolean
+date, time     ISO text                                    read by the server from ISO text; UTC when read back
+object, list   JSON text; read back from JSON columns      json, jsonb
+bytes          BLOB; read back as base64                   bytea; read back as base64
+=============  ==========================================  =====================================================
+
+SQLite keeps a decimal exactly in a TEXT column alone: elsewhere it makes a binary floating-point number of it, which
+holds 15 digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from waypost.connectors.sql_driver import Driver
+from waypost.core.errors import ConfigurationRefused, MessageError
+from waypost.core.grants import Grants
+from waypost.core.registry import registry
+from waypost.core.spec import Duration, Option, OptionFault, Secret
+
+_CONNECT, _STATEMENT = Duration(5), Duration(30)
+_FORMS = "sqlite:///data/erp.db (in the project), sqlite:////absolute/path.db, or postgresql://host:5432/database"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlConnectionOptions:
+    address: Annotated[
+        str,
+        Option(
+            "sqlite:///PATH, relative to the project, or postgresql://HOST:PORT/DATABASE.", example="sqlite:///erp.db"
+        ),
+    ]
+    user: Annotated[str, Option("User of the database server.")] = ""
+    password: Annotated[Secret | None, Option("Password of that user.")] = None
+    pool: Annotated[int, Option("Most connections to a server at once.", minimum=1, maximum=200)] = 4
+    connect_seconds: Annotated[Duration, Option("Longest wait for a connection.", minimum=0.01)] = _CONNECT
+    timeout_seconds: Annotated[Duration, Option("Longest run of one statement.", minimum=0.01)] = _STATEMENT
+    tls: Annotated[
+        Literal["", "verify", "off"], Option("Encryption to a server; verify unless it is on this machine.")
+    ] = ""
+    ca_file: Annotated[
+        str, Option("PEM file of the authorities to trust in place of the system's, relative to the project.")
+    ] = ""
+
+    def faults(self) -> Iterator[OptionFault]:
+        parts = parsed(self.address)
+        if parts is None:
+            yield OptionFault("address", f"found {self.address.split('?')[0]!r}", _FORMS)
+        elif parts.username or parts.password:
+            yield OptionFault("address", "a user or password in the address", _FORMS, "use the options user, password")
+        elif parts.scheme == "sqlite" and (self.user or self.password):
+            yield OptionFault("user", "a user for SQLite", "no user: file permissions decide")
+        elif parts.scheme == "postgresql" and not self.user:
+            yield OptionFault("user", "no user", "the user to log in as")
+
+
+def parsed(address: str) -> SplitResult | None:
+    """The parts of an address of ours; None for anything else, also for options behind a ``?``."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    path = unquote(parts.path)
+    if parts.query or parts.fragment or port == 0 or "?" in address or "#" in address or "\0" in path:
+        return None
+    if parts.scheme == "sqlite" and not parts.netloc and len(path) > 1 and not path.endswith("/"):
+        return parts
+    if parts.scheme == "postgresql" and parts.hostname and len(path) > 1 and "/" not in path[1:]:
+        return parts
+    return None
+
+
+@registry.register(
+    "connection",
+    "sql",
+    options=SqlConnectionOptions,
+    example="{address: 'postgresql://db.example/erp', user: waypost}",
+)
+class SqlConnection:
+    """A database."""
+
+    def __init__(self, options: SqlConnectionOptions, grants: Grants) -> None:
+        self.options, self._grants = options, grants
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The open driver. ``ConfigurationRefused`` before ``open``."""
+        if self._driver is None:
+            raise ConfigurationRefused("the connection is closed", where=self.options.address, remedy="open it first")
+        return self._driver
+
+    async def open(self) -> None:
+        """Make the driver, unless it is there; it connects when it is first asked something."""
+        if self._driver is not None:
+            return
+        parts = parsed(self.options.address)
+        if parts is None:
+            raise ConfigurationRefused("the address is not understood", where="sql connection", expected=_FORMS)
+        path = unquote(parts.path)[1:]
+        if parts.scheme == "sqlite":
+            from waypost.connectors.sql_sqlite import SqliteDriver
+
+            self._driver = SqliteDriver(self._grants.root / path, self.options.timeout_seconds)
+        else:
+            from waypost.connectors.sql_postgres import PostgresDriver
+
+            host, port = parts.hostname or "", parts.port or 5432
+            self._driver = PostgresDriver(self.options, host, port, path, self._grants.root)
+
+    async def check(self) -> None:
+        """Ask the database anything."""
+        await self.open()
+        (answer,) = await self.driver.read([("SELECT 1", ())], 1)
+        if isinstance(answer, MessageError):
+            raise ConfigurationRefused(answer.found, where=self.driver.address, expected="a database")
+
+    async def close(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            await driver.close()
+
+
+def connection_of(name: str, grants: Grants) -> SqlConnection:
+    """The pool behind a connection's name."""
+    connection = grants.connections.get(name)
+    if connection is None or not isinstance(connection.pool, SqlConnection):
+        raise ConfigurationRefused(
+            f"connection {name!r} is not one to a database",
+            where=grants.name or "sql",
+            expected="a connection of kind sql in connections.yaml",
+        )
+    return connection.pool

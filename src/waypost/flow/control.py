@@ -1,0 +1,328 @@
+"""What a running system is told and asked: the verbs of the control channel, performed in one worker."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waypost.core.errors import DataError, UsageError, WaypostError, near
+from waypost.core.message import id_text, parse_id
+from waypost.flow.changes import Changes
+from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.load import Load
+from waypost.flow.project import load_project
+from waypost.flow.queries import query_of
+from waypost.flow.replay import replay
+from waypost.flow.spread import ids_of
+from waypost.store.record import Activated, Commanded, State
+
+if TYPE_CHECKING:
+    from waypost.flow.engine import Engine
+    from waypost.flow.lane import Lane
+
+Params = Mapping[str, Any]
+USUAL, PAUSED = "", "paused"
+
+
+class Control:
+    """The verbs over one worker's engine. Results are plain data that JSON can hold; see each verb's docstring."""
+
+    def __init__(self, engine: Engine, root: Path, environment: str, stopping: asyncio.Event, who: str = "") -> None:
+        self.engine, self.root, self.environment, self.stopping = engine, root, environment, stopping
+        self.who = who or _user()
+        self.changes = Changes(engine)
+        self._dead_at_start = self._ended_badly()
+
+    async def perform(self, verb: str, params: Params) -> Any:
+        """The result of a verb. Raises ``UsageError`` for one there is not."""
+        call = VERBS.get(verb)
+        if call is None:
+            raise UsageError(f"no verb {verb!r}", remedy=near(verb, VERBS))
+        return await call(self, params)
+
+    # ── asking ──
+
+    async def status(self, params: Params) -> Any:
+        """Flows, targets, circuits and troubles as they are now."""
+        engine = self.engine
+        counts, commands = engine.shard.state.counts(), engine.shard.state.commands()
+        flows = [self._flow_status(name, counts.get(name, {}), commands) for name in engine.flow_names()]
+        return {
+            "project": engine.project.options.name, "version": engine.project.version, "environment": self.environment,
+            "running": not engine.standing, "workers": engine.workers, "commands": dict(commands),
+            "listen": engine.around.listener.address if engine.around.listener else "",
+            "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
+        }  # fmt: skip
+
+    def _flow_status(self, name: str, count: Mapping[str, int], commands: Mapping[str, str]) -> dict[str, Any]:
+        engine = self.engine
+        intake = engine.intakes.get(name)
+        said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
+        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        reading = "paused" if intake and intake.paused else "reading" if intake else ""
+        return {
+            "flow": name, "state": said, "accepted": count.get("accepted", 0),
+            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
+            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "source": {"state": reading, "cause": cause},
+            "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
+        }  # fmt: skip
+
+    async def messages(self, params: Params) -> Any:
+        """A page of messages, newest first."""
+        found = self.engine.reader.find(query_of(params, self.engine.clock.now()))
+        limit = int(params.get("limit") or 50)
+        return {
+            "messages": [message_row(f) for f in found],
+            "next": id_text(found[-1].message) if len(found) >= limit else None,
+        }
+
+    async def show(self, params: Params) -> Any:
+        """Everything about one message, or None when this worker's shard does not have it."""
+        history = self.engine.reader.history(message_id(params))
+        if history is None:
+            return None
+        return await explain(history, self.engine.versions, self.engine.shard.secret, ())
+
+    async def files(self, params: Params) -> Any:
+        """Arrivals, newest first."""
+        rows = self.engine.reader.arrivals(
+            params.get("flow", ""), params.get("name", ""), int(params.get("limit") or 50)
+        )
+        return {"files": [arrival_row(row) for row in rows]}
+
+    async def dead(self, params: Params) -> Any:
+        """Failure groups."""
+        groups = self.engine.reader.groups(query_of(params, self.engine.clock.now()))
+        return {
+            "groups": [
+                {
+                    "flow": flow,
+                    "place": place,
+                    "text": text,
+                    "count": count,
+                    "first": time_text(first),
+                    "last": time_text(last),
+                }
+                for flow, place, text, count, first, last in groups
+            ]
+        }
+
+    async def versions(self, params: Params) -> Any:
+        """Every activation, oldest first."""
+        current = self.engine.project.version
+        return {
+            "versions": [
+                {"version": version, "at": time_text(at), "who": who, "current": version == current, **details}
+                for version, at, who, details in self.engine.shard.state.activations()
+            ]
+        }
+
+    # ── telling ──
+
+    async def pause(self, params: Params) -> Any:
+        """Nothing more is read (a flow) or sent (a target, a connection) until resumed; survives a restart."""
+        return await self._command(params, PAUSED)
+
+    async def resume(self, params: Params) -> Any:
+        """As usual again; also closes open circuits and lets stopped targets try anew."""
+        return await self._command(params, USUAL)
+
+    async def _command(self, params: Params, state: str) -> Any:
+        subject = self._subject(str(params.get("subject", "")))
+        record = Commanded(subject, state, self.engine.clock.now(), self._who(params), str(params.get("why", "")))
+        await self.engine.shard.append([record])
+        self.engine.obey(subject, state)
+        return {"subject": subject, "state": state or "as usual"}
+
+    def _subject(self, text: str) -> str:
+        known = self.engine.subjects()
+        if text in known:
+            return text
+        short = [s for s in known if s.partition(":")[2] == text]
+        if len(short) == 1:
+            return short[0]
+        raise UsageError(
+            f"nothing is called {text!r}", expected="flow:x, target:x/y, connection:z or all", remedy=near(text, known)
+        )
+
+    async def hold(self, params: Params) -> Any:
+        """Park what is open of the messages meant."""
+        return await self._decide(params, "hold", (State.OPEN, State.RETRYING), State.PARKED)
+
+    async def release(self, params: Params) -> Any:
+        """Let parked messages go on."""
+        return await self._decide(params, "release", (State.PARKED,), State.OPEN)
+
+    async def cancel(self, params: Params) -> Any:
+        """End what is not delivered of the messages meant."""
+        return await self._decide(
+            params, "cancel", (State.OPEN, State.RETRYING, State.PARKED, State.DEAD), State.CANCELLED
+        )
+
+    async def retry(self, params: Params) -> Any:
+        """Try dead, parked and waiting deliveries now: same bytes, same key."""
+        return await self._decide(params, "retry", (State.DEAD, State.PARKED, State.RETRYING), State.OPEN)
+
+    async def resend(self, params: Params) -> Any:
+        """Send delivered messages to one target again: same bytes, same key."""
+        if not params.get("target"):
+            raise UsageError("resend names no target", remedy="say --target NAME")
+        return await self._decide(params, "resend", (State.DELIVERED,), State.OPEN)
+
+    async def _decide(self, params: Params, verb: str, states: Sequence[State], to: State) -> Any:
+        if not any(params.get(name) for name in ("id", "flow", "key", "arrival", "state", "error", "target")):
+            raise UsageError(f"{verb} names no messages", remedy="give an id, or a query such as --flow or --key")
+        query = query_of({**params, "limit": 0}, self.engine.clock.now())
+        count = await self.changes.decide(query, states, to, verb, self._who(params), str(params.get("why", "")))
+        return {"count": count}
+
+    async def replay(self, params: Params) -> Any:
+        """Run stored input through a version of the flow; dry: say what would differ."""
+        return await replay(self.engine, params, self._who(params))
+
+    async def send(self, params: Params) -> Any:
+        """Accept a message for a flow as if its source had brought it."""
+        runner = self.engine.runners.get(str(params.get("flow", "")))
+        if runner is None:
+            raise UsageError(
+                f"no flow {params.get('flow')!r}", remedy=near(str(params.get("flow")), self.engine.runners)
+            )
+        body = params.get("body", "")
+        raw = body if isinstance(body, bytes) else str(body).encode()
+        headers = [dict(params["headers"])] if params.get("headers") else None
+        load = Load(runner.flow.name, [raw], headers=headers, origin="send")
+        parts = await (await self.engine.dispatch(runner.flow, load, ()))
+        return {"ids": [id_text(message_id) for message_id in ids_of(parts)]}
+
+    async def reload(self, params: Params) -> Any:
+        """Read the project's files anew and make them the current version; messages in flight finish on theirs."""
+        project = load_project(self.root, self.environment)
+        await self.engine.switch(project)
+        return await self._activated(params)
+
+    async def activate(self, params: Params) -> Any:
+        """Make a version that ran before the current one again."""
+        version = str(params.get("version", ""))
+        known = self.engine.versions.known()
+        full = [v for v in known if v.startswith(version)] if version else []
+        if len(full) != 1:
+            raise UsageError(f"no version {version!r}", remedy=near(version, known) or f"known: {', '.join(known)}")
+        await self.engine.switch(self.engine.versions.project(full[0]))
+        return await self._activated(params)
+
+    async def _activated(self, params: Params) -> Any:
+        project = self.engine.project
+        record = self._activation(self._who(params))
+        await self.engine.shard.append([record])
+        return {"version": project.version, "flows": sorted(project.flows)}
+
+    def _activation(self, who: str) -> Activated:
+        project = self.engine.project
+        before = [a[0] for a in self.engine.shard.state.activations()]
+        touched: Sequence[str] = sorted(project.files)
+        if before and before[-1] in self.engine.versions.known():
+            try:
+                old = self.engine.versions.project(before[-1]).files
+                names = {*old, *project.files}
+                touched = sorted(
+                    n for n in names if old.get(n) != project.files.get(n) and not n.startswith("environments/")
+                )
+            except WaypostError:
+                touched = sorted(project.files)
+        return Activated(
+            project.version, self.engine.clock.now(), who, {"files": list(touched), "flows": sorted(project.flows)}
+        )
+
+    def activate_at_start(self) -> None:
+        """Record the version this start runs, when it is another than the last."""
+        before = self.engine.shard.state.activations()
+        if not before or before[-1][0] != self.engine.project.version:
+            self.engine.shard.append_later([self._activation(self.who)])
+
+    async def stop(self, params: Params) -> Any:
+        """Stop in good order."""
+        self.stopping.set()
+        return {}
+
+    async def left(self, params: Params) -> Any:
+        """Whether this worker has something to do, for ``--once``; ``wait``: also what waits for a retry counts."""
+        engine = self.engine
+        left = not engine.drained if params.get("wait") else engine.busy
+        return {"left": left or not engine.exhausted, "exit_code": self.exit_code()}
+
+    async def run_schedule(self, params: Params) -> Any:
+        """Fire a schedule now."""
+        return self._schedule(params, "fire_now")
+
+    async def skip_schedule(self, params: Params) -> Any:
+        """Leave out a schedule's next run."""
+        return self._schedule(params, "skip_next")
+
+    def _schedule(self, params: Params, method: str) -> Any:
+        flow = str(params.get("flow", ""))
+        intake = self.engine.intakes.get(flow)
+        call = getattr(intake.source, method, None) if intake else None
+        if call is None:
+            raise UsageError(f"flow {flow!r} has no schedule", remedy=near(flow, self.engine.intakes))
+        return {"flow": flow, "at": str(call() or "")}
+
+    # ── ending ──
+
+    def _who(self, params: Params) -> str:
+        return str(params.get("who") or self.who)
+
+    def _ended_badly(self) -> dict[str, int]:
+        counts = self.engine.shard.state.counts()
+        return {flow: c.get("dead", 0) + c.get("parked", 0) for flow, c in counts.items()}
+
+    def exit_code(self) -> int:
+        """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
+        worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
+        refused = any(intake.paused for intake in self.engine.intakes.values()) or bool(self.engine.trouble)
+        return 1 if worse or refused or not self.engine.drained else 0
+
+
+def _target_status(lane: Lane) -> dict[str, Any]:
+    return {
+        "target": lane.name, "open": lane.open_count, "state": "held" if lane.held else "sending",
+        "circuit": "closed" if lane.circuit.closed else "open", "cause": lane.held or lane.circuit.cause,
+    }  # fmt: skip
+
+
+def arrival_row(row: Any) -> dict[str, Any]:
+    """One arrival of a listing."""
+    return {
+        "flow": row.flow, "name": row.name, "size": row.size, "sha256": row.sha256, "begun_at": time_text(row.begun_at),
+        "ended_at": time_text(row.ended_at), "disposed_at": time_text(row.disposed_at), "records": row.records,
+        "delivered": row.delivered, "filtered": row.filtered, "dead": row.dead, "parked": row.parked, "open": row.open,
+        "error": row.error, "shard": row.shard, "number": row.number,
+    }  # fmt: skip
+
+
+def message_id(params: Params) -> bytes:
+    try:
+        return parse_id(str(params.get("id", "")))
+    except ValueError as error:
+        raise DataError(str(error), expected="an id as `waypost messages` prints it") from None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+Verb = Callable[[Control, Params], Awaitable[Any]]
+VERBS: dict[str, Verb] = {
+    "status": Control.status, "messages": Control.messages, "show": Control.show, "files": Control.files,
+    "dead": Control.dead, "versions": Control.versions, "pause": Control.pause, "resume": Control.resume,
+    "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
+    "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
+    "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
+    "skip-schedule": Control.skip_schedule,
+}  # fmt: skip

@@ -1,0 +1,219 @@
+"""One worker: opens its shard, starts the engine, answers the control socket and other workers, ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from waypost.core.clock import SystemClock, SystemRandom
+from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
+from waypost.core.event import Event, Events
+from waypost.core.listener import Listener
+from waypost.flow.assemble import Surroundings
+from waypost.flow.control import Control
+from waypost.flow.definition import Project
+from waypost.flow.engine import Engine
+from waypost.flow.peer import Peer
+from waypost.flow.project import load_project
+from waypost.flow.spread import Handed, Hopped
+from waypost.flow.versions import Versions
+from waypost.flow.wire import Server
+from waypost.store.embedded import EmbeddedStore
+from waypost.store.folds import live_reader, open_folds
+from waypost.store.record import Positioned
+
+CANNOT_START = 3
+"""The exit code of a worker that would refuse to start again."""
+REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+IDLE_TURNS = 3
+"""How often in a row ``--once`` must find nothing to do."""
+_hopped = msgspec.msgpack.Decoder(Hopped)
+_handed = msgspec.msgpack.Decoder(Handed)
+_positioned = msgspec.msgpack.Decoder(Positioned)
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a system runs. ``once``: end when every source was seen empty and nothing more can be done now; ``wait``:
+    also wait for retries, up to ``timeout_seconds`` (0 = as long as it takes)."""
+
+    workers: int = 1
+    once: bool = False
+    wait: bool = False
+    flows: Sequence[str] = ()
+    timeout_seconds: float = 0.0
+    who: str = ""
+
+
+class Worker:
+    """Worker ``number`` of a system."""
+
+    def __init__(
+        self, root: Path, environment: str, number: int, options: RunOptions, events: Events | None = None
+    ) -> None:
+        self.root, self.environment, self.number, self.options = root, environment, number, options
+        self.events = events or Events()
+        self.stopping = asyncio.Event()
+        self.engine: Engine
+        self.control: Control
+        self._peers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
+        self.project = load_project(self.root, self.environment)
+        folder = self.root / self.project.options.store
+        self.run_folder = folder / "run"
+        store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
+        store.create()
+        shard = await store.open_shard(self.number, self.options.workers)
+        self.listener = Listener(self.project.options.listen.address) if self._listens(self.project) else None
+        around = Surroundings(
+            self.root, SystemClock(), SystemRandom(), self.events, self.number, self.listener,
+        )  # fmt: skip
+        versions = Versions(folder / "bundles", self.root, self.environment, around)
+        versions.keep(self.project)
+        self.engine = Engine(
+            self.project, shard, live_reader([shard]), versions, around,
+            workers=self.options.workers, only=self.options.flows,
+        )  # fmt: skip
+        self.control = Control(self.engine, self.root, self.environment, self.stopping, who=self.options.who)
+        self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
+        await self.server.start()
+        if self.options.workers > 1:
+            self._meet_peers()
+        if self.listener is not None:
+            await self.listener.open()
+        self.control.activate_at_start()
+        await self.engine.start()
+
+    def _listens(self, project: Project) -> bool:
+        return self.number == 0 and any(flow.source.component.name == "http" for flow in project.flows.values())
+
+    def _meet_peers(self) -> None:
+        for other in range(self.options.workers):
+            if other != self.number:
+                peer = self.engine.spread.peers[other] = Peer(self.run_folder / f"worker-{other}.sock")
+                self._peers.append(asyncio.ensure_future(peer.run()))
+
+    async def _answer(self, verb: str, body: bytes) -> Awaitable[bytes]:
+        """Questions of other workers and of the control socket, taken in order."""
+        if verb == "load":
+            return self.packed(await self.engine.spread.receive(_handed.decode(body)))
+        if verb == "positions":
+            flow = msgspec.msgpack.decode(body)
+            return self.packed(_done(dict(self.engine.shard.state.positions(flow))))
+        if verb == "position":
+            self.engine.spread.positioned(_positioned.decode(body))
+            return self.packed(_done(None))
+        if verb == "hop":
+            return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
+        return self.packed(self.control.perform(verb, msgspec.msgpack.decode(body)))
+
+    async def packed(self, result: Awaitable[Any]) -> bytes:
+        """The reply that carries a result."""
+        return msgspec.msgpack.encode(await result)
+
+    async def until_done(self) -> None:
+        """Run until told to stop, until ``--once`` is done, or until the engine fails, which is raised."""
+        failed = self.engine.failed
+        assert failed is not None
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self.stopping.wait()), failed]
+        if self.options.once and self.options.workers == 1:
+            waits.append(asyncio.ensure_future(self._until_idle()))
+        if self.options.timeout_seconds:
+            waits.append(asyncio.ensure_future(asyncio.sleep(self.options.timeout_seconds)))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            if wait is not failed:
+                wait.cancel()
+        if failed.done():
+            raise failed.result()
+
+    async def _until_idle(self) -> None:
+        idle = 0
+        while idle < IDLE_TURNS:
+            await asyncio.sleep(0.02)
+            engine = self.engine
+            left = not engine.drained if self.options.wait else engine.busy
+            idle = idle + 1 if engine.exhausted and not left else 0
+
+    async def run(self) -> int:
+        """Until done, then stop; the exit code: 0 all done, 1 something of this run is undelivered."""
+        try:
+            await self.until_done()
+            return self.control.exit_code() if self.options.once else 0
+        finally:
+            with contextlib.suppress(WaypostError):
+                await self.stop()
+
+    async def stop(self) -> None:
+        if self.listener is not None:
+            await self.listener.close()
+        await self.server.stop()
+        await self.engine.stop()
+        for peer in self._peers:
+            peer.cancel()
+        await asyncio.gather(*self._peers, return_exceptions=True)
+
+
+def _done(value: Any) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_result(value)
+    return future
+
+
+def fingerprint() -> str:
+    """What recomputing depends on besides the project: Python, packages, time-zone data."""
+    import platform
+    from importlib.metadata import version
+
+    parts = [f"python {platform.python_version()}"]
+    parts += [f"{name} {version(name)}" for name in ("msgspec", "jsonschema-rs", "tzdata")]
+    return ", ".join(parts)
+
+
+async def main(root: Path, environment: str, number: int, options: RunOptions) -> int:
+    """A worker process of a supervisor; ends with it."""
+    events = Events()
+
+    def say(event: Event) -> None:
+        sys.stderr.write(f"worker {number}: {event}\n")
+
+    events.subscribe(say)
+    worker = Worker(root, environment, number, options, events)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, worker.stopping.set)
+    die_with_parent()
+    await worker.start()
+    return await worker.run()
+
+
+def exit_code_of(error: WaypostError) -> int:
+    """How a worker process ends: starting it again can help after a failed commit, not after a refusal to start."""
+    return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it dies (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _root, _environment, _number, _given = sys.argv[1:5]
+    _chosen = msgspec.json.decode(_given, type=RunOptions)
+    try:
+        raise SystemExit(asyncio.run(main(Path(_root), _environment, int(_number), _chosen)))
+    except WaypostError as _error:
+        sys.stderr.write(f"worker {_number}: {_error}\n")
+        raise SystemExit(exit_code_of(_error)) from None

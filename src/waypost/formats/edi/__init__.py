@@ -1,0 +1,1 @@
+"""Electronic data interchange: readers on an offset table, grammars as data, acknowledgements."""

@@ -1,0 +1,115 @@
+"""X12 interchanges: transaction sets as documents, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from waypost.core.component import Framer
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.registry import registry
+from waypost.core.spec import Option, OptionFault
+from waypost.core.traits import FormatTraits
+from waypost.formats.edi.write import X12Writer
+from waypost.formats.edi.x12_framer import X12Framer
+from waypost.formats.edi.x12_reader import X12Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class X12Options:
+    """What a record is, how strictly it is read, and the separators it is written with."""
+
+    unit: Annotated[
+        Literal["transaction", "group"],
+        Option("What becomes one message: a transaction set, or a whole group, as acknowledging needs it."),
+    ] = "transaction"
+    check: Annotated[
+        bool, Option("Whether transaction sets must be as their grammar says; without it they are read as they come.")
+    ] = True
+    version: Annotated[
+        str,
+        Option("The version whose grammars are used where a group names one that is not known.", example="004010"),
+    ] = ""
+    encoding: Annotated[
+        Literal["utf-8", "latin-1", "cp1252"], Option("Character encoding, which X12 itself does not say.")
+    ] = "utf-8"
+    element_separator: Annotated[str, Option("Written between elements.", advanced=True)] = "*"
+    component_separator: Annotated[str, Option("Written between components.", advanced=True)] = ">"
+    repetition_separator: Annotated[
+        str, Option("Written between repetitions, from version 00402 on; empty for none.", advanced=True)
+    ] = "^"
+    segment_terminator: Annotated[str, Option("Written behind each segment.", advanced=True)] = "~"
+    new_lines: Annotated[bool, Option("Whether a line end follows each segment written.", advanced=True)] = False
+    replace_separators: Annotated[
+        str,
+        Option("What stands for a separator found in data; left empty, such a document is refused.", advanced=True),
+    ] = ""
+
+    def faults(self) -> Iterable[OptionFault]:
+        marks: list[str] = []
+        for name in ("element_separator", "component_separator", "repetition_separator", "segment_terminator"):
+            value = getattr(self, name)
+            if not value and name == "repetition_separator":
+                continue
+            if len(value) != 1 or not value.isascii() or value.isalnum() or value == " ":
+                yield OptionFault(name, f"found {value!r}", "one ASCII character, no letter, digit or space")
+            elif value in marks:
+                yield OptionFault(name, f"found {value!r}", "a character that separates nothing else")
+            marks.append(value)
+        if self.replace_separators and (len(self.replace_separators) != 1 or self.replace_separators in marks):
+            yield OptionFault("replace_separators", f"found {self.replace_separators!r}", "one character, no separator")
+
+
+@registry.register(
+    "format", "x12", options=X12Options, traits=FormatTraits(streams=True, stages=True), example="{unit: transaction}"
+)
+class X12Format:
+    """X12 interchanges, one document a transaction set or group; separators are those the interchange names.
+
+    A document holds ``interchange`` and ``group`` (sender, receiver, control_number, date, …), ``transaction`` (set,
+    control_number), ``rows`` (the segments between ST and SE in order, each a list that begins with its tag, so that
+    index 3 is element 03), ``segments`` (the same rows by tag: ``segments.BEG[0][3]``) and, where the version's grammar
+    is known, the set by name: ``purchase_order`` of an 850, ``acknowledgement`` of a 997. A composite element is a
+    list, a repeated one a list of lists. Numbers are decimals, dates ISO texts. With ``unit: group`` a document holds
+    ``transactions``, each as above with ``accepted`` and ``errors``, so that nothing is refused before it was
+    acknowledged.
+
+    An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
+    between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
+    ``group``, ``transaction`` and ``rows`` (or ``transactions``); counts, trailers and padding are made.
+    """
+
+    content_type = "application/edi-x12"
+
+    def __init__(self, options: X12Options, grants: Grants) -> None:
+        self._options = options
+        self._reader = X12Reader(options.encoding, options.check, options.version)
+        self._writer = X12Writer(
+            options.element_separator, options.component_separator, options.repetition_separator,
+            options.segment_terminator, options.replace_separators, "\n" if options.new_lines else "",
+        )  # fmt: skip
+
+    def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        return X12Framer(self._options.unit, limit_bytes, offset, context)
+
+    def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        envelope = self._reader.envelope(context)
+        if isinstance(envelope, DataError):
+            return [envelope] * len(batch)
+        read = envelope.transaction if self._options.unit == "transaction" else envelope.group
+        return [read(data) for data in batch]
+
+    def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
+        return [self._encode(document) for document in documents]
+
+    def _encode(self, document: Any) -> bytes | DataError:
+        try:
+            return self._writer.interchange(document).encode(self._options.encoding)
+        except DataError as error:
+            return error
+        except UnicodeEncodeError as wrong:
+            return DataError(f"{wrong.object[wrong.start]!r} has no form in {self._options.encoding}",
+                             where=f"character {wrong.start}", expected=self._options.encoding,
+                             remedy="replace it in a map", code="x12-encoding")  # fmt: skip

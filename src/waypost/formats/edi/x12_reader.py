@@ -1,0 +1,204 @@
+"""Reads transaction sets and groups within their envelope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from waypost.core.errors import DataError
+from waypost.formats.edi.check import LoopInstance, SetCheck
+from waypost.formats.edi.envelope import group_document, interchange_document, iso_date, iso_time
+from waypost.formats.edi.finding import Finding, refusal
+from waypost.formats.edi.schema import load_grammar
+from waypost.formats.edi.token import Delimiters, Header, read_header
+from waypost.formats.edi.view import compile_view
+
+_TRIVIA = " \t\r\n\x00\x1a\ufeff"
+_LINE_END = re.compile("[\r\n]+")
+Row = list[str]
+View = Callable[[LoopInstance], dict[str, Any]]
+
+
+class X12Reader:
+    """How the transaction sets of this flow are read; keeps the last envelopes and all compiled grammars."""
+
+    def __init__(self, encoding: str, check: bool, version: str) -> None:
+        self.encoding, self.check, self._version = encoding, check, version
+        self._compiled: dict[tuple[str, str, Delimiters], tuple[SetCheck, View] | None] = {}
+        self.envelope = lru_cache(maxsize=16)(self._envelope)
+
+    def _envelope(self, context: bytes) -> Envelope | DataError:
+        """The envelope a slice's context holds: its ISA segment and, maybe, its GS segment."""
+        header = read_header(context, 0, True) if context[:3] == b"ISA" else "the record comes without its ISA segment"
+        if not isinstance(header, Header):
+            return DataError(str(header), where="envelope", expected="an ISA segment", code="x12-envelope",
+                             remedy="let the x12 format cut the content")  # fmt: skip
+        try:
+            return Envelope(self, header, context[header.end :].decode(self.encoding))
+        except UnicodeDecodeError as wrong:
+            return _not_encoded(wrong, self.encoding, "GS segment")
+
+    def grammar(self, version: str, set_id: str, delimiters: Delimiters) -> tuple[SetCheck, View] | None:
+        """What checks the set and makes its document, or None where no grammar is known."""
+        key = (version, set_id, delimiters)
+        if key not in self._compiled:
+            grammar = load_grammar(version, set_id) or load_grammar(self._version, set_id)
+            made = None
+            if grammar:
+                marks = (delimiters.element, delimiters.component, delimiters.repetition)
+                made = (SetCheck(grammar, *(m.decode(self.encoding) for m in marks)), compile_view(grammar))
+            if len(self._compiled) > 256:  # versions and separators come from outside
+                self._compiled.clear()
+            self._compiled[key] = made
+        return self._compiled[key]
+
+
+class Envelope:
+    """Reads what stands inside one ISA, and one GS where records are transaction sets."""
+
+    def __init__(self, reader: X12Reader, header: Header, gs: str) -> None:
+        self._reader, self._delimiters = reader, header.delimiters
+        marks = (header.delimiters.element, header.delimiters.component, header.delimiters.repetition,
+                 header.delimiters.segment)  # fmt: skip
+        self._element, self._component, self._repetition, self._segment = (m.decode(reader.encoding) for m in marks)
+        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.elements])
+        self._group = group_document(gs.rstrip(self._segment).split(self._element)[1:]) if gs else None
+
+    def transaction(self, data: bytes) -> Any:
+        """The document of the bytes from ST to SE, or why there is none."""
+        try:
+            texts = self._texts(data)
+        except UnicodeDecodeError as wrong:
+            return _not_encoded(wrong, self._reader.encoding, "transaction set")
+        rows = [text.split(self._element) for text in texts]
+        if rows and rows[0][0] in ("TA1", "TA3"):
+            return self._service(rows[0])
+        made = self._transaction(texts, rows, self._group)
+        if isinstance(made, DataError):
+            return made
+        document, findings = made
+        if findings:
+            transaction = document["transaction"]
+            return refusal(transaction["set"], transaction["control_number"], findings)
+        return {"interchange": self._interchange, "group": self._group, **document}
+
+    def group(self, data: bytes) -> Any:
+        """The document of the bytes from GS to GE, or why there is none."""
+        try:
+            texts = self._texts(data)
+        except UnicodeDecodeError as wrong:
+            return _not_encoded(wrong, self._reader.encoding, "group")
+        rows = [text.split(self._element) for text in texts]
+        if not rows or rows[0][0] != "GS" or rows[-1][0] != "GE":
+            return _unbounded("group", "GS", "GE")
+        group = group_document(rows[0][1:])
+        transactions = []
+        for start, end in _sets(rows):
+            made = self._transaction(texts[start:end], rows[start:end], group)
+            if isinstance(made, DataError):
+                return made
+            document, findings = made
+            transactions.append({**document, "accepted": not findings, "errors": [f.detail() for f in findings]})
+        return {"interchange": self._interchange, "group": group, "transactions": transactions}
+
+    def _texts(self, data: bytes) -> list[str]:
+        content = data.decode(self._reader.encoding)
+        texts = [text for piece in content.split(self._segment) if (text := piece.lstrip(_TRIVIA))]
+        if "\n" in content or "\r" in content:  # some partners break lines every 80 characters, whatever stands there
+            texts = [_LINE_END.sub("", text) if "\n" in text or "\r" in text else text for text in texts]
+        return texts
+
+    def _transaction(
+        self, texts: list[str], rows: list[Row], group: dict[str, Any] | None
+    ) -> tuple[dict[str, Any], list[Finding]] | DataError:
+        if len(rows) < 2 or rows[0][0] != "ST" or rows[-1][0] != "SE":
+            return _unbounded("transaction set", "ST", "SE")
+        header, body = rows[0], rows[1:-1]
+        set_id, control = (*header[1:3], "", "")[:2]
+        transaction = {"set": set_id, "control_number": control}
+        if len(header) > 3 and header[3]:
+            transaction["convention"] = header[3]
+        document: dict[str, Any] = {"transaction": transaction}
+        findings = _trailer(rows, control)
+        known = self._reader.grammar(group["version"] if group else "", set_id, self._delimiters)
+        if known:
+            check, view = known
+            loops, found = check.check(texts[1:-1], body)
+            findings.extend(found)
+            if not findings or not self._reader.check:
+                document.update(view(loops))
+        shown = self._structured(texts[1:-1], body)
+        document["segments"] = _by_tag(shown)
+        document["rows"] = shown
+        return document, findings if self._reader.check else []
+
+    def _structured(self, texts: list[str], rows: list[Row]) -> list[Any]:
+        """The rows with composites as lists and repetitions as lists of lists."""
+        component, repetition = self._component, self._repetition or self._component
+        return [
+            [row[0], *map(self._composite, row[1:])] if component in text or repetition in text else row
+            for text, row in zip(texts, rows, strict=True)
+        ]
+
+    def _composite(self, element: str) -> Any:
+        if self._repetition and self._repetition in element:
+            return [one.split(self._component) for one in element.split(self._repetition)]
+        return element.split(self._component) if self._component in element else element
+
+    def _service(self, row: Row) -> dict[str, Any]:
+        full = [*row, *[""] * 6]
+        return {
+            "interchange": self._interchange, "transaction": {"set": row[0], "control_number": full[1]},
+            "interchange_acknowledgement": {
+                "control_number": full[1], "date": iso_date(full[2]), "time": iso_time(full[3]), "code": full[4],
+                "note": full[5],
+            },
+            "segments": {row[0]: [row]}, "rows": [row],
+        }  # fmt: skip
+
+
+def _by_tag(rows: list[Any]) -> dict[str, list[Any]]:
+    made: dict[str, list[Any]] = {}
+    for row in rows:
+        made.setdefault(row[0], []).append(row)
+    return made
+
+
+def _sets(rows: list[Row]) -> Iterator[tuple[int, int]]:
+    """Where each transaction set of a group begins and ends."""
+    start = -1
+    for index, row in enumerate(rows):
+        if row[0] == "ST":
+            start = index
+        elif row[0] == "SE" and start >= 0:
+            yield start, index + 1
+            start = -1
+
+
+def _trailer(rows: list[Row], control: str) -> list[Finding]:
+    """What is wrong with the SE segment (X12 997, AK502 codes 3 and 4)."""
+    count, again = (*rows[-1][1:3], "", "")[:2]
+    findings = []
+    if not control.strip():
+        findings.append(Finding("control-number", "7", "ST", 1, element=2, level="transaction", found="nothing",
+                                expected="a control number"))  # fmt: skip
+    if again.strip() != control.strip():
+        findings.append(Finding("control-number", "3", "SE", len(rows), element=2, level="transaction",
+                                found=repr(again[:20]), expected=f"{control[:20]!r} as in ST02"))  # fmt: skip
+    if count.strip().lstrip("0") != str(len(rows)):
+        findings.append(Finding("segment-count", "4", "SE", len(rows), element=1, level="transaction",
+                                found=repr(count[:20]), expected=f"{len(rows)}, the number of segments"))  # fmt: skip
+    return findings
+
+
+def _unbounded(what: str, first: str, last: str) -> DataError:
+    return DataError(f"no {what}", where=what, expected=f"segments from {first} to {last}", code="x12-structure",
+                     remedy="let the x12 format cut the content")  # fmt: skip
+
+
+def _not_encoded(wrong: UnicodeDecodeError, encoding: str, what: str) -> DataError:
+    found = f"byte 0x{wrong.object[wrong.start]:02x} is not {encoding}"
+    return DataError(found, where=f"{what}, byte {wrong.start}", expected=encoding, code="x12-encoding",
+                     remedy="set encoding to what the partner writes")  # fmt: skip

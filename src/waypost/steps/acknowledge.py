@@ -1,0 +1,47 @@
+"""Turns a received X12 group or transaction set into the 997 that acknowledges it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waypost.core.component import Dropped, Failed, Result
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.message import Message
+from waypost.core.registry import registry
+from waypost.core.traits import StepTraits
+from waypost.formats.edi.acknowledge import acknowledgement_for
+
+CONTENT_TYPE = "application/edi-x12"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeOptions:
+    """Nothing needs to be said: the acknowledgement follows from what was received."""
+
+
+@registry.register("step", "acknowledge", options=AcknowledgeOptions, traits=StepTraits(), example="{}")
+class Acknowledge:
+    """Translates a document of the x12 format into its functional acknowledgement.
+
+    With ``format: {x12: {unit: group}}`` one 997 answers a whole group and rejects what was found wrong; after a
+    format of single transaction sets each is answered alone, and always accepted, since a wrong one never gets here.
+    Acknowledgements themselves are dropped.
+    """
+
+    def __init__(self, options: AcknowledgeOptions, grants: Grants) -> None:
+        pass
+
+    def process(self, batch: Sequence[Message]) -> Sequence[Result]:
+        return [self._answer(message) for message in batch]
+
+    def _answer(self, message: Message) -> Result:
+        group = message.body.get("group") if isinstance(message.body, dict) else None
+        if isinstance(group, dict) and group.get("functional_id") == "FA":
+            return Dropped("acknowledgements are not acknowledged")
+        try:
+            document = acknowledgement_for(message.body, received_at=message.received_at)
+        except DataError as error:
+            return Failed(error)
+        return message.with_body(document, CONTENT_TYPE)

@@ -1,0 +1,307 @@
+"""The search index of a shard: which messages there are, in which states, why they failed, and by which keys to find
+them. It follows the journal in a thread of its own; what it has not flushed yet is found all the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from waypost.core.key import DEFAULT_RULES, normalise, rules_from
+from waypost.core.message import block_of
+from waypost.store import posting
+from waypost.store.derived import CommittedGroup, Watermark
+from waypost.store.failure import FailedOutput, FailureGroup, mask
+from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
+from waypost.store.indexed import NOWHERE, IndexedBatch, pack_place
+from waypost.store.outputs import Rows, row_layout, row_states, rows_of
+from waypost.store.overlay import Overlay
+from waypost.store.posting import Hasher
+from waypost.store.protocol import Location
+from waypost.store.record import (
+    OUT_BITS,
+    OUT_MASK,
+    Accepted,
+    Decided,
+    Delivered,
+    DeliveryFailed,
+    Effects,
+    Intended,
+    Linked,
+    MovedAway,
+    OutboundBody,
+    Produced,
+    State,
+    unpack_refs,
+)
+from waypost.store.sqlite import checkpoint, select
+
+_SMALL_WAL = 16 << 20
+
+
+class SearchIndex:
+    """Implements ``Derived``; ``waypost.store.search`` asks it from other threads."""
+
+    def __init__(self, path: Path, secret: bytes, *, read_only: bool = False) -> None:
+        self.database = IndexDatabase(path, read_only=read_only)
+        self.totals: IndexTotals = self.database.totals()
+        self.hasher = Hasher(secret, self.totals.names)
+        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=20_000)
+        self.failures: Overlay[int, FailedOutput] = Overlay(self.database.failed)
+        self.asking = threading.Lock()
+        """Held by a query while it uses ``database.asker``."""
+        self._firsts: dict[bytes, int] = {}
+        self._flushing_firsts: dict[bytes, int] = {}
+        self._fresh: list[bytes] = []
+        self._flushing: list[bytes] = []
+        self._extents: dict[int, Extent] = {}
+        self._segments: tuple[int, int] | None = None
+        self._messages = 0
+        self._watermark = self._applied = self.totals.watermark
+        self._last_seq = select(self.database.fetcher, "SELECT max(seq) FROM batch")[0][0] or 0
+
+    # Derived
+
+    @property
+    def watermark(self) -> Watermark:
+        return self._watermark
+
+    @property
+    def unflushed(self) -> int:
+        """Messages taken in since the last flush; they are found, but a crash makes the index read them again."""
+        return self._messages
+
+    def apply(self, group: CommittedGroup) -> None:
+        for at, record in group.records:
+            rule = _RULES.get(type(record))
+            if rule is not None:
+                rule(self, at, record)
+        segment = group.end[0]
+        self._segments = (self._segments[0] if self._segments else segment, segment)
+        self._applied = group.end
+
+    def stage(self) -> Callable[[], None]:
+        staged, segments = self._applied, self._segments
+        if staged == self._watermark:
+            return self._tidy
+        self.totals.watermark = staged
+        self._flushing, self._fresh = self._flushing + self._fresh, []
+        self._flushing_firsts, self._firsts = {**self._flushing_firsts, **self._firsts}, {}
+        changes, fresh = self._changes(), b"".join(self._flushing)
+        extents, self._extents = self._extents, {}
+        messages, self._messages, self._segments = self._messages, 0, None
+
+        def write() -> None:
+            try:
+                self._write(changes, fresh, segments or (staged[0], staged[0]))
+            except BaseException:
+                self._extents = {**extents, **self._extents}
+                self._segments, self._messages = segments, self._messages + messages
+                self.database.words.put_back(changes.words)
+                raise
+            self._watermark = staged
+            self._flushing, self._flushing_firsts = [], {}
+            self.batches.end()
+            self.failures.end()
+            self._tidy()
+
+        return write
+
+    def flush(self) -> None:
+        self.stage()()
+
+    def close(self) -> None:
+        self.flush()
+        self.database.close()
+
+    def fresh(self) -> list[bytes]:
+        """Postings that may not be in the database yet."""
+        fresh = self._fresh
+        return self._flushing + fresh
+
+    def _changes(self) -> IndexChanges:
+        batches, failures = self.batches.begin(), self.failures.begin()
+        pack, database = msgspec.msgpack.encode, self.database
+        kept = [batch for batch in batches.values() if batch is not None]
+        failed = [(ref, f, f.group.fingerprint) for ref, f in failures.items() if f is not None]
+        rows = [database.batch_row(batch) for batch in kept]
+        return IndexChanges(
+            totals=pack(self.totals),
+            words=database.words.take_new(),
+            batches=rows,
+            marks=[mark for batch in kept for mark in database.marks(batch)],
+            gone=[seq for seq, batch in batches.items() if batch is None],
+            failures=[(ref, int(f.state), print_, f.first_at, f.at, f.attempt, f.place) for ref, f, print_ in failed],
+            healed=[ref for ref, f in failures.items() if f is None],
+            groups=list({print_: pack(f.group) for _, f, print_ in failed}.items()),
+            extents=[(n, e.first_seq, e.last_seq, e.messages, e.newest) for n, e in self._extents.items()],
+        )
+
+    def _write(self, changes: IndexChanges, fresh: bytes, segments: tuple[int, int]) -> None:
+        writer = self.database.writer
+        assert writer is not None, "opened to read"
+        with writer:
+            self.database.write(changes)
+            posting.add_chunk(writer, fresh, segments)
+
+    def _tidy(self) -> None:
+        """A bounded piece of the work that keeps the index quick."""
+        writer = self.database.writer
+        if writer is None:
+            return
+        if posting.step(writer):
+            posting.step(writer)
+        wal = Path(writer.filename + "-wal")
+        if wal.exists() and wal.stat().st_size > _SMALL_WAL:
+            checkpoint(writer)
+
+    # records
+
+    def accepted(self, at: Location, r: Accepted) -> None:
+        place = pack_place(at)
+        told_again = self.batches.get(r.seq) if r.seq <= self._last_seq else None
+        if told_again is not None:
+            told_again.accepted, told_again.produced, told_again.story = place, NOWHERE, b""
+            self.batches.set(r.seq, told_again)
+        else:
+            batch = IndexedBatch(r.seq, r.flow, r.version, r.first_id, r.count, r.at, r.arrival, place)
+            self.batches.set(r.seq, batch)
+            self._last_seq = max(self._last_seq, r.seq)
+        self._firsts[r.first_id] = r.seq
+        self._messages += r.count
+        self._extend(at.segment, r)
+        ref = r.seq << OUT_BITS
+        for number, (name, values) in enumerate(r.keys):
+            rules = rules_from(r.key_rules[number]) if r.key_rules else DEFAULT_RULES
+            forms = [[normalise(value, rules) for value in of_message] for of_message in values]
+            self._fresh.append(self.hasher.column(name, ref, forms))
+
+    def _extend(self, segment: int, r: Accepted) -> None:
+        extent = self._extents.get(segment)
+        if extent is None:
+            stored = select(
+                self.database.fetcher,
+                "SELECT first_seq, last_seq, messages, newest FROM extent WHERE segment = ?",
+                segment,
+            )
+            extent = self._extents[segment] = Extent(*stored[0]) if stored else Extent(r.seq, r.seq, 0, r.at)
+        extent.first_seq, extent.last_seq = min(extent.first_seq, r.seq), max(extent.last_seq, r.seq)
+        extent.messages, extent.newest = extent.messages + r.count, max(extent.newest, r.at)
+
+    def produced(self, at: Location, r: Produced) -> None:
+        batch = self.batches.get(r.seq)
+        if batch is None:
+            return
+        batch.produced += pack_place(at)
+        self.batches.set(r.seq, batch)
+        for name, message, value in r.keys:
+            self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, normalise(value)))
+        if r.first_row < len(batch.states):
+            return
+        batch.targets = r.targets
+        batch.rows += row_layout(r.rows)
+        batch.states += row_states(r.rows)
+        for failure in r.failures:
+            group = FailureGroup(batch.flow, failure.place, failure.error_class, failure.code, mask(failure.text))
+            self._fail(batch, failure.row, group, batch.states[failure.row], at, r.at or batch.at, 0)
+
+    def effects(self, at: Location, r: Effects) -> None:
+        self._tell(self.batches.get(r.seq), pack_place(at))
+
+    def intended(self, at: Location, r: Intended) -> None:
+        self._move(r.refs, State.DOUBTFUL, pack_place(at))
+
+    def delivered(self, at: Location, r: Delivered) -> None:
+        self._move(r.refs, State.DELIVERED, pack_place(at))
+        if r.keys:
+            refs = unpack_refs(r.refs)
+            for name, place, value in r.keys:
+                batch = self.batches.get(refs[place] >> OUT_BITS)
+                if batch is not None:
+                    message = batch.message_of(refs[place] & OUT_MASK)
+                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, normalise(value)))
+
+    def decided(self, at: Location, r: Decided) -> None:
+        self._move(r.refs, State(r.state), pack_place(at))
+
+    def moved(self, at: Location, r: MovedAway) -> None:
+        self._move(r.refs, State.MOVED, pack_place(at))
+        for seq in r.seqs:
+            self.batches.set(seq, None)
+
+    def failed(self, at: Location, r: DeliveryFailed) -> None:
+        batch, row = self.batches.get(r.ref >> OUT_BITS), r.ref & OUT_MASK
+        if batch is None:
+            return
+        group = FailureGroup(batch.flow, batch.target_of(row), r.error_class, r.code, mask(r.text))
+        self._fail(batch, row, group, r.state, at, r.at, r.attempt)
+        batch.states[row] = r.state
+        batch.story += pack_place(at)
+        self.batches.set(batch.seq, batch)
+
+    def _fail(
+        self, batch: IndexedBatch, row: int, group: FailureGroup, state: int, place: Location, at: int, attempt: int
+    ) -> None:
+        ref = batch.seq << OUT_BITS | row
+        known = self.failures.get(ref) if batch.troubled else None
+        batch.troubled = True
+        first_at = known.first_at if known else at
+        self.failures.set(ref, FailedOutput(group, state, first_at, at, attempt, pack_place(place)))
+
+    def body(self, at: Location, r: OutboundBody) -> None:
+        self._tell(self.batches.get(r.ref >> OUT_BITS), pack_place(at))
+
+    def linked(self, at: Location, r: Linked) -> None:
+        for message in (r.message, r.other):
+            first = block_of(message)[0].to_bytes(16, "big")
+            seq = self._firsts.get(first) or self._flushing_firsts.get(first)
+            if seq is None:
+                stored = select(self.database.fetcher, "SELECT seq FROM batch WHERE first = ?", first)
+                seq = stored[0][0] if stored else None
+            if seq is not None:
+                self._tell(self.batches.get(seq), pack_place(at))
+
+    def _tell(self, batch: IndexedBatch | None, place: bytes) -> None:
+        if batch is not None:
+            batch.story += place
+            self.batches.set(batch.seq, batch)
+
+    def _move(self, packed: bytes, state: State, place: bytes) -> None:
+        if not packed:
+            return
+        for seq, rows in rows_of(unpack_refs(packed)):
+            batch = self.batches.get(seq)
+            if batch is None:
+                continue
+            if isinstance(rows, slice):
+                batch.states[rows] = bytes((state,)) * len(batch.states[rows])
+            else:
+                for row in rows:
+                    batch.states[row] = state
+            if batch.troubled:
+                self._note(batch, rows, state)
+            self._tell(batch, place)
+
+    def _note(self, batch: IndexedBatch, rows: Rows, state: State) -> None:
+        for row in range(len(batch.states))[rows] if isinstance(rows, slice) else rows:
+            ref = batch.seq << OUT_BITS | row
+            known = self.failures.get(ref)
+            if known is not None and known.state != state:
+                self.failures.set(ref, msgspec.structs.replace(known, state=state))
+
+
+_RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
+    Accepted: SearchIndex.accepted,
+    Effects: SearchIndex.effects,
+    Produced: SearchIndex.produced,
+    Intended: SearchIndex.intended,
+    Delivered: SearchIndex.delivered,
+    Decided: SearchIndex.decided,
+    DeliveryFailed: SearchIndex.failed,
+    OutboundBody: SearchIndex.body,
+    MovedAway: SearchIndex.moved,
+    Linked: SearchIndex.linked,
+}

@@ -1,0 +1,101 @@
+"""One batch as the search index knows it, and the words for the states of its messages."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import msgspec
+
+from waypost.store.outputs import LAYOUT_SIZE, tally
+from waypost.store.protocol import Location
+from waypost.store.record import State
+
+WORDS = ("received", "retrying", "processing", "parked", "dead", "moved", "delivered", "cancelled", "filtered")
+"""A message's states; their numbers here are stored."""
+
+_PLACE = struct.Struct("<III")
+_ROW = struct.Struct("<HBH")
+PLACE_SIZE = _PLACE.size
+NOWHERE = b""
+
+
+def pack_place(at: Location) -> bytes:
+    return _PLACE.pack(at.segment, at.offset, at.item)
+
+
+def unpack_places(packed: bytes) -> list[Location]:
+    return [Location(*place) for place in _PLACE.iter_unpack(packed)]
+
+
+Output = tuple[int, str, int, State]
+"""(row, target, ordinal, state)"""
+
+
+class IndexedBatch(msgspec.Struct, gc=False):
+    """``produced`` packs the places of its ``Produced``, ``story`` those of later records that name the batch's
+    outputs; ``rows`` and ``states`` are as in ``OpenBatch``; ``troubled``: some
+    outputs have a ``FailedOutput``."""
+
+    seq: int
+    flow: str
+    version: str
+    first: bytes
+    count: int
+    at: int
+    arrival: int
+    accepted: bytes
+    produced: bytes = NOWHERE
+    targets: tuple[str, ...] = ()
+    story: bytes = b""
+    rows: bytes = b""
+    states: bytearray = msgspec.field(default_factory=bytearray)
+    troubled: bool = False
+
+    def words(self) -> dict[str, int]:
+        """How many messages are in each state."""
+        return tally(self.count, self.rows, self.states)
+
+    def outputs(self) -> list[list[Output]]:
+        """The outputs of every message."""
+        found: list[list[Output]] = [[] for _ in range(self.count)]
+        for row, (message, target, ordinal) in enumerate(_ROW.iter_unpack(self.rows)):
+            name = self.targets[target] if target < len(self.targets) else ""
+            found[message].append((row, name, ordinal, State(self.states[row])))
+        return found
+
+    def message_of(self, row: int) -> int:
+        """The message an output row belongs to."""
+        return int.from_bytes(self.rows[row * LAYOUT_SIZE : row * LAYOUT_SIZE + 2], "little")
+
+    def target_of(self, row: int) -> str:
+        """The name of the target of an output row, '' for one that goes nowhere."""
+        number = self.rows[row * LAYOUT_SIZE + 2]
+        return self.targets[number] if number < len(self.targets) else ""
+
+    def packed_rows(self) -> bytes:
+        return b"" if self.rows == plain_rows(self.count) else zlib.compress(self.rows, 1)
+
+    def packed_states(self) -> bytes:
+        """Empty for outputs that were all delivered."""
+        return b"" if self.states.count(State.DELIVERED) == len(self.states) else bytes(self.states)
+
+
+def unpack_states(packed: bytes, rows: bytes) -> bytearray:
+    return bytearray(packed) or bytearray((State.DELIVERED,)) * (len(rows) // LAYOUT_SIZE)
+
+
+def plain_rows(count: int) -> bytes:
+    """The layout in which output i belongs to message i and goes to the first target."""
+    if count not in _plain:
+        if len(_plain) > 64:
+            _plain.clear()
+        _plain[count] = b"".join(_ROW.pack(message, 0, 0) for message in range(count))
+    return _plain[count]
+
+
+def unpacked_rows(packed: bytes, count: int) -> bytes:
+    return zlib.decompress(packed) if packed else plain_rows(count)
+
+
+_plain: dict[int, bytes] = {}

@@ -1,0 +1,293 @@
+"""Answers questions from one shard's search index, flushed or not: the newest first, a page at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from waypost.core.key import KeyRule, normalise
+from waypost.core.message import BLOCK, block_of, id_at
+from waypost.store import posting
+from waypost.store.failure import TROUBLE, FailedOutput, FailureGroup
+from waypost.store.index import SearchIndex
+from waypost.store.indexed import WORDS, IndexedBatch, Output
+from waypost.store.protocol import Query
+from waypost.store.record import OUT_BITS, OUT_MASK, message_state
+from waypost.store.sqlite import select
+
+PAGE = 100
+_HOUR_MS = 3_600_000
+_AFTER_ALL = b"\xff" * 16
+_NOT_LATE = object()
+_EVER = 1 << 62
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A message that answers a query, as far as the index can tell."""
+
+    batch: IndexedBatch
+    index: int
+    outputs: Sequence[Output]
+
+    @property
+    def id(self) -> bytes:
+        return id_at(int.from_bytes(self.batch.first, "big"), self.index)
+
+
+class ShardSearch:
+    """Queries on one shard's index; from any thread."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+
+    def hits(self, query: Query, arrivals: Sequence[int] | None = None) -> Iterator[Hit]:
+        """Messages that may be meant, newest first, without end until the index ends; those found by key still have
+        to be compared with their records. ``arrivals`` are the numbers ``query.arrival`` stands for here."""
+        if query.message:
+            return self._by_id(query)
+        if query.key is not None:
+            return self._by_key(query, arrivals)
+        return self._listed(query, arrivals)
+
+    def message(self, message: bytes) -> Hit | None:
+        """A message by its id."""
+        first, index = block_of(message)
+        wanted = first.to_bytes(16, "big")
+        found = [
+            batch for batch in self._index.batches.changed().values() if batch is not None and batch.first == wanted
+        ]
+        found = found or self._batches("WHERE batch.first = ?", wanted)
+        return Hit(found[0], index, found[0].outputs()[index]) if found and index < found[0].count else None
+
+    def failures(self, hit: Hit) -> dict[int, FailedOutput]:
+        """Outputs of a message that failed at least once, by row."""
+        if not hit.batch.troubled:
+            return {}
+        late = {row: self._index.failures.late(hit.batch.seq << OUT_BITS | row, _NOT_LATE) for row, *_ in hit.outputs}
+        found = {row: known for row, known in late.items() if isinstance(known, FailedOutput)}
+        missing = [hit.batch.seq << OUT_BITS | row for row, known in late.items() if known is _NOT_LATE]
+        for ref, value, *rest in self._ask(
+            "SELECT ref, value, state, first_at, at, attempt, place "
+            "FROM failure JOIN failure_group USING (fingerprint) WHERE ref IN (SELECT value FROM json_each(?))",
+            _json(missing),
+        ):
+            found[ref & OUT_MASK] = FailedOutput(msgspec.msgpack.decode(value, type=FailureGroup), *rest)
+        return found
+
+    def groups(self, query: Query) -> list[tuple[FailureGroup, int, int, int]]:
+        """(group, outputs, first, last) of outputs that are retrying, parked or dead."""
+        changed = self._index.failures.changed()
+        found: dict[FailureGroup, tuple[int, int, int]] = {}
+        for value, count, first, last in self._ask(
+            "SELECT value, count(*), min(first_at), max(at) FROM failure JOIN failure_group USING (fingerprint) "
+            "WHERE state IN (1, 2, 6) AND at >= ? AND at < ? AND ref NOT IN (SELECT value FROM json_each(?)) "
+            "GROUP BY fingerprint",
+            query.since, query.until or _EVER, _json(list(changed)),
+        ):  # fmt: skip
+            found[msgspec.msgpack.decode(value, type=FailureGroup)] = (count, first, last)
+        for late in changed.values():
+            if late is not None and late.state in TROUBLE and query.since <= late.at < (query.until or _EVER):
+                count, first, last = found.get(late.group, (0, late.first_at, late.at))
+                found[late.group] = (count + 1, min(first, late.first_at), max(last, late.at))
+        return [(group, *numbers) for group, numbers in found.items() if _group_is_meant(group, query)]
+
+    # candidates
+
+    def _by_id(self, query: Query) -> Iterator[Hit]:
+        hit = self.message(query.message)
+        if hit is not None and self._batch_filter(query, None)(hit.batch) and self._is_meant(hit, query):
+            yield hit
+
+    def _by_key(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[Hit]:
+        assert query.key is not None
+        name, typed = query.key
+        number = self._index.hasher.number(name)
+        if name and not number:
+            return
+        refs: set[int] = set()
+        for value in key_forms(typed):
+            refs.update(self._with_key(value, number))
+        wanted = self._batch_filter(query, arrivals)
+        hits: list[Hit] = []
+        for seq, of_batch in itertools.groupby(sorted(refs, reverse=True), lambda ref: ref >> OUT_BITS):
+            batch = self._batch(seq)
+            if batch is None or not wanted(batch):
+                continue
+            outputs = batch.outputs()
+            for index in (ref & OUT_MASK for ref in of_batch):
+                if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
+                    hits.append(hit)
+        yield from sorted(hits, key=lambda hit: hit.id, reverse=True)
+
+    def _with_key(self, value: str, number: int) -> list[int]:
+        """References of messages that carry a value: first what is not flushed, then the chunks."""
+        low, high = posting.bounds(self._index.hasher.hash(value), number)
+        late = posting.scan(self._index.fresh(), low, high)
+        with self._index.asking:
+            return late + posting.find(self._index.database.asker, low, high)
+
+    def _listed(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[Hit]:
+        wanted, last = self._batch_filter(query, arrivals), _last_first(query)
+        changed = self._index.batches.changed()
+        late = sorted((b for b in changed.values() if b is not None), key=lambda b: b.first, reverse=True)
+        stored = (b for b in self._stored(query, arrivals) if b.seq not in changed)
+        for batch in _merged(iter(late), stored):
+            if batch.first > last or not wanted(batch):
+                continue
+            outputs = batch.outputs()
+            for index in range(batch.count - 1, -1, -1):
+                if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
+                    yield hit
+
+    def _stored(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[IndexedBatch]:
+        """Batches in the database by falling first id, along the index that leaves the fewest."""
+        source, order, conditions, arguments = self._path(query, arrivals)
+        before = _last_first(query)
+        if query.since:
+            conditions.append(f"{order} >= ?")
+            arguments.append(_first_at(query.since // 1000 - _HOUR_MS))
+        compare = "<="
+        while True:
+            rest = f"{source} WHERE {' AND '.join([*conditions, f'{order} {compare} ?'])}"
+            page = self._batches(f"{rest} ORDER BY {order} DESC LIMIT {PAGE}", *arguments, before)
+            yield from page
+            if len(page) < PAGE:
+                return
+            before, compare = page[-1].first, "<"
+
+    def _path(self, query: Query, arrivals: Sequence[int] | None) -> tuple[str, str, list[str], list[Any]]:
+        """(join, column of the order, conditions, their arguments) of the SELECT that has to look at least."""
+        order, join, conditions, arguments = "batch.first", "", [], list[Any]()
+        if query.error:
+            conditions.append(
+                "batch.seq IN (SELECT ref >> 20 FROM failure WHERE fingerprint IN (SELECT value FROM json_each(?)))"
+            )
+            arguments.append(_json([group.fingerprint for group in self._error_groups(query.error)]))
+        elif query.arrival:
+            conditions.append("batch.arrival > 0 AND batch.arrival IN (SELECT value FROM json_each(?))")
+            arguments.append(_json(list(arrivals or ())))
+        elif query.state in WORDS and query.state != "delivered" and not query.target:
+            order, join = "mark.first", "JOIN mark USING (seq)"
+            conditions.append("mark.word = ?")
+            arguments.append(WORDS.index(query.state))
+        elif query.flow:
+            conditions.append("batch.flow = ?")
+            arguments.append(self._index.database.words.known(query.flow))
+        if query.target:
+            targets = self._index.database.words.numbers_where(lambda w: isinstance(w, list) and query.target in w)
+            conditions.append("+batch.targets IN (SELECT value FROM json_each(?))")
+            arguments.append(_json(targets))
+        return join, order, conditions or ["true"], arguments
+
+    def _error_groups(self, error: str) -> list[FailureGroup]:
+        rows = self._ask("SELECT value FROM failure_group")
+        groups = (msgspec.msgpack.decode(value, type=FailureGroup) for (value,) in rows)
+        return [group for group in groups if _names_error(group, error)]
+
+    def _batch(self, seq: int) -> IndexedBatch | None:
+        late = self._index.batches.late(seq, _NOT_LATE)
+        if late is None or isinstance(late, IndexedBatch):
+            return late
+        stored = self._batches("WHERE batch.seq = ?", seq)
+        return stored[0] if stored else None
+
+    def _batches(self, rest: str, *arguments: Any) -> list[IndexedBatch]:
+        with self._index.asking:
+            return self._index.database.batches(self._index.database.asker, rest, *arguments)
+
+    def _ask(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        with self._index.asking:
+            return select(self._index.database.asker, sql, *arguments)
+
+    # what is meant
+
+    def _batch_filter(self, query: Query, arrivals: Sequence[int] | None) -> Callable[[IndexedBatch], bool]:
+        until = query.until or _EVER
+
+        def wanted(batch: IndexedBatch) -> bool:
+            return (
+                query.since <= batch.at < until
+                and (not query.flow or batch.flow == query.flow)
+                and (not query.arrival or batch.arrival in (arrivals or ()))
+                and (not query.target or query.target in batch.targets)
+                and (not query.error or batch.troubled)
+            )
+
+        return wanted
+
+    def _is_meant(self, hit: Hit, query: Query) -> bool:
+        """Of a batch that fits, whether this message does."""
+        if query.before and hit.id >= query.before:
+            return False
+        outputs = [output for output in hit.outputs if not query.target or output[1] == query.target]
+        if query.target and not outputs:
+            return False
+        if query.state and message_state([state for *_, state in outputs]) != query.state:
+            return False
+        return not query.error or any(
+            failed.state in TROUBLE and _names_error(failed.group, query.error)
+            for failed in self.failures(hit).values()
+        )
+
+
+def key_forms(typed: str) -> list[str]:
+    """Every form in which a value typed by a person may be stored, whatever rules its key has.
+
+    >>> key_forms(" 0047a ")
+    ['0047a', '47a', '0047A', '47A']
+    """
+    rules = list(KeyRule)
+    forms: dict[str, None] = {}
+    for chosen in itertools.product((False, True), repeat=len(rules)):
+        applied = frozenset(rule for rule, on in zip(reversed(rules), chosen, strict=True) if on)
+        forms[normalise(typed, applied)] = None
+    return list(forms)
+
+
+def _merged(late: Iterator[IndexedBatch], stored: Iterator[IndexedBatch]) -> Iterator[IndexedBatch]:
+    """Both by falling first id."""
+    ahead = next(late, None)
+    for batch in stored:
+        while ahead is not None and ahead.first > batch.first:
+            yield ahead
+            ahead = next(late, None)
+        yield batch
+    if ahead is not None:
+        yield ahead
+        yield from late
+
+
+def _last_first(query: Query) -> bytes:
+    """No batch whose first id is greater can hold what is meant."""
+    ends = [_AFTER_ALL]
+    if query.before:
+        ends.append((block_of(query.before)[0]).to_bytes(16, "big"))
+    if query.until:
+        ends.append(_first_at(query.until // 1000 + _HOUR_MS))
+    return min(ends)
+
+
+def _first_at(milliseconds: int) -> bytes:
+    return (max(milliseconds, 0) << 80).to_bytes(16, "big")
+
+
+def _names_error(group: FailureGroup, wanted: str) -> bool:
+    return wanted in (group.error_class, group.code) or wanted.casefold() in group.text.casefold()
+
+
+def _group_is_meant(group: FailureGroup, query: Query) -> bool:
+    return (
+        (not query.flow or group.flow == query.flow)
+        and (not query.target or group.place == query.target)
+        and (not query.error or _names_error(group, query.error))
+    )
+
+
+def _json(values: Sequence[int]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+assert BLOCK - 1 <= OUT_MASK
