@@ -48,7 +48,7 @@ class Placed(msgspec.Struct, frozen=True):
     """Where a load is in its shard: its batch and the id of its first message."""
 
     seq: int
-    first: int
+    first: bytes
 
 
 class Decoded(msgspec.Struct):
@@ -63,6 +63,11 @@ class Decoded(msgspec.Struct):
     keys: dict[str, list[list[str]]]
     origins: list[bytes] = []
     """The messages whose idempotency keys these keep, where a replay asked for that."""
+
+    @property
+    def first_id(self) -> bytes:
+        """The id of the first message."""
+        return id_at(self.first, 0)
 
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
@@ -112,7 +117,7 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         total += len(raw)
         ends.append(total)
     return Accepted(
-        seq, flow.name, flow.version, decoded.first.to_bytes(16, "big"), len(load.raws), decoded.at,
+        seq, flow.name, flow.version, decoded.first_id, len(load.raws), decoded.at,
         Bodies(struct.pack(f"<{len(ends)}I", *ends), b"".join(load.raws)), load.context, load.content_type,
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),

@@ -90,7 +90,7 @@ class FlowRunner:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
             self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
@@ -102,7 +102,7 @@ class FlowRunner:
             self.catch_up()
 
         records = [accepted_record(self.flow, load, decoded, seq), *extra]
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
     def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine
@@ -194,7 +194,7 @@ class FlowRunner:
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
         records += [produced, *engine.claims.take()]
-        placed = Placed(seq, decoded.first)
+        placed = Placed(seq, decoded.first_id)
         await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
         return len(processed.outs)
 

@@ -19,7 +19,7 @@ from waypost.flow.merge import merged
 from waypost.flow.project import load_project
 from waypost.flow.rebalance import rebalance
 from waypost.flow.wire import Server, ask_once
-from waypost.flow.worker import RunOptions, Worker
+from waypost.flow.worker import CANNOT_START, RunOptions, Worker
 
 RESTART_SECONDS = 0.1
 GRACE_SECONDS = 30.0
@@ -69,6 +69,7 @@ class _Supervisor:
     def __init__(self, root: Path, environment: str, folder: Path, options: RunOptions, say: Say) -> None:
         self.root, self.environment, self.folder, self.options, self.say = root, environment, folder, options, say
         self.stopping = asyncio.Event()
+        self._refused = False
         self._processes: dict[int, asyncio.subprocess.Process] = {}
 
     async def run(self) -> int:
@@ -76,12 +77,12 @@ class _Supervisor:
         control = Server(control_path(self.folder), self._answer)
         await control.start()
         keepers = [asyncio.ensure_future(self._keep(number)) for number in range(self.options.workers)]
-        ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(self.stopping.wait()), asyncio.gather(*keepers)]
+        ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(self.stopping.wait()), *keepers]
         if self.options.once:
             ends.append(asyncio.ensure_future(self._until_idle()))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            code = next((int(end.result()) for end in done if isinstance(end.result(), int)), 0)
+            code = 1 if self._refused else next((int(end.result()) for end in done if isinstance(end.result(), int)), 0)
         finally:
             await self._stop(keepers)
             await control.stop()
@@ -106,6 +107,9 @@ class _Supervisor:
             )  # fmt: skip
             self._processes[number] = process
             code = await process.wait()
+            if code == CANNOT_START:
+                self._refused = True
+                return
             if not self.stopping.is_set():
                 self.say(WorkerDied(worker=number, code=code))
                 await asyncio.sleep(RESTART_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.clock import SystemClock, SystemRandom
-from waypost.core.errors import WaypostError
+from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
 from waypost.core.event import Event, Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
@@ -31,6 +31,9 @@ from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
 
+CANNOT_START = 3
+"""The exit code of a worker that would refuse to start again."""
+REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
 IDLE_TURNS = 3
 """How often in a row ``--once`` must find nothing to do."""
 _hopped = msgspec.msgpack.Decoder(Hopped)
@@ -194,6 +197,11 @@ async def main(root: Path, environment: str, number: int, options: RunOptions) -
     return await worker.run()
 
 
+def exit_code_of(error: WaypostError) -> int:
+    """How a worker process ends: starting it again can help after a failed commit, not after a refusal to start."""
+    return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
+
+
 def die_with_parent() -> None:
     """Ask the kernel to end this process when the one that started it dies (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
@@ -208,4 +216,4 @@ if __name__ == "__main__":
         raise SystemExit(asyncio.run(main(Path(_root), _environment, int(_number), _chosen)))
     except WaypostError as _error:
         sys.stderr.write(f"worker {_number}: {_error}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(exit_code_of(_error)) from None

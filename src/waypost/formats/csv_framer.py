@@ -98,7 +98,10 @@ class CsvFramer:
 
     def _hold(self, tail: bytes) -> None:
         self._held += tail
-        if len(self._record) + len(self._held) > self._limit + 1 + len(_BOM):
+        if self._bom and self._position == 0 and self._held.startswith(_BOM):
+            del self._held[: len(_BOM)]
+            self._start = self._position = len(_BOM)
+        if len(self._record) + len(self._held) > self._limit + 1:
             self._refuse()
 
     def _refuse(self) -> None:
