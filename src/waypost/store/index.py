@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.key import DEFAULT_RULES, normalise, rules_from
+from waypost.core.key import DEFAULT_RULES, normalise, normalise_all, rules_from
 from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
@@ -176,8 +176,8 @@ class SearchIndex:
         ref = r.seq << OUT_BITS
         for number, (name, values) in enumerate(r.keys):
             rules = rules_from(r.key_rules[number]) if r.key_rules else DEFAULT_RULES
-            forms = [[normalise(value, rules) for value in of_message] for of_message in values]
-            self._fresh.append(self.hasher.column(name, ref, forms))
+            flat = normalise_all([value for of_message in values for value in of_message], rules)
+            self._fresh.append(self.hasher.column(name, ref, flat, [len(of_message) for of_message in values]))
 
     def _extend(self, segment: int, r: Accepted) -> None:
         extent = self._extents.get(segment)

@@ -166,7 +166,7 @@ class EmbeddedShard:
             if isinstance(record, Accepted | ArrivalBegun):
                 if not self.room:
                     raise self._reserve.full()
-                if isinstance(record, Accepted):
+                if isinstance(record, Accepted) and record.seq > taken:  # others are told again
                     taken += 1
                     if record.seq != taken:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")

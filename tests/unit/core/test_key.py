@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from waypost.core.key import DEFAULT_RULES, KeyRule, normalise
+from waypost.core.key import DEFAULT_RULES, KeyRule, normalise, normalise_all
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,8 @@ def test_a_key_is_normalised_by_default(typed: object, stored: str) -> None:
 )
 def test_each_rule_can_be_chosen(rules: set[KeyRule], stored: str) -> None:
     assert normalise(" 00 4a ", frozenset(rules)) == stored
+
+
+@given(st.lists(st.text(st.sampled_from("0aß\x00 \u00a0\u2003\n\x1f1"), max_size=4)))
+def test_many_keys_are_normalised_as_each_alone(values: list[str]) -> None:
+    assert normalise_all(values) == [normalise(value) for value in values]
