@@ -85,9 +85,7 @@ def explore(
                 _count(findings, how, entry.site, entry.phases)
                 fault = inspector.judge(image, acknowledged)
                 if fault:
-                    findings.violations.append(
-                        Violation(recording.name, findings.operations, entry.site, how, fault)
-                    )
+                    findings.violations.append(Violation(recording.name, findings.operations, entry.site, how, fault))
                     if len(findings.violations) >= stop_at:
                         return findings
     finally:

@@ -42,7 +42,9 @@ class Traffic:
     async def accept(self) -> None:
         seq, count = self.shard.next_seq(), self.random.randint(1, 4)
         large = self.random.random() < 0.05
-        bodies = [self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)]
+        bodies = [
+            self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)
+        ]
         keys = (("po", tuple((f"{seq}-{n}",) for n in range(count))),)
         accepted = r.Accepted(
             seq, "orders", "v1", (seq << 64).to_bytes(16, "big"), count, self.time, pack(bodies),
