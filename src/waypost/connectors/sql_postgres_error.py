@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 
 from waypost.connectors.sql_driver import WriteRefused
@@ -34,6 +33,8 @@ def error_of(error: BaseException, where: str, phase: Phase) -> Exception:
     """``error`` as one of ours; unknown ones come back as they are."""
     if isinstance(error, WaypostError | WriteRefused):
         return error
+    import ssl
+
     import asyncpg
 
     state = getattr(error, "sqlstate", None)

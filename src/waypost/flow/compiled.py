@@ -25,7 +25,6 @@ from waypost.core.component import (
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
-from waypost.core.key import normalise
 from waypost.core.message import Message
 from waypost.flow.definition import FlowDefinition, KeyOptions
 from waypost.store.record import NO_TARGET, State
@@ -316,8 +315,7 @@ def _as_error(place: str, error: Exception) -> WaypostError:
 
 
 def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[[Any], list[str]]:
-    """The normalised values of one business key in a document; a key that cannot be computed has none."""
-    rules = frozenset(options.ignore)
+    """The values of one business key in a document, as written; a key that cannot be computed has none."""
 
     def read(document: Any) -> list[str]:
         try:
@@ -327,7 +325,7 @@ def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[
         if value is None:
             return []
         if isinstance(value, (list, tuple)):
-            return [normalise(v, rules) for v in value[:100] if v is not None and not isinstance(v, (dict, list))]
-        return [] if isinstance(value, dict) else [normalise(value, rules)]
+            return [str(v).strip() for v in value[:100] if v is not None and not isinstance(v, (dict, list))]
+        return [] if isinstance(value, dict) else [str(value).strip()]
 
     return read

@@ -16,6 +16,7 @@ from waypost.flow.load import Load
 from waypost.flow.project import load_project
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
+from waypost.flow.spread import ids_of
 from waypost.store.record import Activated, Commanded, State
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class Control:
         headers = [dict(params["headers"])] if params.get("headers") else None
         load = Load(runner.flow.name, [raw], headers=headers, origin="send")
         parts = await (await self.engine.dispatch(runner.flow, load, ()))
-        return {"ids": [id_text((p.first + at).to_bytes(16, "big")) for p in parts for at in range(len(p.indices))]}
+        return {"ids": [id_text(message_id) for message_id in ids_of(parts)]}
 
     async def reload(self, params: Params) -> Any:
         """Read the project's files anew and make them the current version; messages in flight finish on theirs."""

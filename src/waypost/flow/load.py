@@ -10,7 +10,7 @@ import msgspec
 
 from waypost.core.component import Outbound
 from waypost.core.errors import DataError
-from waypost.core.key import ordering_hash
+from waypost.core.key import DEFAULT_RULES, normalise, ordering_hash, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
@@ -48,7 +48,7 @@ class Placed(msgspec.Struct, frozen=True):
     """Where a load is in its shard: its batch and the id of its first message."""
 
     seq: int
-    first: int
+    first: bytes
 
 
 class Decoded(msgspec.Struct):
@@ -64,6 +64,11 @@ class Decoded(msgspec.Struct):
     origins: list[bytes] = []
     """The messages whose idempotency keys these keep, where a replay asked for that."""
 
+    @property
+    def first_id(self) -> bytes:
+        """The id of the first message."""
+        return id_at(self.first, 0)
+
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
     """Documents, business keys and ordering keys of a load. Depends on its arguments alone."""
@@ -76,6 +81,7 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
     readers = flow.keys
     keys: dict[str, list[list[str]]] = {name: [] for name in readers}
     order_by = flow.definition.options.delivery.order_by
+    rules = frozenset(flow.definition.keys[order_by].ignore) if order_by else DEFAULT_RULES
     content_type = load.content_type or flow.format.content_type
     messages: list[tuple[int, Message]] = []
     order: list[int] = [0] * count if order_by else []
@@ -95,7 +101,7 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
                 remedy = "mend the input, or order by a key every message has"
                 refused.append((index, "ordering key", DataError(text, where=f"flow {flow.name}", remedy=remedy)))
                 continue
-            ordering = found[0]
+            ordering = normalise(found[0], rules)
             order[index] = ordering_hash(ordering, secret)
         headers = load.headers[index] if load.headers else NO_HEADERS
         cause = load.causes[index] if load.causes else b""
@@ -111,13 +117,18 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         total += len(raw)
         ends.append(total)
     return Accepted(
-        seq, flow.name, flow.version, decoded.first.to_bytes(16, "big"), len(load.raws), decoded.at,
+        seq, flow.name, flow.version, decoded.first_id, len(load.raws), decoded.at,
         Bodies(struct.pack(f"<{len(ends)}I", *ends), b"".join(load.raws)), load.context, load.content_type,
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin,
+        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin, _rules(flow),
     )  # fmt: skip
+
+
+def _rules(flow: CompiledFlow) -> tuple[str, ...]:
+    rules = tuple(rules_text(frozenset(options.ignore)) for options in flow.definition.keys.values())
+    return rules if any(rules) else ()
 
 
 def produced_record(

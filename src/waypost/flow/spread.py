@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True):
 
     worker: int
     seq: int
-    first: int
+    first: bytes
     indices: Sequence[int]
 
 
@@ -57,7 +57,10 @@ HOP_MEMORY_US = 7 * 86_400 * 1_000_000
 
 def ids_of(parts: Sequence[Part]) -> list[bytes]:
     """The id of each record of a load, in order."""
-    placed = {index: id_at(part.first, at) for part in parts for at, index in enumerate(part.indices)}
+    placed = {}
+    for part in parts:
+        first = int.from_bytes(part.first, "big")
+        placed.update({index: id_at(first, at) for at, index in enumerate(part.indices)})
     return [placed[index] for index in sorted(placed)]
 
 
@@ -114,7 +117,7 @@ class Spread:
             fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
             if not fresh:
                 done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-                done.set_result(Placed(0, 0))
+                done.set_result(Placed(0, b""))
                 return done
             if len(fresh) < len(positions):
                 load = part_of(load, fresh)
@@ -152,7 +155,7 @@ class Spread:
         fresh = [i for i, identity in enumerate(hopped.identities) if not self._hopped_before(identity)]
         if not fresh:
             done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-            done.set_result(Placed(0, 0))
+            done.set_result(Placed(0, b""))
             return done
         until = engine.clock.now() + HOP_MEMORY_US
         record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))

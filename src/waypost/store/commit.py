@@ -109,11 +109,6 @@ class Committer:
         """The place just after the last committed frame."""
         return self._active.number, self._end
 
-    @property
-    def where(self) -> str:
-        """The journal, for an error."""
-        return self._place.journal
-
     def commit(self, group: Sequence[Packed | Sequence[AnyRecord]]) -> Committed:
         """Return once all records of all appends are durable. Those not yet packed are, large bodies first. Raises
         ``StoreFull``: nothing was written; or ``CommitFailed``: that is not known, and nothing more can be written."""

@@ -14,7 +14,7 @@ from waypost.store.codec import Codec
 from waypost.store.commit import Limits
 from waypost.store.disk import Disk, RealDisk
 from waypost.store.layout import create_store, read_description, read_secret, shard_numbers
-from waypost.store.opening import Folds, Setting, open_parts
+from waypost.store.opening import Folds, Setting, open_shard
 from waypost.store.shard import EmbeddedShard
 
 SQLITE_OLDEST = (3, 51, 3)
@@ -68,7 +68,7 @@ class EmbeddedStore:
         """Open a shard for writing, making its folder when it is new."""
         setting = self.setting()
         try:
-            opened = await asyncio.to_thread(open_parts, setting, number)
+            opened = await asyncio.to_thread(open_shard, setting, number)
         except OSError as fault:
             raise StoreError(
                 f"cannot be opened: {fault.strerror}",

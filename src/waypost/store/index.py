@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from waypost.core.key import DEFAULT_RULES, normalise, normalise_all, rules_from
 from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
@@ -173,8 +174,10 @@ class SearchIndex:
         self._messages += r.count
         self._extend(at.segment, r)
         ref = r.seq << OUT_BITS
-        for name, values in r.keys:
-            self._fresh.append(self.hasher.column(name, ref, values))
+        for number, (name, values) in enumerate(r.keys):
+            rules = rules_from(r.key_rules[number]) if r.key_rules else DEFAULT_RULES
+            flat = normalise_all([value for of_message in values for value in of_message], rules)
+            self._fresh.append(self.hasher.column(name, ref, flat, [len(of_message) for of_message in values]))
 
     def _extend(self, segment: int, r: Accepted) -> None:
         extent = self._extents.get(segment)
@@ -195,7 +198,7 @@ class SearchIndex:
         batch.produced += pack_place(at)
         self.batches.set(r.seq, batch)
         for name, message, value in r.keys:
-            self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, value))
+            self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, normalise(value)))
         if r.first_row < len(batch.states):
             return
         batch.targets = r.targets
@@ -219,7 +222,7 @@ class SearchIndex:
                 batch = self.batches.get(refs[place] >> OUT_BITS)
                 if batch is not None:
                     message = batch.message_of(refs[place] & OUT_MASK)
-                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, value))
+                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, normalise(value)))
 
     def decided(self, at: Location, r: Decided) -> None:
         self._move(r.refs, State(r.state), pack_place(at))

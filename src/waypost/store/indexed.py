@@ -34,7 +34,8 @@ Output = tuple[int, str, int, State]
 
 class IndexedBatch(msgspec.Struct, gc=False):
     """``produced`` packs the places of its ``Produced``, ``story`` those of later records that name the batch's
-    outputs; ``rows`` and ``states`` are as in ``OpenBatch``; ``troubled`` says that some outputs have a ``FailedOutput``."""
+    outputs; ``rows`` and ``states`` are as in ``OpenBatch``; ``troubled``: some
+    outputs have a ``FailedOutput``."""
 
     seq: int
     flow: str

@@ -39,8 +39,8 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedShard:
-    """The parts of a shard, consistent with each other; the index may be behind by ``missed``."""
+class OpenedJournal:
+    """The journal of a shard that is locked for this process, and goes on where it was left."""
 
     folder: ShardFolder
     lock: ShardLock
@@ -48,25 +48,51 @@ class OpenedShard:
     chunks: ChunkFolder
     reserve: Reserve
     committer: Committer
-    state: FoldedState
-    index: Derived
-    missed: Iterator[CommittedGroup]
     cut: int
     """Bytes of an unfinished write that were found and cut off."""
 
     def close(self) -> None:
-        """Let everything go, the lock last, whatever fails on the way."""
+        """Let the files go, the lock last, whatever fails on the way."""
         with ExitStack() as closing:
             closing.callback(self.lock.release)
             closing.callback(self.committer.close)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedShard:
+    """A journal and what is derived from it, the state up to date; the index may be behind by ``missed``."""
+
+    files: OpenedJournal
+    state: FoldedState
+    index: Derived
+    missed: Iterator[CommittedGroup]
+
+    def close(self) -> None:
+        """Let everything go, the lock last, whatever fails on the way."""
+        with ExitStack() as closing:
+            closing.callback(self.files.close)
             closing.callback(self.state.close)
             closing.callback(self.index.close)
 
 
-def open_parts(setting: Setting, number: int) -> OpenedShard:
+def open_shard(setting: Setting, number: int) -> OpenedShard:
     """Open a shard that may have stopped anywhere. Blocks. Raises ``StoreLocked``, ``StoreDamaged`` or
     ``StoreTooNew``."""
-    disk, folder = setting.disk, ShardFolder(setting.store, number)
+    files = open_journal(setting, number)
+    with ExitStack() as undo:
+        undo.callback(files.close)
+        state, index = setting.folds(files.folder, setting.secret)
+        undo.callback(state.close)
+        undo.callback(index.close)
+        catch_up(state, files, setting.limits)
+        missed = missed_by_index(index, files)
+        undo.pop_all()
+        return OpenedShard(files=files, state=state, index=index, missed=missed)
+
+
+def open_journal(setting: Setting, number: int) -> OpenedJournal:
+    """Lock a shard and recover its journal."""
+    disk, folder, limits = setting.disk, ShardFolder(setting.store, number), setting.limits
     identity = Identity(setting.store_id, number)
     folder.make(disk)
     with ExitStack() as undo:
@@ -74,26 +100,23 @@ def open_parts(setting: Setting, number: int) -> OpenedShard:
         undo.callback(lock.release)
         recovered = recover(disk, folder.journal, identity, setting.clock.now())
         chunks = ChunkFolder(disk, folder.chunks, setting.store_id, setting.codec)
-        limits = setting.limits
         reserve = Reserve(disk, folder.path, size=limits.reserve_bytes, floor=limits.free_bytes)
+        reserve.look()
         place = Place(disk=disk, journal=folder.journal, identity=identity, codec=setting.codec, clock=setting.clock)
         committer = Committer(place, recovered, chunks, reserve, limits)
-        undo.callback(committer.close)
         journal = Journal(disk, folder.journal, identity, setting.codec)
-        state, index = setting.folds(folder, setting.secret)
-        _catch_up(state, journal, committer, limits)
-        missed = _missed(index, "index", journal, committer, gaps=True)
-        reserve.look()
         undo.pop_all()
-        return OpenedShard(
+        return OpenedJournal(
             folder=folder, lock=lock, journal=journal, chunks=chunks, reserve=reserve, committer=committer,
-            state=state, index=index, missed=missed, cut=recovered.cut,
+            cut=recovered.cut,
         )  # fmt: skip
 
 
-def _catch_up(state: FoldedState, journal: Journal, committer: Committer, limits: Limits) -> None:
+def catch_up(state: FoldedState, files: OpenedJournal, limits: Limits) -> None:
+    """Give the state what it has not made durable; it may lack nothing."""
     waiting = 0
-    for group in _missed(state, "state", journal, committer, gaps=False):
+    _refuse_ahead(state, "state", files)
+    for group in files.journal.groups(state.watermark, files.committer.end):
         state.apply(group)
         waiting += group.bytes
         if waiting >= limits.flush_bytes:
@@ -101,15 +124,18 @@ def _catch_up(state: FoldedState, journal: Journal, committer: Committer, limits
             waiting = 0
 
 
-def _missed(
-    derived: Derived, name: str, journal: Journal, committer: Committer, *, gaps: bool
-) -> Iterator[CommittedGroup]:
-    stands, end = derived.watermark, committer.end
+def missed_by_index(index: Derived, files: OpenedJournal) -> Iterator[CommittedGroup]:
+    """What the index has not made durable, as far as the journal still has it: a lost index is made again."""
+    _refuse_ahead(index, "index", files)
+    return files.journal.groups(index.watermark, files.committer.end, gaps=True)
+
+
+def _refuse_ahead(derived: Derived, name: str, files: OpenedJournal) -> None:
+    stands, end = derived.watermark, files.committer.end
     if stands > end:
         raise StoreDamaged(
             f"the journal ends at segment {end[0]} offset {end[1]}",
-            where=committer.where,
+            where=files.folder.journal,
             expected=f"segment {stands[0]} offset {stands[1]} at least, where the {name} stands",
             remedy="put the missing journal files back, or restore the store from a backup",
         )
-    return journal.groups(stands, end, gaps=gaps)

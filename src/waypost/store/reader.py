@@ -233,7 +233,7 @@ def _keys(hit: Hit, records: _Records) -> dict[str, list[str]]:
 
 def _carries(keys: Mapping[str, Sequence[str]], name: str, forms: frozenset[str]) -> bool:
     wanted = [keys.get(name, ())] if name else list(keys.values())
-    return any(value in forms for values in wanted for value in values)
+    return any(not forms.isdisjoint(key_forms(value)) for values in wanted for value in values)
 
 
 def _text(record: AnyRecord | None, ref: int) -> str:

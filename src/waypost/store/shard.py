@@ -38,9 +38,10 @@ class EmbeddedShard:
 
     def __init__(self, opened: OpenedShard, setting: Setting, number: int) -> None:
         self.number, self.secret, self.state = number, setting.secret, opened.state
-        self.journal, self.chunks, self.index, self.folder = opened.journal, opened.chunks, opened.index, opened.folder
+        files, self.index = opened.files, opened.index
+        self.journal, self.chunks, self.folder = files.journal, files.chunks, files.folder
         self._opened, self._setting, self._limits = opened, setting, setting.limits
-        self._committer, self._reserve = opened.committer, opened.reserve
+        self._committer, self._reserve = files.committer, files.reserve
         self._recent = Recent(setting.limits.cache_bytes)
         self._next_seq = self._sent_seq = opened.state.last_seq
         self._next_arrival = opened.state.last_arrival
@@ -165,7 +166,7 @@ class EmbeddedShard:
             if isinstance(record, Accepted | ArrivalBegun):
                 if not self.room:
                     raise self._reserve.full()
-                if isinstance(record, Accepted):
+                if isinstance(record, Accepted) and record.seq > taken:  # others are told again
                     taken += 1
                     if record.seq != taken:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")

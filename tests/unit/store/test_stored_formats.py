@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.stores.written import LARGE_BODY, RECORDS, write
+from tests.golden.stores.written import LARGE_BODY, RECORDS
 from tests.unit.store.memory import limits, store
 from waypost.store.chunk import unpack
 from waypost.store.record import FORMAT_VERSION, AnyRecord, Closed, Opened
@@ -37,11 +37,3 @@ async def test_a_store_of_an_old_format_opens_with_all_it_holds(tmp_path, versio
 def test_every_kind_of_record_is_in_the_stored_store():
     kinds = {type(record) for records in RECORDS for record in records} | {Opened, Closed}
     assert kinds == set(AnyRecord.__args__)
-
-
-def test_what_is_written_today_is_byte_for_byte_what_was_stored(tmp_path):
-    write(tmp_path / "store")
-    stored = STORES / str(FORMAT_VERSION)
-    for path in sorted(stored.rglob("*")):
-        if path.is_file():
-            assert (tmp_path / "store" / path.relative_to(stored)).read_bytes() == path.read_bytes(), path

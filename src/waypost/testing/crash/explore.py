@@ -1,0 +1,106 @@
+"""Explores what a recorded workload could leave behind, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from waypost.store.derived import Watermark
+from waypost.testing.crash.inspector import Inspector
+from waypost.testing.crash.log import Acknowledged
+from waypost.testing.crash.platter import Image, Platter
+from waypost.testing.crash.recording import Recording
+from waypost.testing.crash.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An image that breaks a promise."""
+
+    recording: str
+    operation: int
+    site: str
+    how: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.recording}, after operation {self.operation} ({self.site}), {self.how}: {self.found}"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What an exploration saw."""
+
+    images: int = 0
+    operations: int = 0
+    opened: int = 0
+    by_how: Counter[str] = field(default_factory=Counter)
+    crossings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Images per call site and phase."""
+    violations: list[Violation] = field(default_factory=list)
+
+    def add(self, other: Findings) -> None:
+        """Take in what another exploration saw."""
+        self.images += other.images
+        self.operations += other.operations
+        self.opened += other.opened
+        self.by_how += other.by_how
+        self.crossings += other.crossings
+        self.violations += other.violations
+
+
+def explore(
+    recording: Recording,
+    *,
+    torn: int = 3,
+    seed: int = 0,
+    every: int = 1,
+    first: int = 0,
+    stop_at: int = 20,
+    across: Callable[[Mapping[int, int]], str] = lambda counts: "",
+) -> Findings:
+    """Judge the images after every ``every``-th operation from ``first`` on: the sure ones, and ``torn`` random ones.
+    Ends after ``stop_at`` violations."""
+    references = {number: Reference(groups, recording.secret) for number, groups in recording.groups.items()}
+    inspector = Inspector(recording.root, references, recording.bodies, across)
+    platter, random, findings = Platter(recording.root), Random(seed), Findings()
+    acknowledged: dict[int, Watermark] = {}
+    seen: set[int] = set()
+    try:
+        for entry in recording.log.entries:
+            if isinstance(entry, Acknowledged):
+                acknowledged[entry.shard] = max(entry.end, acknowledged.get(entry.shard, (0, 0)))
+                continue
+            platter.apply(entry)
+            findings.operations += 1
+            if findings.operations % every != first % every:
+                continue
+            for how, image in platter.images(random, torn):
+                key = hash(frozenset(image.items()))
+                if key in seen:
+                    continue
+                seen.add(key)
+                _count(findings, how, entry.site, entry.phases)
+                fault = inspector.judge(image, acknowledged)
+                if fault:
+                    findings.violations.append(
+                        Violation(recording.name, findings.operations, entry.site, how, fault)
+                    )
+                    if len(findings.violations) >= stop_at:
+                        return findings
+    finally:
+        findings.opened = inspector.opened
+        inspector.close()
+    return findings
+
+
+def _count(findings: Findings, how: str, site: str, phases: tuple[str, ...]) -> None:
+    findings.images += 1
+    findings.by_how[how] += 1
+    for phase in phases or ("alone",):
+        findings.crossings[site, phase] += 1
+
+
+__all__ = ["Findings", "Image", "Violation", "explore"]

@@ -1,0 +1,195 @@
+"""What a stop may leave on a disk: the model of files, folders, and what a sync promises.
+
+A write is safe once its file was synced after it; a name (created, renamed, removed) once its folder was synced after
+it. Until then each 512 bytes of each write may be there or not, and so may the later names of each folder. After a sync
+that failed, what it should have made safe stays uncertain for ever: later syncs do not include it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from waypost.testing.crash.log import Operation
+from waypost.testing.crash.memory_disk import put, resize
+
+SECTOR = 512
+
+Image = Mapping[str, bytes]
+"""Path to content; folders are paths that end in '/'."""
+
+
+@dataclass(slots=True)
+class _File:
+    safe: bytearray = field(default_factory=bytearray)
+    live: bytearray = field(default_factory=bytearray)
+    pending: list[Operation] = field(default_factory=list)
+    uncertain: list[Operation] = field(default_factory=list)
+    """Written before a sync that failed."""
+    since: list[Operation] = field(default_factory=list)
+    """Made safe after that."""
+
+    def sync(self) -> None:
+        for operation in self.pending:
+            _apply(self.safe, operation)
+        if self.uncertain:
+            self.since += self.pending
+        self.pending = []
+
+    def lose(self) -> None:
+        self.uncertain += [*self.since, *self.pending] if self.uncertain else self.pending
+        self.pending, self.since = [], []
+
+    def torn(self, random: Random, share: float) -> bytes:
+        """Some of what is not safe, over what is."""
+        content = bytearray(self.safe)
+        for operation in self.uncertain:
+            _apply_torn(content, operation, random, share)
+        for operation in self.since:
+            _apply(content, operation)
+        for operation in self.pending:
+            _apply_torn(content, operation, random, share)
+        return bytes(content)
+
+
+@dataclass(slots=True)
+class _Folder:
+    safe: dict[str, int] = field(default_factory=dict)
+    live: dict[str, int] = field(default_factory=dict)
+    pending: list[Operation] = field(default_factory=list)
+
+
+class Platter:
+    """A disk on which operations happen one after the other."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._files: dict[int, _File] = {}
+        self._folders: dict[str, _Folder] = {root: _Folder()}
+
+    def apply(self, operation: Operation) -> None:
+        """Let an operation happen."""
+        match operation.kind:
+            case "write" | "truncate":
+                file = self._files[operation.inode]
+                _apply(file.live, operation)
+                file.pending.append(operation)
+            case "sync":
+                self._files[operation.inode].sync()
+            case "lost":
+                self._files[operation.inode].lose()
+            case "names":
+                folder = self._folders.setdefault(operation.path, _Folder())
+                folder.safe, folder.pending = dict(folder.live), []
+            case _:
+                self._name(operation)
+
+    def _name(self, operation: Operation) -> None:
+        path = operation.path
+        if operation.kind == "folder":
+            self._folders.setdefault(path, _Folder())
+            if path == self.root:
+                return
+        if operation.kind == "create":
+            self._files.setdefault(operation.inode, _File())
+        folder = self._folders[_parent(path)]
+        _rename(folder.live, operation, folder.live)
+        folder.pending.append(operation)
+
+    def settle(self) -> None:
+        """Let everything be safe, as after a long time."""
+        for file in self._files.values():
+            file.sync()
+            file.safe, file.uncertain, file.since = bytearray(file.live), [], []
+        for folder in self._folders.values():
+            folder.safe, folder.pending = dict(folder.live), []
+
+    def images(self, random: Random, torn: int) -> Iterator[tuple[str, Image]]:
+        """(how, image) of some disks a stop may leave now."""
+        yield "all", self._image(lambda f: bytes(f.live), lambda f: f.live)
+        if not self._unsafe():
+            return
+        yield "synced", self._image(lambda f: bytes(f.safe), lambda f: f.safe)
+        yield "synced, all names", self._image(lambda f: bytes(f.safe), lambda f: f.live)
+        yield "all, synced names", self._image(lambda f: bytes(f.live), lambda f: f.safe)
+        for _ in range(torn):
+            share = random.choice((0.1, 0.5, 0.9))
+            names = random.choice((_live, _safe, _some))
+            yield "torn", self._image(lambda f: f.torn(random, share), lambda f: names(f, random))  # noqa: B023
+
+    def _unsafe(self) -> bool:
+        return any(f.pending or f.uncertain for f in self._files.values()) or any(
+            f.pending for f in self._folders.values()
+        )
+
+    def _image(self, content: object, names: object) -> Image:
+        image: dict[str, bytes] = {}
+        waiting = [self.root]
+        while waiting:
+            path = waiting.pop()
+            image[path + "/"] = b""
+            for name, inode in names(self._folders[path]).items():  # type: ignore[operator]
+                if inode:
+                    image[f"{path}/{name}"] = content(self._files[inode])  # type: ignore[operator]
+                else:
+                    waiting.append(f"{path}/{name}")
+        return image
+
+
+def _live(folder: _Folder, random: Random) -> dict[str, int]:
+    return folder.live
+
+
+def _safe(folder: _Folder, random: Random) -> dict[str, int]:
+    return folder.safe
+
+
+def _some(folder: _Folder, random: Random) -> dict[str, int]:
+    """The safe names, and some of what was done to them since."""
+    names = dict(folder.safe)
+    for operation in folder.pending:
+        if random.random() < 0.5:
+            _rename(names, operation, folder.live)
+    return names
+
+
+def _rename(names: dict[str, int], operation: Operation, live: dict[str, int]) -> None:
+    name = operation.path.rpartition("/")[2]
+    match operation.kind:
+        case "folder":
+            names[name] = 0
+        case "create" | "link":
+            names[name] = operation.inode
+        case "unlink":
+            names.pop(name, None)
+        case "rename":
+            other = operation.other.rpartition("/")[2]
+            inode = names.pop(name, None)
+            if inode is not None or other in live:
+                names[other] = live[other] if inode is None else inode
+
+
+def _apply(content: bytearray, operation: Operation) -> None:
+    if operation.kind == "write":
+        put(content, operation.at, operation.data)
+    else:
+        resize(content, operation.at)
+
+
+def _apply_torn(content: bytearray, operation: Operation, random: Random, share: float) -> None:
+    if operation.kind == "truncate":
+        if random.random() < share:
+            resize(content, operation.at)
+        return
+    start, data = operation.at, memoryview(operation.data)
+    while data:
+        size = min(SECTOR - start % SECTOR, len(data))
+        if random.random() < share:
+            put(content, start, data[:size])
+        start += size
+        data = data[size:]
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]

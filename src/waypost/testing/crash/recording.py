@@ -1,0 +1,132 @@
+"""Runs a workload on a recorded disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from waypost.core.clock import ManualClock, SeededRandom
+from waypost.store import index, opening, state_db
+from waypost.store.chunk import ChunkFolder
+from waypost.store.commit import Committer
+from waypost.store.derived import CommittedGroup, Derived, FoldedState
+from waypost.store.embedded import EmbeddedStore
+from waypost.store.index import SearchIndex
+from waypost.store.layout import ShardFolder
+from waypost.store.segment import Segment
+from waypost.store.shard import EmbeddedShard
+from waypost.store.state import StateFold
+from waypost.store.state_db import StateDatabase
+from waypost.testing.crash.inspector import SMALL
+from waypost.testing.crash.log import Log
+from waypost.testing.crash.memory_disk import MemoryDisk, never
+from waypost.testing.crash.reference import SHARED_MEMORY
+from waypost.testing.crash.reference import never as no_time
+from waypost.testing.crash.vfs import RecordingVfs
+
+PHASES: Sequence[tuple[object, str, str]] = (
+    (Committer, "commit", "commit"),
+    (Committer, "_turn", "rotation"),
+    (Segment, "seal", "seal"),
+    (ChunkFolder, "store", "large body"),
+    (StateDatabase, "write", "state flush"),
+    (SearchIndex, "_write", "index flush"),
+    (opening, "recover", "recovery"),
+    (state_db, "checkpoint", "checkpoint"),
+    (index, "checkpoint", "checkpoint"),
+)
+
+
+@dataclass(slots=True)
+class Recording:
+    """A workload that ran: what it did to the disk and what it wrote."""
+
+    name: str
+    root: str
+    log: Log
+    groups: dict[int, list[CommittedGroup]] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    secret: bytes = b""
+
+
+class Stage:
+    """What a workload works with: a store on the recorded disk, its clock, its chance."""
+
+    def __init__(self, recording: Recording, disk: MemoryDisk, seed: int) -> None:
+        self.recording, self.log, self.disk = recording, recording.log, disk
+        self.clock, self.random = ManualClock(), SeededRandom(seed)
+        self.store = EmbeddedStore(
+            recording.root, folds=self._folds, disk=disk, clock=self.clock, random=SeededRandom(seed + 1), limits=SMALL
+        )
+
+    async def open(self, number: int = 0, workers: int = 1) -> EmbeddedShard:
+        """Open a shard whose commits are noted."""
+        self.store.create()
+        self.recording.secret = self.store.setting().secret
+        with self.log.phase("opening"):
+            return await self.store.open_shard(number, workers)
+
+    def _folds(self, folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived]:
+        os.makedirs(folder.path, exist_ok=True)
+        number = int(folder.path[-2:])
+        state = StateFold(Path(folder.path) / "state.db", no_time)
+        groups = self.recording.groups.setdefault(number, [])
+        fold = state.apply
+
+        def apply(group: CommittedGroup) -> None:
+            fold(group)
+            if not groups or group.end > groups[-1].end:
+                groups.append(group)
+            self.log.acknowledge(number, group.end)
+
+        state.apply = apply  # type: ignore[method-assign]
+        return state, SearchIndex(Path(folder.path) / "index.db", secret)
+
+
+Workload = Callable[[Stage], Awaitable[None]]
+
+
+def record(name: str, workload: Workload, *, seed: int = 0, fails: Callable[[str, str], int] = never) -> Recording:
+    """Run a workload from an empty disk."""
+    root = tempfile.mkdtemp(prefix="waypost-crash-", dir=SHARED_MEMORY)
+    log = Log()
+    recording = Recording(name, root, log)
+    disk = MemoryDisk(log, fails)
+    try:
+        with RecordingVfs(log, root), _watched(recording):
+            asyncio.run(workload(Stage(recording, disk, seed)))  # type: ignore[arg-type]
+    finally:
+        shutil.rmtree(root)
+    return recording
+
+
+@contextmanager
+def _watched(recording: Recording) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name, phase in PHASES:
+            stack.enter_context(patch.object(owner, name, _during(recording.log, phase, getattr(owner, name))))
+        store = ChunkFolder.store
+
+        def noted(folder: ChunkFolder, segment: int, body: bytes) -> str:
+            name = store(folder, segment, body)
+            recording.bodies[name] = body
+            return name
+
+        stack.enter_context(patch.object(ChunkFolder, "store", noted))
+        yield
+
+
+def _during(log: Log, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any, **options: Any) -> Any:
+        with log.phase(phase):
+            return call(*arguments, **options)
+
+    return run

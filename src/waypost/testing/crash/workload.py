@@ -1,0 +1,110 @@
+"""What the recorded store is made to do: every kind of record, full segments, large bodies, stops and openings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+
+from waypost.store import record as r
+from waypost.store.chunk import LARGE, pack
+from waypost.store.record import AnyRecord, State, ref_of
+from waypost.store.shard import EmbeddedShard
+from waypost.testing.crash.recording import Stage
+
+
+class Traffic:
+    """Random work of a shard, as an engine would do it."""
+
+    def __init__(self, shard: EmbeddedShard, random: Random) -> None:
+        self.shard, self.random = shard, random
+        self.open: list[int] = []
+        self.time = 1_000
+
+    async def run(self, steps: int) -> None:
+        for _ in range(steps):
+            await asyncio.gather(*(self.step() for _ in range(self.random.choice((1, 1, 2, 4)))))
+
+    async def step(self) -> None:
+        self.time += 1000
+        work = self.random.random()
+        if work < 0.35 or not self.open:
+            await self.accept()
+        elif work < 0.6:
+            self.shard.append_later([self._delivered()])
+        elif work < 0.7:
+            await self.shard.append(self._failed())
+        elif work < 0.75:
+            await self.shard.append([r.Intended(r.pack_refs([self._pick()]))])
+        else:
+            await self.shard.append(self._small())
+
+    async def accept(self) -> None:
+        seq, count = self.shard.next_seq(), self.random.randint(1, 4)
+        large = self.random.random() < 0.05
+        bodies = [self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)]
+        keys = (("po", tuple((f"{seq}-{n}",) for n in range(count))),)
+        accepted = r.Accepted(
+            seq, "orders", "v1", (seq << 64).to_bytes(16, "big"), count, self.time, pack(bodies),
+            partition="in", position=f"{seq:09d}", order=r.ORDER_ROW.pack(seq % 7) * count, keys=keys,
+        )  # fmt: skip
+        rows = b"".join(r.OUT_ROW.pack(n, 0, 0, State.OPEN, self.random.randbytes(16)) for n in range(count))
+        produced = r.Produced(seq, ("erp",), rows, at=self.time)
+        if self.random.random() < 0.7:
+            await self.shard.append([accepted, produced])
+        else:
+            await self.shard.append([accepted])
+            await self.shard.append([produced])
+        self.open += [ref_of(seq, n) for n in range(count)]
+
+    def _pick(self, *, done: bool = False) -> int:
+        place = self.random.randrange(len(self.open))
+        return self.open.pop(place) if done and len(self.open) > 1 else self.open[place]
+
+    def _delivered(self) -> AnyRecord:
+        refs = sorted({self._pick(done=True) for _ in range(self.random.randint(1, 4))})
+        keys = (("so", 0, str(refs[0])),)
+        return r.Delivered(r.pack_refs(refs), self.time, 12, ("address",), ("201",), keys=keys)
+
+    def _failed(self) -> Sequence[AnyRecord]:
+        ref = self._pick()
+        state = self.random.choice((State.RETRYING, State.PARKED, State.DEAD))
+        failed = r.DeliveryFailed(ref, self.time, 1, state, self.time + 5, "transient", "503", "busy")
+        return [failed, r.OutboundBody(ref, "text", pack([self.random.randbytes(50)]))]
+
+    def _small(self) -> Sequence[AnyRecord]:
+        """One of the many small things, at random."""
+        n, now, refs = self.random.randint(0, 20), self.time, r.pack_refs([self._pick()])
+        if self.random.random() < 0.2:
+            number = self.shard.next_arrival()
+            begun = r.ArrivalBegun(number, "orders", "in", f"file-{number}", "id", 10, now)
+            return [begun, r.ArrivalEnded(number, now, 3, 10, "ab"), r.ArrivalDisposed(number, now)]
+        chosen: list[Sequence[AnyRecord]] = [
+            [r.Claimed((("scope", bytes([n]) * 16, self.random.randbytes(16), 0),))],
+            [r.Numbered("control", now)],
+            [r.TimerSet(f"timer-{n}", now + n, b"payload"), r.TimerDone(f"timer-{n + 1}")],
+            [r.StepState("orders", "aggregate", str(n), self.random.randbytes(n))],
+            [r.Positioned("orders", f"part-{n}", f"{now:09d}", self.random.choice((-1, 3)))],
+            [r.Decided(refs, State.OPEN, now, "ada", "why", "retry")],
+            [r.Commanded("flow:orders", self.random.choice(("", "paused")), now, "ada", "")],
+            [r.Activated(f"v{n}", now, "ada", {"flows": ["orders"]})],
+        ]
+        return self.random.choice(chosen)
+
+
+async def flowing(stage: Stage) -> None:
+    """One process, from an empty disk to a clean stop."""
+    shard = await stage.open()
+    await Traffic(shard, Random(1)).run(60)
+    await shard.close()
+
+
+async def stopping(stage: Stage) -> None:
+    """Clean stops and openings, each time a little work."""
+    for turn in range(4):
+        shard = await stage.open()
+        await Traffic(shard, Random(turn)).run(12)
+        await shard.close()
+
+
+WORKLOADS = {"flowing": flowing, "stopping": stopping}
