@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from waypost.connectors import directory
-from waypost.connectors.directory import PIECE_BYTES, DirectorySource, DirectorySourceOptions
+from waypost.connectors import directory_source
+from waypost.connectors.directory_source import PIECE_BYTES, DirectorySource, DirectorySourceOptions
 from waypost.connectors.file_look import Disposition
 from waypost.core.errors import AuthorisationRefused, DataError, EndpointError, EndpointUnavailable
 from waypost.core.event import Events
@@ -182,7 +182,7 @@ async def test_a_folder_that_cannot_be_read_is_named_with_the_remedy(
     def refuse(path: object) -> None:
         raise OSError(cause, os.strerror(cause))
 
-    monkeypatch.setattr(directory.os, "scandir", refuse)
+    monkeypatch.setattr(directory_source.os, "scandir", refuse)
     with pytest.raises(error, match=said):
         await source.receive()
 

@@ -16,8 +16,8 @@ import pytest_asyncio
 from tests.peers.ssh import SshServer
 from waypost.connectors.file_look import Disposition
 from waypost.connectors.file_name import WhenExists
-from waypost.connectors.sftp import SftpSource, SftpSourceOptions
 from waypost.connectors.sftp_connection import SftpConnection, SftpConnectionOptions, split_address
+from waypost.connectors.sftp_source import SftpSource, SftpSourceOptions
 from waypost.connectors.sftp_target import SftpTarget, SftpTargetOptions
 from waypost.core.component import Outbound
 from waypost.core.errors import (
