@@ -18,13 +18,14 @@ Data = dict[str, Any]
 def component_data(component: Component) -> Data:
     """Everything a component declares.
 
-    Keys: kind, name, summary, extra, shorthand, example, traits (by word, None where it has none), options
-    (``options_data``).
+    Keys: kind, name, summary, description (what its docstring says besides), extra, shorthand, example, traits (by
+    word, None where it has none), options (``options_data``).
     """
     return {
         "kind": component.kind,
         "name": component.name,
         "summary": component.summary,
+        "description": description(component),
         "extra": component.extra,
         "shorthand": component.spec.shorthand,
         "example": component.example,
@@ -32,6 +33,11 @@ def component_data(component: Component) -> Data:
         "traits_depend_on_options": component.traits_for is not None,
         "options": options_data(component.spec),
     }
+
+
+def description(component: Component) -> str:
+    """What the docstring of a component says after its first line."""
+    return (inspect.getdoc(component.build) or "").partition("\n")[2].strip()
 
 
 def options_data(spec: Spec) -> list[Data]:
@@ -51,7 +57,7 @@ def option_data(field: OptionField) -> Data:
     if not field.required:
         made["default"] = plain(field.default)
     given = {
-        "example": plain(option.example),
+        "example": plain(option.example) or None,
         "minimum": _bound(field.type, option.minimum),
         "maximum": _bound(field.type, option.maximum),
         "choices": list(choices(field.type)) or None,
