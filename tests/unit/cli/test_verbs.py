@@ -14,7 +14,7 @@ from tests.unit.cli.commanding import Command, FakeSystem
 
 COUNT = {"count": 2}
 ASKED = [
-    ("pause flow:a --why test", "pause", {"subject": "flow:a", "why": "test"}, {"subject": "flow:a", "state": "paused"}),
+    ("pause flow:a --why t", "pause", {"subject": "flow:a", "why": "t"}, {"subject": "flow:a", "state": "paused"}),
     ("resume all", "resume", {"subject": "all"}, {"subject": "all", "state": "as usual"}),
     ("reload", "reload", {}, {"version": "9f", "flows": ["a", "b"]}),
     ("activate 9f", "activate", {"version": "9f"}, {"version": "9f"}),

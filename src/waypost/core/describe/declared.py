@@ -101,7 +101,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return str(value)
     if isinstance(value, Duration):
-        return _in_units(float(value), _DURATIONS)
+        milliseconds = round(value * 1000)
+        exact = abs(value * 1000 - milliseconds) < 1e-6
+        return _in_units(milliseconds, _DURATIONS) if exact else float(value)
     if isinstance(value, Size):
         return _in_units(int(value), _SIZES)
     if isinstance(value, Enum):
@@ -120,16 +122,12 @@ def first_paragraph(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-_DURATIONS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
+_DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1))
 
 
-def _in_units(value: float, units: tuple[tuple[str, float], ...]) -> Any:
-    for unit, worth in units:
-        count = round(value / worth, 6)
-        if count >= 1 and count == int(count):
-            return f"{int(count)}{unit}"
-    return int(value) if value == int(value) else value
+def _in_units(value: int, units: tuple[tuple[str, int], ...]) -> Any:
+    return next((f"{value // worth}{unit}" for unit, worth in units if value and value % worth == 0), value)
 
 
 def _bound(kind: Any, bound: float | None) -> Any:
