@@ -182,6 +182,8 @@ _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 def convert(kind: Any, value: Any, file: YamlFile, path: Path, faults: list[Fault], option: Option) -> Any:
     """``value`` as ``kind``; None and a fault where it is not one."""
+    if kind is Any:
+        return value
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
@@ -246,8 +248,6 @@ def _entries(kind: Any, value: Any, file: YamlFile, path: Path, faults: list[Fau
 
 
 def _plain(kind: Any, value: Any) -> Any:
-    if kind is Any:
-        return value
     if kind is Duration:
         return _quantity(value, _DURATION, _DURATION_UNITS, Duration)
     if kind is Size:
