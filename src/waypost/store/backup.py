@@ -14,6 +14,7 @@ import errno
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -33,6 +34,7 @@ _PIECE = 4 << 20
 _LEFT_OUT = {"lock", "run", "backups", MANIFEST}
 _TRIES = 5
 
+T = TypeVar("T")
 Progress = tuple[int, int]
 """(bytes done, bytes in all)"""
 
@@ -238,7 +240,7 @@ def _relative(folder: str, path: str) -> str:
     return path[len(folder) + 1 :]
 
 
-async def stepwise(steps: Iterator[Progress]) -> AsyncIterator[Progress]:
+async def stepwise(steps: Iterator[T]) -> AsyncIterator[T]:
     """Take the steps of a blocking iterator in a thread, one after the other."""
     while (progress := await asyncio.to_thread(next, steps, None)) is not None:
         yield progress

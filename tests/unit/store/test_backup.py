@@ -12,7 +12,6 @@ import pytest
 
 from waypost.core.clock import ManualClock, SeededRandom
 from waypost.core.errors import StoreError
-from waypost.store.backup import Backup, stepwise
 from waypost.store.chunk import pack, unpack
 from waypost.store.commit import Limits
 from waypost.store.disk import RealDisk
@@ -56,8 +55,7 @@ async def shards(tmp_path: Path) -> AsyncIterator[list[EmbeddedShard]]:
 
 
 async def back_up(tmp_path: Path) -> list[tuple[int, int]]:
-    backup = Backup(store_at(tmp_path / "store").setting(), str(tmp_path / "backup"))
-    return [progress async for progress in stepwise(backup.run())]
+    return [progress async for progress in store_at(tmp_path / "store").backup(str(tmp_path / "backup"))]
 
 
 async def put_back(tmp_path: Path) -> EmbeddedStore:
