@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import msgspec
 
 from waypost.core.clock import SystemClock, SystemRandom
 from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
-from waypost.core.event import Event, Events
+from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.control import Control
@@ -34,6 +35,8 @@ from waypost.store.record import Positioned
 CANNOT_START = 3
 """The exit code of a worker that would refuse to start again."""
 REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+GC_YOUNG = 50_000
+"""Objects between two collections: documents die young and hold no circles; looking for some costs half the time."""
 IDLE_TURNS = 3
 """How often in a row ``--once`` must find nothing to do."""
 _hopped = msgspec.msgpack.Decoder(Hopped)
@@ -93,6 +96,8 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        gc.freeze()
+        gc.set_threshold(GC_YOUNG, 20, 50)
 
     def _listens(self, project: Project) -> bool:
         return self.number == 0 and any(flow.source.component.name == "http" for flow in project.flows.values())
@@ -180,21 +185,24 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-async def main(root: Path, environment: str, number: int, options: RunOptions) -> int:
-    """A worker process of a supervisor; ends with it."""
+async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
+    """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
+
+    def say(text: object) -> None:
+        sys.stderr.write(f"worker {number}: {text}\n")
+
     events = Events()
-
-    def say(event: Event) -> None:
-        sys.stderr.write(f"worker {number}: {event}\n")
-
     events.subscribe(say)
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, worker.stopping.set)
-    die_with_parent()
-    await worker.start()
-    return await worker.run()
+    try:
+        await worker.start()
+        return await worker.run()
+    except WaypostError as error:
+        say(error)
+        return exit_code_of(error)
 
 
 def exit_code_of(error: WaypostError) -> int:
@@ -207,13 +215,3 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(1)
-
-
-if __name__ == "__main__":
-    _root, _environment, _number, _given = sys.argv[1:5]
-    _chosen = msgspec.json.decode(_given, type=RunOptions)
-    try:
-        raise SystemExit(asyncio.run(main(Path(_root), _environment, int(_number), _chosen)))
-    except WaypostError as _error:
-        sys.stderr.write(f"worker {_number}: {_error}\n")
-        raise SystemExit(exit_code_of(_error)) from None

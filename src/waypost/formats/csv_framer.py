@@ -57,7 +57,7 @@ class CsvFramer:
             last, self._held = bytes(self._held), bytearray()
             self._line(last, slices)
             if self._record and not self._refused:
-                self._end_record(bytes(self._record[:-1]), slices)
+                self._end_open_record(bytes(self._record[:-1]), slices)
         if self._refused:
             raise self._refused
         return slices
@@ -94,6 +94,14 @@ class CsvFramer:
         if self._record:
             self._record = bytearray()
         self._start = self._position
+        return None
+
+    def _end_open_record(self, data: bytes, slices: list[Slice]) -> None:
+        """The content ended within quotes. ``decode`` says so of a record; a header has no other place to be told."""
+        if not self._header_due:
+            return self._end_record(data, slices)
+        said = f"header at byte {self._start}: a quote that is never closed; expected it closed; correct the header"
+        slices.append(Slice(self._start, self._start + len(data), data, said))
         return None
 
     def _hold(self, tail: bytes) -> None:

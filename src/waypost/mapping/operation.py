@@ -23,6 +23,8 @@ MAX_INTEGER_BITS = 4096
 MAX_WORK = 1_000_000
 """Units of work of one evaluation: an item of a comprehension counts its body's size / 50 + 1, an item of a list
 handed to a function 1, 16 characters 1."""
+MAX_MAP_WORK = 4 * MAX_WORK
+"""The same of one message's map."""
 _MAX_NODES = 1_000_000
 _LARGE = 1 << 62
 
