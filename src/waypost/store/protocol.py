@@ -275,10 +275,10 @@ class MessageStore(Protocol):
 
     def reader(self) -> Reader: ...
 
-    async def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
+    def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
         """Copy a consistent store while it is written; yields (bytes done, bytes in all)."""
         ...
 
-    async def verify(self) -> AsyncIterator[tuple[int, int, str]]:
+    def verify(self) -> AsyncIterator[tuple[int, int, str]]:
         """Read everything and compare with its checksums; yields (done, in all, fault or '')."""
         ...
