@@ -309,7 +309,10 @@ class Scribe:
         if not chosen:
             return []
         seq, b = chosen
-        rows = b"".join(OUT_ROW.pack(*row, state, bytes(16)) for row, state in zip(b["rows"], b["states"], strict=True))
+        states = b["states"]
+        if set(states) == {State.DELIVERED} and self.draw(2):
+            states = [State.OPEN] * len(states)  # as it was at first
+        rows = b"".join(OUT_ROW.pack(*row, state, bytes(16)) for row, state in zip(b["rows"], states, strict=True))
         story: list[AnyRecord] = [b["r"], *(Effects(seq, ()) for _ in b["effects"]), Produced(seq, b["targets"], rows)]
         if self.draw(2):
             wanted = pack_refs([ref_of(seq, row) for row in range(self.draw(len(b["states"])) + 1)])

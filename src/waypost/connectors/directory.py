@@ -29,7 +29,7 @@ from waypost.connectors.file_look import (
     Glob,
     readable_name,
 )
-from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, pattern_faults
+from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, pattern_faults, printable_name
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import BugError, EndpointUnavailable, ErrorClass, WaypostError
 from waypost.core.grants import Grants
@@ -146,7 +146,7 @@ class DirectorySource:
             if len(self._said) >= MAX_NAMES_SAID:
                 self._said.clear()
             self._said.add(name)
-            self.grants.events.emit(FileSkipped(flow=self.grants.flow, name=name, cause=cause))
+            self.grants.events.emit(FileSkipped(flow=self.grants.flow, name=printable_name(name), cause=cause))
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[FileSeen]:
         try:
@@ -185,9 +185,10 @@ class DirectoryDelivery:
         found = os.fstat(descriptor)
         prefix = hashlib.blake2b(os.pread(descriptor, PREFIX_BYTES, 0), digest_size=8).hexdigest()
         self._stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
-        headers = {"file.name": path.name}
+        name, base = printable_name(name), printable_name(path.name)
+        headers = {"file.name": base}
         if source.names:
-            headers |= {f"file.{key}": value for key, value in source.names.keys_of(path.name).items()}
+            headers |= {f"file.{key}": value for key, value in source.names.keys_of(base).items()}
         self.arrival = Arrival(
             name=name,
             identity=f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}-{prefix}",

@@ -11,6 +11,8 @@ import os
 import shutil
 from pathlib import Path
 
+from waypost.connectors.file_name import namesakes
+
 Stamp = tuple[int, int, int]
 """Size, modification time and inode of the file that was read."""
 
@@ -55,8 +57,8 @@ class Disposal:
             return present is False
         source, wanted = self._folder / name, to / name
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        for place in _places(wanted, stamp):
-            if self._put(source, place, stamp):
+        for place in namesakes(str(wanted), f"{stamp[1]:x}-{stamp[2]:x}"):
+            if self._put(source, Path(place), stamp):
                 return True
         raise FileExistsError(errno.EEXIST, "every name for it is taken", str(wanted))
 
@@ -78,12 +80,6 @@ class Disposal:
             return True
         os.unlink(source)
         return True
-
-
-def _places(wanted: Path, stamp: Stamp) -> list[Path]:
-    """The names to try, the same at every try: the file's own, then with what tells it from its namesakes."""
-    mark = f"{stamp[1]:x}-{stamp[2]:x}"
-    return [wanted, *(wanted.with_name(f"{wanted.stem}~{mark}{more}{wanted.suffix}") for more in ("", "-2", "-3"))]
 
 
 def _copy_over(source: Path, place: Path) -> bool:

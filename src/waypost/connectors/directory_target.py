@@ -8,11 +8,9 @@ committed. Appended: see ``directory_append``; a ledger beside the file recognis
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +18,10 @@ from waypost.connectors.append_ledger import writer_id
 from waypost.connectors.directory_append import AppendFile, Disk
 from waypost.connectors.file_error import file_error
 from waypost.connectors.file_look import FileSkipped
-from waypost.connectors.file_name import NameTemplate, template_faults, zone_fault
+from waypost.connectors.file_name import NameTemplate, WhenExists, name_taken, template_faults, temporary_name
+from waypost.core.calendar import zone_faults
 from waypost.core.component import Outbound, Outcome
-from waypost.core.errors import ContractError, WaypostError
+from waypost.core.errors import WaypostError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
@@ -30,13 +29,6 @@ from waypost.core.traits import Repetition, TargetTraits
 
 OPEN_FILES = 16
 """How many appended files are kept open."""
-
-
-class WhenExists(StrEnum):
-    """What happens when another message already made a file of that name."""
-
-    REFUSE = "refuse"
-    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +54,7 @@ class DirectoryTargetOptions:
             yield OptionFault("path", f"found {self.path!r}", "a folder")
         if self.name:
             yield from (OptionFault("name", *fault) for fault in template_faults(self.name))
-        yield from (OptionFault("zone", *fault) for fault in zone_fault(self.zone))
+        yield from zone_faults("zone", self.zone)
 
     @property
     def template(self) -> str:
@@ -192,8 +184,7 @@ class DirectoryTarget:
         return outcomes
 
     def _write_half(self, message: Outbound, name: str) -> tuple[Path, Path]:
-        mark = hashlib.blake2b(message.idempotency_key.encode(), digest_size=8).hexdigest()
-        half = self._folder / f".{name}.{mark}.tmp"
+        half = self._folder / temporary_name(name, message.idempotency_key)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(half, flags, 0o666)
         try:
@@ -220,8 +211,4 @@ class DirectoryTarget:
         half.unlink()
         if same:
             return Outcome(delivered=True, address=str(path), status="written")
-        refusal = ContractError(
-            "a file of that name holds another message", where=str(path),
-            remedy="put {id} into 'name', or set when_exists: replace",
-        )  # fmt: skip
-        return Outcome.failed(refusal, address=str(path))
+        return Outcome.failed(name_taken(str(path)), address=str(path))

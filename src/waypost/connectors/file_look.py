@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from waypost.core.clock import Clock
+from waypost.core.clock import Clock, sleep_unless
 from waypost.core.component import Delivery
 from waypost.core.errors import EndpointError
 from waypost.core.event import Event, Level
@@ -146,13 +146,13 @@ class FileFeed:
             if (delivery := await self._next_queued()) is not None:
                 return delivery
             if self._rest:
-                await self._pause(self._poll_seconds)
+                await sleep_unless(self._clock, self._poll_seconds, self._closed)
                 self._rest = False
             await self._look()
             if (delivery := await self._next_queued()) is not None:
                 return delivery
             if self._settling:
-                await self._pause(self._settled_in())
+                await sleep_unless(self._clock, self._settled_in(), self._closed)
                 continue
             self._rest = True
             if self._failure is None:
@@ -223,12 +223,3 @@ class FileFeed:
         """Seconds until the file that has been still for longest can be ready, at least a hundredth."""
         first = min(since for _, since in self._settling.values())
         return max(first + self._settle_seconds - self._clock.monotonic(), 0.01)
-
-    async def _pause(self, seconds: float) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        closed = asyncio.ensure_future(self._closed.wait())
-        try:
-            await asyncio.wait((sleep, closed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            closed.cancel()

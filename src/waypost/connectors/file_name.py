@@ -7,14 +7,16 @@ different values never make one name and none leaves its folder.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
+from enum import StrEnum
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from waypost.core.calendar import zone_of
 from waypost.core.component import Outbound
-from waypost.core.errors import ConfigurationRefused, DataError
+from waypost.core.errors import ConfigurationRefused, ContractError, DataError
 from waypost.core.message import id_text
 
 MAX_NAME_BYTES = 200
@@ -37,6 +39,21 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson",
     ".xml": "application/xml", ".csv": "text/csv", ".txt": "text/plain", ".hl7": "application/hl7-v2",
 }  # fmt: skip
+
+
+class WhenExists(StrEnum):
+    """What happens when another message already made a file of that name."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+
+
+def name_taken(place: str) -> ContractError:
+    """What a message is refused with whose name another one has."""
+    return ContractError(
+        "a file of that name holds another message", where=place,
+        remedy="put {id} into 'name', or set when_exists: replace",
+    )  # fmt: skip
 
 
 def extension_of(content_type: str) -> str:
@@ -76,6 +93,31 @@ def safe_name(name: str) -> str:
         ending = f"~{digest}" + (f".{extension}" if dot and len(extension.encode()) <= 16 else "")
         name = (stem or name).encode()[: MAX_NAME_BYTES - len(ending.encode())].decode("utf-8", "ignore") + ending
     return name
+
+
+def temporary_name(name: str, idempotency_key: str) -> str:
+    """The name a file has until it is whole: the same at every try, and none that a poller reads."""
+    return f".{name}.{hashlib.blake2b(idempotency_key.encode(), digest_size=8).hexdigest()}.tmp"
+
+
+def namesakes(path: str, mark: str) -> list[str]:
+    """The names to try in turn for ``path`` where none may be replaced, the same at every try.
+
+    >>> namesakes("done/a.edi", "17")[:2]
+    ['done/a.edi', 'done/a~17.edi']
+    """
+    stem, extension = posixpath.splitext(path)
+    return [path, *(f"{stem}~{mark}{more}{extension}" for more in ("", "-2", "-3"))]
+
+
+def raw_name(name: str) -> bytes:
+    """The bytes of a name as they are on the disk; names need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def printable_name(name: str) -> str:
+    """``name`` as it can be stored and shown: bytes that are not UTF-8 become ``\\xe4``."""
+    return name if name.isascii() else raw_name(name).decode("utf-8", "backslashreplace")
 
 
 Maker = Callable[[Outbound], str]
@@ -148,24 +190,6 @@ def template_faults(text: str) -> Iterator[tuple[str, str, str]]:
         yield f"found a brace without its partner in {text!r}", f"placeholders such as {FIELDS}", ""
     if "/" in literal or "\0" in literal:
         yield f"found a '/' in {text!r}", "the name of one file", "put the folder into 'path'"
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of that IANA name; ``ConfigurationRefused`` where there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationRefused(
-            f"time zone {name!r} is not known", where="zone", expected="an IANA name such as Europe/Berlin"
-        ) from None
-
-
-def zone_fault(name: str) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a zone's name: found, expected, remedy."""
-    try:
-        zone_of(name)
-    except ConfigurationRefused as error:
-        yield error.found, error.expected, error.remedy
 
 
 def _ordering_key(message: Outbound) -> str:

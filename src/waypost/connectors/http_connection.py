@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,8 @@ from waypost.core.registry import registry
 from waypost.core.spec import Duration, Option, OptionFault, Secret
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 _KEPT_BACK = ("set-cookie", "authorization", "www-authenticate", "proxy-")
@@ -185,6 +186,8 @@ class HttpConnection:
     def _tls(self) -> ssl.SSLContext | None:
         if not self.options.ca_file:
             return None
+        import ssl
+
         try:
             return ssl.create_default_context(cafile=str(self._grants.root / self.options.ca_file))
         except (OSError, ssl.SSLError) as error:

@@ -21,9 +21,8 @@ way, and is found by its id. Sent again, it is another message; use ``idempotent
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -54,6 +53,7 @@ _KEPT_BACK = frozenset({
 })  # fmt: skip
 """Headers about the connection (RFC 9110 section 7.6.1) and those that carry credentials."""
 _OWN = ("path.", "query.")
+_JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +202,8 @@ class HttpDelivery:
         if self._options.answer == "accepted":
             status = self._options.status or 202
             for waiting in self._callers:
-                ids = [waiting.message_id] if waiting.message_id else []
-                waiting.say(_json(status, {"message_ids": ids}))
+                ids = f'["{waiting.message_id}"]' if waiting.message_id else "[]"
+                waiting.say(HttpResponse(status, f'{{"message_ids": {ids}}}'.encode(), _JSON))
 
     async def reject(self, cause: WaypostError) -> None:
         for waiting in self._callers:
@@ -221,10 +221,6 @@ def _received(request: HttpRequest) -> Received:
     headers.update({f"path.{name}": value for name, value in request.parameters.items()})
     headers.update({f"query.{name}": value for name, value in request.query.items()})
     return Received(body=request.body, headers=headers, content_type=headers.get("content-type", ""))
-
-
-def _json(status: int, document: Mapping[str, object]) -> HttpResponse:
-    return HttpResponse(status, json.dumps(document).encode(), {"content-type": "application/json"})
 
 
 def _later(detail: str) -> HttpResponse:

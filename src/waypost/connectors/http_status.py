@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from waypost.core.errors import (
     AuthorisationRefused,
@@ -59,6 +58,8 @@ def retry_after_seconds(headers: Mapping[str, str], now_us: int) -> float:
         return min(float(text[:9]), MOST_RETRY_SECONDS)
     if not text:
         return 0.0
+    from email.utils import parsedate_to_datetime
+
     try:
         due = parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from waypost.connectors.sql_statement import quoted
 from waypost.core.errors import ConfigurationRefused, MessageError, near
 
 if TYPE_CHECKING:
+    import ssl
+
     from waypost.connectors.sql_connection import SqlConnectionOptions
 
 CLOSE_SECONDS = 2.0
@@ -158,6 +159,8 @@ class PostgresDriver:
         mode = self._options.tls or ("off" if _is_here(self._host) else "verify")
         if mode == "off":
             return False
+        import ssl
+
         try:
             file = self._options.ca_file
             return ssl.create_default_context(cafile=str(self._root / file) if file else None)

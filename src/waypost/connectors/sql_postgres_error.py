@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 
 from waypost.connectors.sql_driver import WriteRefused
@@ -32,10 +31,12 @@ class Phase:
 
 def error_of(error: BaseException, where: str, phase: Phase) -> Exception:
     """``error`` as one of ours; unknown ones come back as they are."""
-    import asyncpg
-
     if isinstance(error, WaypostError | WriteRefused):
         return error
+    import ssl
+
+    import asyncpg
+
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
         return _by_state(state, _words(error), where, phase)

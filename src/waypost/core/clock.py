@@ -109,3 +109,13 @@ class SeededRandom:
 
 
 Now = Callable[[], int]
+
+
+async def sleep_unless(clock: Clock, seconds: float, event: asyncio.Event) -> None:
+    """Return after ``seconds``, or as soon as ``event`` is set."""
+    sleeping, waiting = asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((sleeping, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sleeping.cancel()
+        waiting.cancel()

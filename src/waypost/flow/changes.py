@@ -38,74 +38,90 @@ class Changes:
     async def decide(self, query: Query, states: Sequence[State], to: State, verb: str, who: str, why: str) -> int:
         """Change the outputs of the messages meant that are in ``states``; the number of outputs changed."""
         count = 0
-        messages = list(self.found(query))
-        for found in reversed(messages):
-            wanted = self._wanted(found, query, states)
-            count += len(wanted.refs) + len(wanted.failed)
+        by_batch: dict[tuple[int, int], list[Found]] = {}
+        for found in self.found(query):
+            by_batch.setdefault((found.shard, found.seq), []).append(found)
+        for at in sorted(by_batch):
+            wanted = self._wanted(by_batch[at][::-1], query, states)
+            count += len(wanted.refs) + sum(len(refs) for _, refs in wanted.failed)
             decided = Decided(b"", int(to), self.engine.clock.now(), who, why, verb)
-            if wanted.failed and to is State.OPEN:
-                await self._rerun(found, wanted, msgspec.structs.replace(decided, state=int(State.MOVED)))
-            elif wanted.failed:
-                wanted.refs += wanted.failed
+            if to is State.OPEN:
+                for found, refs in wanted.failed:
+                    await self._rerun(found, msgspec.structs.replace(decided, refs=pack_refs(refs)))
+            else:
+                wanted.refs += [(found, ref) for found, refs in wanted.failed for ref in refs]
             if wanted.refs:
-                refs = pack_refs(wanted.refs)
-                await self.engine.shard.append([*wanted.told, msgspec.structs.replace(decided, refs=refs)])
-                self._take_effect(found, wanted.refs, to)
+                packed = pack_refs([ref for _, ref in wanted.refs])
+                await self.engine.shard.append([*wanted.told, msgspec.structs.replace(decided, refs=packed)])
+                self._take_effect(wanted.refs, to)
         return count
 
-    def _wanted(self, found: Found, query: Query, states: Sequence[State]) -> _Wanted:
-        batch = self.engine.shard.state.batch(found.seq)
+    def _wanted(self, messages: Sequence[Found], query: Query, states: Sequence[State]) -> _Wanted:
+        """What of the messages of one batch a decision is about."""
+        seq = messages[0].seq
+        batch = self.engine.shard.state.batch(seq)
         wanted = _Wanted()
-        if batch is not None:
-            rows = {row: (row_of(batch, row), State(batch.states[row])) for row in rows_of_index(batch, found.index)}
-        elif State.DELIVERED in states:
-            history = self.engine.reader.history(found.message)
-            if history is None:
-                return wanted
-            now = {(name, ordinal): state for name, ordinal, state, _ in found.targets}
-            stored = history.batch
-            wanted.told = [stored.accepted, *stored.effects, *stored.produced]
-            rows = {
-                row: (key, State(now.get((key[1], key[2]), State.FILTERED)))
-                for row, key in rows_of_message(history).items()
-            }
-        else:
-            return wanted
-        for row, ((_, target, _), state) in rows.items():
-            if state in states and (not query.target or target == query.target):
-                (wanted.refs if target else wanted.failed).append(ref_of(found.seq, row))
+        for found in messages:
+            if batch is not None:
+                rows = {
+                    row: (row_of(batch, row), State(batch.states[row])) for row in rows_of_index(batch, found.index)
+                }
+            elif State.DELIVERED in states and (history := self.engine.reader.history(found.message)) is not None:
+                stored = history.batch
+                wanted.told = [stored.accepted, *stored.effects, *stored.produced, *history.story]
+                now = {(name, ordinal): state for name, ordinal, state, _ in found.targets}
+                rows = {
+                    row: (key, State(now.get((key[1], key[2]), State.FILTERED)))
+                    for row, key in rows_of_message(history).items()
+                }
+            else:
+                continue
+            failed = []
+            for row, ((_, target, _), state) in rows.items():
+                if state in states and (not query.target or target == query.target):
+                    if target:
+                        wanted.refs.append((found, ref_of(seq, row)))
+                    else:
+                        failed.append(ref_of(seq, row))
+            if failed:
+                wanted.failed.append((found, failed))
         return wanted
 
-    def _take_effect(self, found: Found, refs: list[int], to: State) -> None:
+    def _take_effect(self, refs: Sequence[tuple[Found, int]], to: State) -> None:
         engine = self.engine
-        batch = engine.shard.state.batch(found.seq)
-        flow = engine.versions.flow(found.version, found.flow)
-        for ref in refs:
-            target = row_of(batch, ref & OUT_MASK)[1] if batch is not None else ""
-            if not target:
-                continue
-            lane = engine.lane(flow, target)
-            lane.drop((ref,))
+        for found, ref in refs:
+            batch = engine.shard.state.batch(found.seq)
+            flow = engine.versions.flow(found.version, found.flow)
+            lane = engine.lanes.get((found.flow, self._target(found, ref)))
+            if lane is not None:
+                lane.drop((ref,))
             if to is State.OPEN and batch is not None:
                 key = ORDER_ROW.unpack_from(batch.order, found.index * ORDER_ROW.size)[0] if batch.order else 0
-                lane.restore(ref, key)
+                engine.lane(flow, row_of(batch, ref & OUT_MASK)[1]).restore(ref, key)
 
-    async def _rerun(self, found: Found, wanted: _Wanted, decided: Decided) -> None:
+    def _target(self, found: Found, ref: int) -> str:
+        batch = self.engine.shard.state.batch(found.seq)
+        if batch is not None:
+            return row_of(batch, ref & OUT_MASK)[1]
+        history = self.engine.reader.history(found.message)
+        return rows_of_message(history)[ref & OUT_MASK][1] if history else ""
+
+    async def _rerun(self, found: Found, decided: Decided) -> None:
         """Process a message again that failed inside the flow: its failed row gives way to what comes of it now."""
         batch = self.engine.shard.state.batch(found.seq)
         if batch is None:
             raise BugError(f"batch {found.seq} is gone", where="store")
-        record = msgspec.structs.replace(decided, refs=pack_refs(wanted.failed))
-        await self.engine.runners[found.flow].rerun(batch, found.index, record)
+        moved = msgspec.structs.replace(decided, state=int(State.MOVED))
+        await self.engine.runners[found.flow].rerun(batch, found.index, moved)
 
 
 class _Wanted:
-    """What of one message a decision is about: deliveries, rows that failed before there was a delivery, and the
+    """What of one batch a decision is about: deliveries, rows that failed before there was a delivery, and the
     records that bring a finished batch back."""
 
     def __init__(self) -> None:
-        self.refs: list[int] = []
-        self.failed: list[int] = []
+        self.refs: list[tuple[Found, int]] = []
+        self.failed: list[tuple[Found, list[int]]] = []
         self.told: list[AnyRecord] = []
 
 

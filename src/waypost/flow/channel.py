@@ -28,7 +28,7 @@ class ChannelLane(Lane):
         outbounds = await self._outbounds(refs, keys)
         if not outbounds:
             return
-        refs, keys, batch = map(list, zip(*outbounds, strict=True))  # type: ignore[assignment]
+        refs, keys, batch = map(list, zip(*outbounds, strict=True))
         name = self.target.channel
         readers = self.engine.readers(name)
         if not readers:

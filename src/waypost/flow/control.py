@@ -16,10 +16,12 @@ from waypost.flow.load import Load
 from waypost.flow.project import load_project
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
+from waypost.flow.spread import ids_of
 from waypost.store.record import Activated, Commanded, State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
+    from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
 USUAL, PAUSED = "", "paused"
@@ -45,32 +47,28 @@ class Control:
 
     async def status(self, params: Params) -> Any:
         """Flows, targets, circuits and troubles as they are now."""
-        engine, state = self.engine, self.engine.shard.state
-        counts, commands = state.counts(), state.commands()
-        flows = []
-        for name in engine.flow_names():
-            intake = engine.intakes.get(name)
-            count = counts.get(name, {})
-            lanes = [lane for (flow, _), lane in engine.lanes.items() if flow == name]
-            flows.append({
-                "flow": name, "state": commands.get(f"flow:{name}") or ("running" if not engine.standing else "stopped"),
-                "accepted": count.get("accepted", 0),
-                **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
-                "open": count.get("open", 0) + count.get("doubtful", 0),
-                "behind": engine.runners[name].behind,
-                "source": {"state": "paused" if intake and intake.paused else "reading" if intake else "",
-                           "cause": engine.trouble.get(f"source of {name}", intake.paused if intake else "")},
-                "targets": [
-                    {"target": lane.name, "open": lane.open_count, "circuit": "closed" if lane.circuit.closed else "open",
-                     "state": "held" if lane.held else "sending", "cause": lane.held or lane.circuit.cause}
-                    for lane in lanes
-                ],
-            })  # fmt: skip
+        engine = self.engine
+        counts, commands = engine.shard.state.counts(), engine.shard.state.commands()
+        flows = [self._flow_status(name, counts.get(name, {}), commands) for name in engine.flow_names()]
         return {
             "project": engine.project.options.name, "version": engine.project.version, "environment": self.environment,
             "running": not engine.standing, "workers": engine.workers, "commands": dict(commands),
             "listen": engine.around.listener.address if engine.around.listener else "",
             "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
+        }  # fmt: skip
+
+    def _flow_status(self, name: str, count: Mapping[str, int], commands: Mapping[str, str]) -> dict[str, Any]:
+        engine = self.engine
+        intake = engine.intakes.get(name)
+        said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
+        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        reading = "paused" if intake and intake.paused else "reading" if intake else ""
+        return {
+            "flow": name, "state": said, "accepted": count.get("accepted", 0),
+            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
+            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "source": {"state": reading, "cause": cause},
+            "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
 
     async def messages(self, params: Params) -> Any:
@@ -198,7 +196,7 @@ class Control:
         headers = [dict(params["headers"])] if params.get("headers") else None
         load = Load(runner.flow.name, [raw], headers=headers, origin="send")
         parts = await (await self.engine.dispatch(runner.flow, load, ()))
-        return {"ids": [id_text((p.first + at).to_bytes(16, "big")) for p in parts for at in range(len(p.indices))]}
+        return {"ids": [id_text(message_id) for message_id in ids_of(parts)]}
 
     async def reload(self, params: Params) -> Any:
         """Read the project's files anew and make them the current version; messages in flight finish on theirs."""
@@ -286,6 +284,13 @@ class Control:
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
         refused = any(intake.paused for intake in self.engine.intakes.values()) or bool(self.engine.trouble)
         return 1 if worse or refused or not self.engine.drained else 0
+
+
+def _target_status(lane: Lane) -> dict[str, Any]:
+    return {
+        "target": lane.name, "open": lane.open_count, "state": "held" if lane.held else "sending",
+        "circuit": "closed" if lane.circuit.closed else "open", "cause": lane.held or lane.circuit.cause,
+    }  # fmt: skip
 
 
 def arrival_row(row: Any) -> dict[str, Any]:

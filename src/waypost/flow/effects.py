@@ -81,6 +81,9 @@ class LiveEffects:
             else:
                 fresh = await self._requesters[step.name].ask([question.request for question in asked])
             for at, question, answer in zip(unknown, asked, fresh, strict=True):
+                if isinstance(answer, WaypostError):
+                    answers[at] = answer
+                    continue
                 packed = pack_answer(answer)
                 self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
                 answers[at] = unpack_answer(packed)

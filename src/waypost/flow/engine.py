@@ -25,7 +25,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Part, Spread
 from waypost.flow.versions import Versions
-from waypost.store.protocol import OpenBatch, Shard
+from waypost.store.protocol import OpenBatch, Reader, Shard
 from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
 
 
@@ -37,10 +37,11 @@ class Engine:
     """
 
     def __init__(
-        self, project: Project, shard: Shard, versions: Versions, around: Surroundings, *, workers: int = 1,
-        only: Sequence[str] = (),
+        self, project: Project, shard: Shard, reader: Reader, versions: Versions, around: Surroundings, *,
+        workers: int = 1, only: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.project, self.shard, self.versions, self.around = project, shard, versions, around
+        self.project, self.shard, self.reader = project, shard, reader
+        self.versions, self.around = versions, around
         self.number, self.workers, self.only = shard.number, workers, tuple(only)
         self.clock, self.random, self.events = around.clock, around.random, around.events
         self.ids = Ids(self.clock, self.random)
@@ -58,7 +59,7 @@ class Engine:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._runners_of: dict[tuple[str, str], FlowRunner] = {}
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._uncommitted = 0
+        self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
 
     # ── life ──
@@ -82,7 +83,7 @@ class Engine:
                     await self._start_source(name, runner.flow)
 
     async def switch(self, project: Project) -> None:
-        """Make ``project`` the current version: what is in flight is finished or kept, and goes on as it was accepted."""
+        """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
         self.versions.keep(project)
         await self._halt()
         self.project = project
@@ -174,8 +175,7 @@ class Engine:
         for intake in self.intakes.values():
             intake.pause("stopping")
         await self._cancel(self._tasks)
-        while self._uncommitted and not (self.failed and self.failed.done()):
-            await asyncio.sleep(0)
+        await self._committed()
         for lane in self.lanes.values():
             await lane.stop()
         for task in self._lane_tasks.values():
@@ -184,6 +184,11 @@ class Engine:
         for connection in self.around.connections.values():
             if connection.pool is not None:
                 await connection.pool.close()
+
+    async def _committed(self) -> None:
+        """Wait until nothing submitted is on its way to being durable, or the engine failed."""
+        while self._commits and not (self.failed and self.failed.done()):
+            await asyncio.wait(self._commits, return_when=asyncio.FIRST_COMPLETED)
 
     async def _cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         pending = list(tasks)
@@ -213,11 +218,10 @@ class Engine:
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
     ) -> asyncio.Future[Placed]:
         """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
-        self._uncommitted += 1
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
 
         def landed(commit: asyncio.Future[None]) -> None:
-            self._uncommitted -= 1
+            self._commits.discard(commit)
             error = None if commit.cancelled() else commit.exception()
             if error is not None:
                 if not isinstance(error, StoreError) or error.code != "store-full":
@@ -230,7 +234,9 @@ class Engine:
             if not done.done():
                 done.set_result(result)
 
-        self.shard.submit(records).add_done_callback(landed)
+        commit = self.shard.submit(records)
+        self._commits.add(commit)
+        commit.add_done_callback(landed)
         return done
 
     async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
@@ -344,7 +350,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._uncommitted or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind for runner in self.runners.values()):
             return True
         return any(not lane.stuck for lane in self.lanes.values())
 

@@ -209,7 +209,8 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
         headers = msgspec.msgpack.decode(record.answer_headers)[at]
     answer = of(record.answers)
     return {
-        "at": time_text(record.at), "outcome": "delivered", "address": of(record.addresses), "status": of(record.statuses),
+        "at": time_text(record.at), "outcome": "delivered",
+        "address": of(record.addresses), "status": of(record.statuses),
         "microseconds": record.duration_us, "possible_duplicate": record.possible_duplicate,
         **({"answer": text_of(answer)} if answer else {}), **({"answer_headers": dict(headers)} if headers else {}),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""From a source to durable messages: cut, send each record to the shard that owns its key, accept when all is durable."""
+"""From a source to durable messages: cut, send each record to the shard that owns its key, then accept."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from waypost.flow.merge import merged
 from waypost.flow.project import load_project
 from waypost.flow.versions import Versions
 from waypost.store.embedded import EmbeddedStore
-from waypost.store.folds import open_folds
+from waypost.store.folds import live_reader, open_folds
 
 
 async def perform_offline(root: Path, environment: str, verb: str, params: Mapping[str, Any]) -> Any:
@@ -34,7 +34,8 @@ async def perform_offline(root: Path, environment: str, verb: str, params: Mappi
     parts = []
     shards = store.shards() or [0]
     for number in shards:
-        engine = Engine(project, await store.open_shard(number, len(shards)), versions, around, workers=len(shards))
+        shard = await store.open_shard(number, len(shards))
+        engine = Engine(project, shard, live_reader([shard]), versions, around, workers=len(shards))
         try:
             await engine.start(sources=False)
             parts.append(await Control(engine, root, environment, asyncio.Event()).perform(verb, params))

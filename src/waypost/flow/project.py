@@ -43,7 +43,7 @@ def load_project(root: Path, environment: str = "dev") -> Project:
 
 
 def store_folder(root: Path) -> Path:
-    """Where the message store of the project in ``root`` lies, by waypost.yaml alone; works on a project with faults."""
+    """The folder of the project's message store, by waypost.yaml alone: works on a project with faults."""
     faults: list[Fault] = []
     try:
         file = parse_yaml((root / "waypost.yaml").read_text("utf-8-sig"), "waypost.yaml", faults)

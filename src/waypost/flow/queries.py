@@ -25,7 +25,8 @@ def query_of(params: Mapping[str, Any], now: int) -> Query:
         flow=str(params.get("flow") or ""), state=str(params.get("state") or ""),
         key=None if not key else (name, value) if found else ("", key),
         message=_id(params.get("id")), arrival=str(params.get("arrival") or ""), target=str(params.get("target") or ""),
-        error=str(params.get("error") or ""), since=moment(params.get("since"), now), until=moment(params.get("until"), now),
+        error=str(params.get("error") or ""),
+        since=moment(params.get("since"), now), until=moment(params.get("until"), now),
         before=_id(params.get("before")), limit=50 if limit is None else int(limit),
     )  # fmt: skip
 

@@ -115,5 +115,5 @@ async def _run(engine: Engine, histories: list[History], choice: Mapping[str, st
             recorded = {(0, step, n): v for (index, step, n), v in known.items() if index == found.index}
         runner = engine.runner_of(_flow(engine, history, choice["version"]))
         placed = await (await runner.take(load, recorded=recorded))
-        ids.append(id_text(placed.first.to_bytes(16, "big")))
+        ids.append(id_text(placed.first))
     return {"count": len(ids), "ids": ids}

@@ -31,13 +31,15 @@ from waypost.flow.load import (
     produced_record,
 )
 from waypost.store.protocol import OpenBatch
-from waypost.store.record import AnyRecord, Effects, State
+from waypost.store.record import AnyRecord, Effects, State, StepState
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
 
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
+TRYING = "(trying)"
+"""The step name under which the journal says what is being processed after an unclean stop."""
 CAUTIOUS = 64
 """Loads committed before they are processed after an unclean stop."""
 
@@ -90,7 +92,7 @@ class FlowRunner:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
             self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
@@ -102,7 +104,7 @@ class FlowRunner:
             self.catch_up()
 
         records = [accepted_record(self.flow, load, decoded, seq), *extra]
-        return engine.submit(Placed(seq, decoded.first), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed)
 
     def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine
@@ -151,22 +153,38 @@ class FlowRunner:
             self._late.popleft()
 
     async def process_batch(self, batch: OpenBatch) -> None:
-        """Process what has no output rows yet. A batch that lived through a process death goes message by message,
-        each committed before the next, so that the guilty one is found."""
+        """Process what has no output rows yet. That a batch is tried is journaled before; one that was being tried
+        when a process died goes message by message, each marked and committed before the next, so that the guilty
+        one is found and no other is blamed."""
         flow, decoded, effects = await self._stored(batch)
         done = produced_indices(batch)
         left = [index for index in range(batch.count) if index not in done]
-        if batch.deaths == 0:
-            await self._process(flow, batch.seq, narrowed(decoded, left), effects, len(batch.states))
+        if self._tries(batch.seq) == 0:
+            await self._mark(batch.seq, -1, 1)
+            await self._process(
+                flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
+            )
             return
         row = len(batch.states)
         for index in left:
-            part = narrowed(decoded, [index])
-            if batch.deaths >= DEATHS and index == left[0]:
-                text = f"the process died {batch.deaths} times while this message was being processed"
-                error = BugError(text, where=f"flow {self.flow.name}", remedy="look at the steps, then retry it")
+            part, tries = narrowed(decoded, [index]), self._tries(batch.seq, index)
+            if tries >= DEATHS:
+                text = f"the process died {tries} times while this message was being processed"
+                error = BugError(text, where=f"flow {flow.name}", remedy="look at the steps, then retry it")
                 part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
-            row += await self._process(flow, batch.seq, part, effects, row)
+            else:
+                await self._mark(batch.seq, index, tries + 1)
+            over = self._over(batch.seq, index) + (self._over(batch.seq) if index == left[-1] else [])
+            row += await self._process(flow, batch.seq, part, effects, row, over)
+
+    def _tries(self, seq: int, index: int = -1) -> int:
+        return len(self.engine.shard.state.step_state(self.flow.name, TRYING, f"{seq}/{index}"))
+
+    async def _mark(self, seq: int, index: int, tries: int) -> None:
+        await self.engine.shard.append([StepState(self.flow.name, TRYING, f"{seq}/{index}", b"x" * tries)])
+
+    def _over(self, seq: int, index: int = -1) -> list[AnyRecord]:
+        return [StepState(self.flow.name, TRYING, f"{seq}/{index}", b"")]
 
     async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
         """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before."""
@@ -194,7 +212,7 @@ class FlowRunner:
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
         records += [produced, *engine.claims.take()]
-        placed = Placed(seq, decoded.first)
+        placed = Placed(seq, decoded.first_id)
         await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
         return len(processed.outs)
 

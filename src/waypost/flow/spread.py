@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True):
 
     worker: int
     seq: int
-    first: int
+    first: bytes
     indices: Sequence[int]
 
 
@@ -57,7 +57,10 @@ HOP_MEMORY_US = 7 * 86_400 * 1_000_000
 
 def ids_of(parts: Sequence[Part]) -> list[bytes]:
     """The id of each record of a load, in order."""
-    placed = {index: id_at(part.first, at) for part in parts for at, index in enumerate(part.indices)}
+    placed = {}
+    for part in parts:
+        first = int.from_bytes(part.first, "big")
+        placed.update({index: id_at(first, at) for at, index in enumerate(part.indices)})
     return [placed[index] for index in sorted(placed)]
 
 
@@ -83,14 +86,13 @@ class Spread:
             indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
             if not indices:
                 continue
-            own = part_of(load, indices)
+            handed = Handed(
+                part_of(load, indices), [positions[i] for i in indices] if positions else [],
+                bytes(slots[i] for i in indices),
+            )  # fmt: skip
             if worker == engine.number:
-                ticket: asyncio.Future[Any] = await self._take(own, [positions[i] for i in indices] if positions else [],
-                                                               bytes(slots[i] for i in indices))  # fmt: skip
+                ticket: asyncio.Future[Any] = await self.receive(handed)
             else:
-                handed = Handed(
-                    own, [positions[i] for i in indices] if positions else [], bytes(slots[i] for i in indices)
-                )
                 ticket = self.peers[worker].ask("load", handed, Placed)
             tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
         return _gathered(tickets)
@@ -105,10 +107,8 @@ class Spread:
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
 
     async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
-        """Take what another worker hands over, but for what is here already."""
-        return await self._take(handed.load, handed.positions, handed.slots)
-
-    async def _take(self, load: Load, positions: Sequence[str], slots: bytes) -> asyncio.Future[Placed]:
+        """Take what is handed over, but for what is here already."""
+        load, positions, slots = handed.load, handed.positions, handed.slots
         engine = self.engine
         at = (load.flow, load.partition)
         if positions and positions[0]:
@@ -117,7 +117,7 @@ class Spread:
             fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
             if not fresh:
                 done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-                done.set_result(Placed(0, 0))
+                done.set_result(Placed(0, b""))
                 return done
             if len(fresh) < len(positions):
                 load = part_of(load, fresh)
@@ -155,7 +155,7 @@ class Spread:
         fresh = [i for i, identity in enumerate(hopped.identities) if not self._hopped_before(identity)]
         if not fresh:
             done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-            done.set_result(Placed(0, 0))
+            done.set_result(Placed(0, b""))
             return done
         until = engine.clock.now() + HOP_MEMORY_US
         record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))

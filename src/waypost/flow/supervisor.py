@@ -16,12 +16,14 @@ from waypost.core.errors import EndpointUnavailable
 from waypost.core.event import Event, Events, WorkerDied
 from waypost.flow.client import control_path
 from waypost.flow.merge import merged
+from waypost.flow.nursery import Order, Report
 from waypost.flow.project import load_project
 from waypost.flow.rebalance import rebalance
 from waypost.flow.wire import Server, ask_once
-from waypost.flow.worker import RunOptions, Worker
+from waypost.flow.worker import CANNOT_START, RunOptions, Worker
 
-RESTART_SECONDS = 0.1
+RESTART_SECONDS = 0.2
+"""Pause before a worker that gave up by itself is started again; one that was killed is back at once."""
 GRACE_SECONDS = 30.0
 
 Say = Callable[[Event], None]
@@ -69,49 +71,75 @@ class _Supervisor:
     def __init__(self, root: Path, environment: str, folder: Path, options: RunOptions, say: Say) -> None:
         self.root, self.environment, self.folder, self.options, self.say = root, environment, folder, options, say
         self.stopping = asyncio.Event()
-        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._pids: dict[int, int] = {}
+        self._nursery: asyncio.subprocess.Process
 
     async def run(self) -> int:
         on_signals(self.stopping.set)
         control = Server(control_path(self.folder), self._answer)
         await control.start()
-        keepers = [asyncio.ensure_future(self._keep(number)) for number in range(self.options.workers)]
-        ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(self.stopping.wait()), asyncio.gather(*keepers)]
+        self._nursery = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "waypost.flow.nursery",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=worker_environment(),
+        )  # fmt: skip
+        for number in range(self.options.workers):
+            self._order(number)
+        ends: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self.stopping.wait()), asyncio.ensure_future(self._tend())
+        ]  # fmt: skip
         if self.options.once:
             ends.append(asyncio.ensure_future(self._until_idle()))
+        if self.options.timeout_seconds:
+            ends.append(asyncio.ensure_future(asyncio.sleep(self.options.timeout_seconds, 1)))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            code = next((end.result() for end in done if isinstance(end.result(), int)), 0)
+            code = next((int(end.result()) for end in done if isinstance(end.result(), int)), 0)
         finally:
-            await self._stop(keepers)
+            await self._stop(ends[1])
             await control.stop()
-        return code
+        return int(code)
 
-    async def _stop(self, keepers: Sequence[asyncio.Future[Any]]) -> None:
+    async def _stop(self, tending: asyncio.Future[Any]) -> None:
         self.stopping.set()
-        for process in self._processes.values():
-            if process.returncode is None:
-                process.terminate()
-        _, late = await asyncio.wait(keepers, timeout=GRACE_SECONDS)
-        for process in self._processes.values():
-            if late and process.returncode is None:
-                process.kill()
+        for pid in self._pids.values():
+            os.kill(pid, signal.SIGTERM)
+        if not tending.done() and self._pids:
+            await asyncio.wait([tending], timeout=GRACE_SECONDS)
+        if self._nursery.returncode is None:
+            self._nursery.kill()
+        await self._nursery.wait()
+        tending.cancel()
 
-    async def _keep(self, number: int) -> None:
-        """Start worker ``number``, again whenever it dies, until the system stops."""
-        while not self.stopping.is_set():
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "waypost.flow.worker", str(self.root), self.environment, str(number),
-                msgspec.json.encode(self.options).decode(), env=worker_environment(),
-            )  # fmt: skip
-            self._processes[number] = process
-            code = await process.wait()
-            if not self.stopping.is_set():
-                self.say(WorkerDied(worker=number, code=code))
+    def _order(self, number: int) -> None:
+        """Have a worker started."""
+        order = Order(number, str(self.root), self.environment, self.options)
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.write(msgspec.json.encode(order) + b"\n")
+
+    async def _tend(self) -> int:
+        """Hear of births and deaths; the dead are started again until the system stops. Returns once all are gone, or
+        a worker refused to start."""
+        assert self._nursery.stdout is not None
+        while line := await self._nursery.stdout.readline():
+            report = msgspec.json.decode(line, type=Report)
+            if report.code is None:
+                self._pids[report.number] = report.pid
+                continue
+            self._pids.pop(report.number, None)
+            if report.code == CANNOT_START:
+                return 1
+            if self.stopping.is_set():
+                if not self._pids:
+                    return 0
+                continue
+            self.say(WorkerDied(worker=report.number, code=report.code))
+            if report.code > 0:
                 await asyncio.sleep(RESTART_SECONDS)
+            self._order(report.number)
+        return 1
 
     async def _until_idle(self) -> int:
-        idle = 0
+        idle, left = 0, []
         while idle < 3:
             await asyncio.sleep(0.05)
             try:
@@ -120,7 +148,7 @@ class _Supervisor:
                 idle = 0
                 continue
             idle = 0 if any(part["left"] for part in left) else idle + 1
-        return max(part["exit_code"] for part in await self._ask_all("left", {"wait": self.options.wait}))
+        return max(int(part["exit_code"]) for part in left)
 
     async def _answer(self, verb: str, body: bytes) -> Awaitable[bytes]:
         return self._perform(verb, msgspec.msgpack.decode(body))

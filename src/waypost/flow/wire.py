@@ -109,7 +109,9 @@ class Server:
         try:
             reply = Reply(number, await later)
         except WaypostError as error:
-            reply = Reply(number, b"", str(error) or type(error).__name__)
+            reply = Reply(number, b"", str(error))
+        except Exception as error:  # noqa: BLE001 - the asker must hear of it; the engine notices its own failures
+            reply = Reply(number, b"", f"internal error: {type(error).__name__}: {error}")
         if not writer.is_closing():
             write_frame(writer, reply)
 

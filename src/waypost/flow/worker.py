@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.clock import SystemClock, SystemRandom
-from waypost.core.errors import WaypostError
+from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
 from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
@@ -28,9 +29,14 @@ from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.store.embedded import EmbeddedStore
-from waypost.store.folds import open_folds
+from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
 
+CANNOT_START = 3
+"""The exit code of a worker that would refuse to start again."""
+REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+GC_YOUNG = 50_000
+"""Objects between two collections: documents die young and hold no circles; looking for some costs half the time."""
 IDLE_TURNS = 3
 """How often in a row ``--once`` must find nothing to do."""
 _hopped = msgspec.msgpack.Decoder(Hopped)
@@ -78,8 +84,9 @@ class Worker:
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
         self.engine = Engine(
-            self.project, shard, versions, around, workers=self.options.workers, only=self.options.flows
-        )
+            self.project, shard, live_reader([shard]), versions, around,
+            workers=self.options.workers, only=self.options.flows,
+        )  # fmt: skip
         self.control = Control(self.engine, self.root, self.environment, self.stopping, who=self.options.who)
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
@@ -89,6 +96,8 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        gc.freeze()
+        gc.set_threshold(GC_YOUNG, 20, 50)
 
     def _listens(self, project: Project) -> bool:
         return self.number == 0 and any(flow.source.component.name == "http" for flow in project.flows.values())
@@ -176,17 +185,29 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-async def main(root: Path, environment: str, number: int, options: RunOptions) -> int:
-    """A worker process of a supervisor; ends with it."""
+async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
+    """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
+
+    def say(text: object) -> None:
+        sys.stderr.write(f"worker {number}: {text}\n")
+
     events = Events()
-    events.subscribe(lambda event: sys.stderr.write(f"worker {number}: {event}\n"))
+    events.subscribe(say)
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, worker.stopping.set)
-    die_with_parent()
-    await worker.start()
-    return await worker.run()
+    try:
+        await worker.start()
+        return await worker.run()
+    except WaypostError as error:
+        say(error)
+        return exit_code_of(error)
+
+
+def exit_code_of(error: WaypostError) -> int:
+    """How a worker process ends: starting it again can help after a failed commit, not after a refusal to start."""
+    return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
 
 
 def die_with_parent() -> None:
@@ -194,13 +215,3 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(1)
-
-
-if __name__ == "__main__":
-    _root, _environment, _number, _given = sys.argv[1:5]
-    _chosen = msgspec.json.decode(_given, type=RunOptions)
-    try:
-        raise SystemExit(asyncio.run(main(Path(_root), _environment, int(_number), _chosen)))
-    except WaypostError as _error:
-        sys.stderr.write(f"worker {_number}: {_error}\n")
-        raise SystemExit(1) from None

@@ -57,7 +57,7 @@ class CsvFramer:
             last, self._held = bytes(self._held), bytearray()
             self._line(last, slices)
             if self._record and not self._refused:
-                self._end_record(bytes(self._record[:-1]), slices)
+                self._end_open_record(bytes(self._record[:-1]), slices)
         if self._refused:
             raise self._refused
         return slices
@@ -96,9 +96,20 @@ class CsvFramer:
         self._start = self._position
         return None
 
+    def _end_open_record(self, data: bytes, slices: list[Slice]) -> None:
+        """The content ended within quotes. ``decode`` says so of a record; a header has no other place to be told."""
+        if not self._header_due:
+            return self._end_record(data, slices)
+        said = f"header at byte {self._start}: a quote that is never closed; expected it closed; correct the header"
+        slices.append(Slice(self._start, self._start + len(data), data, said))
+        return None
+
     def _hold(self, tail: bytes) -> None:
         self._held += tail
-        if len(self._record) + len(self._held) > self._limit + 1 + len(_BOM):
+        if self._bom and self._position == 0 and self._held.startswith(_BOM):
+            del self._held[: len(_BOM)]
+            self._start = self._position = len(_BOM)
+        if len(self._record) + len(self._held) > self._limit + 1:
             self._refuse()
 
     def _refuse(self) -> None:

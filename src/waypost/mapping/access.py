@@ -58,8 +58,10 @@ def sequence(value: Any) -> Sequence[Any]:
     """``value`` as a list of bounded length; nothing is the empty list."""
     if value is None:
         return ()
-    if not isinstance(value, list | tuple) and (
-        isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence)
+    if (
+        type(value) is not list
+        and not isinstance(value, list | tuple)
+        and (isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence))
     ):
         remedy = "write [value] to make a list of one" if isinstance(value, Mapping) else ""
         raise refuse_type(value, "a list", remedy)

@@ -39,6 +39,8 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
 
 
 class Checker:
+    """Checks one tree, making its numbers exact and noting the places it reads. Raises ``ExpressionFault``."""
+
     def __init__(self, parsed: Parsed, origins: Mapping[str, str], tables: list[str] | None) -> None:
         self.parsed, self.tables = parsed, tables
         self.scopes: list[dict[str, str]] = [dict(origins)]

@@ -32,6 +32,7 @@ _SIGNS: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
 _EXACT_IN_FLOAT = 1 << 53
+_SCALAR_RESULTS = frozenset(("sum", "count", "join", "concat", "round", "text", "decimal", "int", "exists", "contains"))
 Known = Mapping[tuple[str, ...], str]
 """Variables that hold a path already: ``('this', 'order') → '_1_order'``."""
 
@@ -81,7 +82,7 @@ class Emitter:
         there, and ``known`` says which paths are held in variables already."""
         self.locals, self.known, self._looping = tuple(names), known or {}, looping
         code = self.emit(parsed.tree)
-        return f"{self.operation('bounded')}({code})" if parsed.loops else code
+        return f"{self.operation('bounded')}({code})" if parsed.loops and _may_be_large(parsed.tree) else code
 
     def emit(self, node: ast.expr) -> str:
         return _EMITTERS[type(node)](self, node)
@@ -196,6 +197,9 @@ class Emitter:
             held = a if a.isidentifier() else self.fresh()
             read = a if held == a else f"({held} := {a})"
             return f"({read} is not None and {held} {_SIGNS[type(operator)]} {b})"
+        if isinstance(operator, ast.Gt | ast.GtE):
+            less = self.operation("less" if isinstance(operator, ast.Gt) else "less_equal")
+            return f"{less}({b}, {self.paid(a)})"
         charge = ", _work" if self._looping and isinstance(operator, ast.Eq | ast.NotEq) else ""
         return f"{self.operation(COMPARISONS[type(operator)])}({self.paid(a)}, {b}{charge})"
 
@@ -270,6 +274,13 @@ def is_field(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
     )
+
+
+def _may_be_large(node: ast.expr) -> bool:
+    """Whether the value may be a list or mapping, as far as its outermost operation shows."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id not in _SCALAR_RESULTS
+    return not isinstance(node, ast.Compare)
 
 
 def _is_plain(node: ast.expr) -> bool:

@@ -41,7 +41,7 @@ def _read(text: str) -> ast.expr:
     except SyntaxError as error:
         column = characters(text, (error.offset or 1) - 1) + 1 if text.isascii() else error.offset or 1
         raise ExpressionFault(
-            f"not an expression: {error.msg}", text=text, column=max(1, column), remedy=_keyword_remedy(text)
+            f"not an expression: {error.msg}", text=text, column=max(1, column), remedy=_remedy(text, error.msg)
         ) from None
     except (ValueError, OverflowError) as error:
         raise ExpressionFault(f"not an expression: {error}", text=text) from None
@@ -49,7 +49,9 @@ def _read(text: str) -> ast.expr:
         raise ExpressionFault("it is nested too deeply", text=text, expected=f"at most {MAX_DEPTH} levels") from None
 
 
-def _keyword_remedy(text: str) -> str:
+def _remedy(text: str, said: str) -> str:
+    if "never closed" in said:
+        return "inside { } of YAML, an expression with a comma needs quotes around it"
     for word in keyword.kwlist:
         if f".{word}" in text.replace(" ", ""):
             return f"a field called {word} is written ['{word}']"

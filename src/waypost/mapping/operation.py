@@ -23,7 +23,10 @@ MAX_INTEGER_BITS = 4096
 MAX_WORK = 1_000_000
 """Units of work of one evaluation: an item of a comprehension counts its body's size / 50 + 1, an item of a list
 handed to a function 1, 16 characters 1."""
+MAX_MAP_WORK = 4 * MAX_WORK
+"""The same of one message's map."""
 _MAX_NODES = 1_000_000
+_LARGE = 1 << 62
 
 _add, _subtract, _multiply, _divide = CONTEXT.add, CONTEXT.subtract, CONTEXT.multiply, CONTEXT.divide
 _NUMBERS = (int, Decimal, float)
@@ -49,18 +52,21 @@ def number(value: Any) -> int | Decimal:
 
 
 def bounded_integer(value: int) -> int:
-    if value.bit_length() > MAX_INTEGER_BITS:
+    """``value``, refused above 4096 bits."""
+    if not -_LARGE < value < _LARGE and value.bit_length() > MAX_INTEGER_BITS:
         raise Refused(f"found a whole number of {value.bit_length()} bits", f"at most {MAX_INTEGER_BITS} bits")
     return value
 
 
 def bounded_text(value: str) -> str:
+    """``value``, refused above ten million characters."""
     if len(value) > MAX_TEXT:
         raise too_long(len(value))
     return value
 
 
 def too_long(length: int) -> Refused:
+    """The refusal of a text that would be too long."""
     return Refused(f"the text would have {length} characters", f"at most {MAX_TEXT}")
 
 
@@ -75,7 +81,7 @@ def _pair(a: Any, b: Any) -> tuple[int | Decimal, int | Decimal]:
 def add(a: Any, b: Any) -> Any:
     """Numbers are added, two texts or two lists are joined."""
     ta, tb = type(a), type(b)
-    if ta is Decimal and tb is Decimal:
+    if (ta is Decimal and (tb is Decimal or tb is int)) or (ta is int and tb is Decimal):
         return _add(a, b)
     if ta is int and tb is int:
         return bounded_integer(a + b)
@@ -93,12 +99,14 @@ def add(a: Any, b: Any) -> Any:
 
 
 def subtract(a: Any, b: Any) -> int | Decimal:
+    """``a - b`` of two numbers."""
     if type(a) is int and type(b) is int:
         return bounded_integer(a - b)
     return _subtract(*_pair(a, b))
 
 
 def multiply(a: Any, b: Any) -> int | Decimal:
+    """``a * b`` of two numbers; texts and lists are not repeated."""
     ta, tb = type(a), type(b)
     if ta is int:
         if tb is int:
@@ -140,6 +148,7 @@ def remainder(a: Any, b: Any) -> int | Decimal:
 
 
 def negate(a: Any) -> int | Decimal:
+    """``-a`` of a number."""
     value = number(a)
     return -value if isinstance(value, int) else CONTEXT.minus(value)
 
@@ -164,30 +173,37 @@ def _word(value: Any) -> str:
 
 def less(a: Any, b: Any) -> bool:
     """Whether ``a < b``; false when either is missing, or is not a number (NaN)."""
-    if a is None or b is None:
-        return False
-    x, y = _ordered(a, b)
+    ta, tb = type(a), type(b)
+    if not ((ta is Decimal or ta is int) and (tb is Decimal or tb is int)):
+        if a is None or b is None:
+            return False
+        a, b = _ordered(a, b)
     try:
-        return bool(x < y)
+        return bool(a < b)
     except InvalidOperation:
         return False
 
 
 def less_equal(a: Any, b: Any) -> bool:
-    if a is None or b is None:
-        return False
-    x, y = _ordered(a, b)
+    """Whether ``a <= b``; false when either is missing, or is not a number (NaN)."""
+    ta, tb = type(a), type(b)
+    if not ((ta is Decimal or ta is int) and (tb is Decimal or tb is int)):
+        if a is None or b is None:
+            return False
+        a, b = _ordered(a, b)
     try:
-        return bool(x <= y)
+        return bool(a <= b)
     except InvalidOperation:
         return False
 
 
 def greater(a: Any, b: Any) -> bool:
+    """Whether ``a > b``; see ``less``."""
     return less(b, a)
 
 
 def greater_equal(a: Any, b: Any) -> bool:
+    """Whether ``a >= b``; see ``less_equal``."""
     return less_equal(b, a)
 
 
@@ -236,10 +252,12 @@ def _comparable(value: Any) -> Any:
 
 
 def not_equal(a: Any, b: Any, work: list[int] | None = None) -> bool:
+    """Whether two values differ; see ``equal``."""
     return not equal(a, b, work)
 
 
 def spend(work: list[int], units: int) -> None:
+    """Take ``units`` from what work is left; ``Refused`` when there is none."""
     work[0] -= units
     if work[0] < 0:
         raise Refused("the expression does too much work", f"at most {MAX_WORK} units", "nest fewer loops")

@@ -40,6 +40,7 @@ class Parsed:
 
 
 def characters(text: str, offset: int) -> int:
+    """How many characters the first ``offset`` UTF-8 bytes of ``text`` are."""
     return len(text.encode()[:offset].decode("utf-8", "ignore"))
 
 

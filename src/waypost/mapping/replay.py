@@ -11,11 +11,9 @@ from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule
 from waypost.mapping.fault import ExpressionError, Refused
 from waypost.mapping.interpreter import Interpreter
 from waypost.mapping.lookup import Table
+from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import Parsed
 from waypost.mapping.reader import INDEX
-
-MAP_WORK = 4_000_000
-"""Units of work of one message's map; see ``operation.MAX_WORK``."""
 
 
 def apply_slowly(document: MapDocument, body: Any, now: int, tables: Mapping[str, Table]) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def apply_slowly(document: MapDocument, body: Any, now: int, tables: Mapping[str
 class _Replay:
     def __init__(self, document: MapDocument, body: Any, now: int, tables: Mapping[str, Table]) -> None:
         self.document, self.body, self.now, self.tables = document, body, now, tables
-        self.work = [MAP_WORK]
+        self.work = [MAX_MAP_WORK]
 
     def value(self, parsed: Parsed, entry: Entry, place: str, scope: Mapping[str, Any], looping: bool) -> Any:
         interpreter = Interpreter(parsed, self.body, self.now, self.tables, self.work)

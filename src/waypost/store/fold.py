@@ -36,6 +36,8 @@ from waypost.store.record import (
     unpack_refs,
 )
 
+_AS_FINISHED = bytes(State.DELIVERED if s in KEPT else s for s in range(256))
+"""A finished batch told again as it was at first: what was open then was delivered since."""
 _SHARED = 512
 _SHARED_BYTES = 8192
 T = TypeVar("T", bound=Hashable)
@@ -134,6 +136,7 @@ class Fold:
         batch.rows = self.share(rows) if len(rows) <= _SHARED_BYTES else rows
         batch.states += states
         if r.seq in self._told_again:
+            batch.states = batch.states.translate(_AS_FINISHED)
             if not batch.left:
                 self.ledger.count_arrival(batch, -1)
             return

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from waypost.core.key import DEFAULT_RULES, normalise, normalise_all, rules_from
 from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
-from waypost.store.indexed import IndexedBatch, pack_place
+from waypost.store.indexed import NOWHERE, IndexedBatch, pack_place
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
 from waypost.store.posting import Hasher
@@ -163,7 +164,7 @@ class SearchIndex:
         place = pack_place(at)
         told_again = self.batches.get(r.seq) if r.seq <= self._last_seq else None
         if told_again is not None:
-            told_again.accepted, told_again.story = place, b""
+            told_again.accepted, told_again.produced, told_again.story = place, NOWHERE, b""
             self.batches.set(r.seq, told_again)
         else:
             batch = IndexedBatch(r.seq, r.flow, r.version, r.first_id, r.count, r.at, r.arrival, place)
@@ -173,8 +174,10 @@ class SearchIndex:
         self._messages += r.count
         self._extend(at.segment, r)
         ref = r.seq << OUT_BITS
-        for name, values in r.keys:
-            self._fresh.append(self.hasher.column(name, ref, values))
+        for number, (name, values) in enumerate(r.keys):
+            rules = rules_from(r.key_rules[number]) if r.key_rules else DEFAULT_RULES
+            flat = normalise_all([value for of_message in values for value in of_message], rules)
+            self._fresh.append(self.hasher.column(name, ref, flat, [len(of_message) for of_message in values]))
 
     def _extend(self, segment: int, r: Accepted) -> None:
         extent = self._extents.get(segment)
@@ -192,13 +195,15 @@ class SearchIndex:
         batch = self.batches.get(r.seq)
         if batch is None:
             return
-        told_again, batch.produced = bool(batch.produced), pack_place(at)
+        batch.produced += pack_place(at)
         self.batches.set(r.seq, batch)
         for name, message, value in r.keys:
-            self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, value))
-        if told_again:
+            self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, normalise(value)))
+        if r.first_row < len(batch.states):
             return
-        batch.targets, batch.rows, batch.states = r.targets, row_layout(r.rows), row_states(r.rows)
+        batch.targets = r.targets
+        batch.rows += row_layout(r.rows)
+        batch.states += row_states(r.rows)
         for failure in r.failures:
             group = FailureGroup(batch.flow, failure.place, failure.error_class, failure.code, mask(failure.text))
             self._fail(batch, failure.row, group, batch.states[failure.row], at, r.at or batch.at, 0)
@@ -217,7 +222,7 @@ class SearchIndex:
                 batch = self.batches.get(refs[place] >> OUT_BITS)
                 if batch is not None:
                     message = batch.message_of(refs[place] & OUT_MASK)
-                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, value))
+                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, normalise(value)))
 
     def decided(self, at: Location, r: Decided) -> None:
         self._move(r.refs, State(r.state), pack_place(at))

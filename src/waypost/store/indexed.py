@@ -16,6 +16,7 @@ WORDS = ("received", "retrying", "processing", "parked", "dead", "moved", "deliv
 
 _PLACE = struct.Struct("<III")
 _ROW = struct.Struct("<HBH")
+PLACE_SIZE = _PLACE.size
 NOWHERE = b""
 
 
@@ -32,8 +33,9 @@ Output = tuple[int, str, int, State]
 
 
 class IndexedBatch(msgspec.Struct, gc=False):
-    """``story`` packs the places of later records that name the batch's outputs; ``rows`` and ``states`` are as in
-    ``OpenBatch``; ``troubled`` says that some outputs have a ``FailedOutput``."""
+    """``produced`` packs the places of its ``Produced``, ``story`` those of later records that name the batch's
+    outputs; ``rows`` and ``states`` are as in ``OpenBatch``; ``troubled``: some
+    outputs have a ``FailedOutput``."""
 
     seq: int
     flow: str

@@ -27,14 +27,15 @@ def tally(count: int, layout: bytes, states: bytearray) -> dict[str, int]:
     """How many of a batch's ``count`` messages are in each state, by its word."""
     if not states:
         return {"received": count}
-    if len(states) == count:
+    known = messages_in(layout)
+    if len(states) == known == count:
         return _words({s: states.count(s) for s in set(states)})
-    if states.count(states[0]) == len(states):
+    if known == count and states.count(states[0]) == len(states):
         return _words({states[0]: count})
     rows: dict[int, list[State]] = {}
     for (message,), state in zip(_messages(layout), states, strict=True):
         rows.setdefault(message, []).append(State(state))
-    found: dict[str, int] = {}
+    found: dict[str, int] = {"received": count - known} if known < count else {}
     for of_message in rows.values():
         word = message_state(of_message)
         found[word] = found.get(word, 0) + 1

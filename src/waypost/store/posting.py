@@ -56,14 +56,16 @@ class Hasher:
         """The number of a key's name, 1 to 255; 0 for a name never seen."""
         return self._numbers.get(name, 0)
 
-    def column(self, name: str, ref: int, values: Iterable[Sequence[str]]) -> bytes:
-        """Postings of a key in consecutive messages, the first of which is ``ref``."""
-        secret, tail = self._secret, self._tail(name, ref)
+    def column(self, name: str, ref: int, values: Sequence[str], counts: Sequence[int]) -> bytes:
+        """Postings of a key in consecutive messages, the first being ``ref``; ``counts`` values belong to each."""
+        secret, first = self._secret, self._tail(name, ref)
+        tails: Iterable[int] = range(first, first + len(counts))
+        if counts.count(1) != len(counts):
+            tails = [tail for tail, count in zip(tails, counts, strict=True) for _ in range(count)]
         return b"".join(
             [
-                blake2b(secret + value.encode(), digest_size=HASH).digest() + (tail + message).to_bytes(9, "big")
-                for message, of_message in enumerate(values)
-                for value in of_message
+                blake2b(secret + value.encode(), digest_size=HASH).digest() + tail.to_bytes(9, "big")
+                for value, tail in zip(values, tails, strict=True)
             ]
         )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from waypost.core.errors import StoreDamaged
 from waypost.store.failure import FailureGroup
-from waypost.store.indexed import unpack_places
+from waypost.store.indexed import PLACE_SIZE, unpack_places
 from waypost.store.ledger import Arrival
 from waypost.store.protocol import ArrivalRow, Found, History, Location, Query, StoredBatch
 from waypost.store.record import (
@@ -170,9 +170,9 @@ class StoreReader:
         batch = hit.batch
         load = view.journal.record
         accepted = view.whole(load(unpack_places(batch.accepted)[0]))
-        produced = load(unpack_places(batch.produced)[0]) if batch.produced else None
+        produced = [record for p in unpack_places(batch.produced) if isinstance(record := load(p), Produced)]
         later = [load(place) for place in dict.fromkeys(unpack_places(batch.story))]
-        if not isinstance(accepted, Accepted) or not isinstance(produced, Produced | None):
+        if not isinstance(accepted, Accepted) or len(produced) * PLACE_SIZE != len(batch.produced):
             raise StoreDamaged(
                 f"no batch {batch.seq} where the index says",
                 where=f"shard {view.number}",
@@ -180,9 +180,10 @@ class StoreReader:
             )
         effects = [record for record in later if isinstance(record, Effects)]
         refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-        named = [view.whole(record) for record in later if _names(record, hit.id, refs)]
+        story = [view.whole(record) for record in later if not isinstance(record, Effects)]
+        named = [record for record in story if _names(record, hit.id, refs)]
         found = self._found(view, hit, _keys(hit, _Records(view)), _Records(view))
-        return History(found=found, batch=StoredBatch(accepted, effects, produced), records=named)
+        return History(found=found, batch=StoredBatch(accepted, effects, produced), records=named, story=story)
 
 
 def _newest_first(found: Found) -> int:
@@ -213,14 +214,15 @@ def _keys(hit: Hit, records: _Records) -> dict[str, list[str]]:
         for name, columns in accepted.keys:
             if columns[hit.index]:
                 add(name, columns[hit.index])
-    produced = records.get(batch.produced) if batch.produced else None
-    if isinstance(produced, Produced):
-        for name, message, value in produced.keys:
-            if message == hit.index:
-                add(name, [value])
+    for at in range(0, len(batch.produced), PLACE_SIZE):
+        produced = records.get(batch.produced[at : at + PLACE_SIZE])
+        if isinstance(produced, Produced):
+            for name, message, value in produced.keys:
+                if message == hit.index:
+                    add(name, [value])
     refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-    for at in range(0, len(batch.story), 12):
-        record = records.get(batch.story[at : at + 12])
+    for at in range(0, len(batch.story), PLACE_SIZE):
+        record = records.get(batch.story[at : at + PLACE_SIZE])
         if isinstance(record, Delivered) and record.keys:
             named = unpack_refs(record.refs)
             for name, place, value in record.keys:
@@ -231,7 +233,7 @@ def _keys(hit: Hit, records: _Records) -> dict[str, list[str]]:
 
 def _carries(keys: Mapping[str, Sequence[str]], name: str, forms: frozenset[str]) -> bool:
     wanted = [keys.get(name, ())] if name else list(keys.values())
-    return any(value in forms for values in wanted for value in values)
+    return any(not forms.isdisjoint(key_forms(value)) for values in wanted for value in values)
 
 
 def _text(record: AnyRecord | None, ref: int) -> str:

@@ -62,7 +62,7 @@ KEPT = ACTIVE | {State.PARKED, State.DEAD}
 
 
 def message_state(rows: list[State]) -> str:
-    """The one word for a message, from the states of its rows: the least finished wins."""
+    """The one word for a message, from the states of its rows: the least finished wins, "moved" only when all moved."""
     for state, word in _PRECEDENCE:
         if state in rows:
             return word
@@ -71,8 +71,8 @@ def message_state(rows: list[State]) -> str:
 
 _PRECEDENCE = (
     (State.RETRYING, "retrying"), (State.DOUBTFUL, "processing"), (State.OPEN, "processing"), (State.PARKED, "parked"),
-    (State.DEAD, "dead"), (State.MOVED, "moved"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"),
-    (State.FILTERED, "filtered"),
+    (State.DEAD, "dead"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"), (State.FILTERED, "filtered"),
+    (State.MOVED, "moved"),
 )  # fmt: skip
 
 
@@ -96,7 +96,8 @@ class Bodies(msgspec.Struct, array_like=True, frozen=True):
 class Accepted(Record, tag=1, frozen=True):
     """Messages are durable. ``position`` is where ``partition`` of the flow's source stands after them (''= none);
     ``ranges`` packs start and end (u64 each) of every message in its arrival's content; ``order`` packs ``ORDER_ROW``
-    per message; ``keys`` has, per key name, the normalised values of each message; ``headers`` is MessagePack of one
+    per message; ``keys`` has, per key name, the values of each message as they were written, ``key_rules`` per
+    name how they are normalised (``core.key.rules_text``; none = by default); ``headers`` is MessagePack of one
     mapping per message, or empty. ``causes`` names the message each one came from (hop, replay, edit)."""
 
     seq: int
@@ -118,6 +119,7 @@ class Accepted(Record, tag=1, frozen=True):
     causes: tuple[bytes, ...] = ()
     origin: str = ""
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
+    key_rules: tuple[str, ...] = ()
 
 
 class Effects(Record, tag=2, frozen=True):

@@ -166,7 +166,7 @@ class EmbeddedShard:
             if isinstance(record, Accepted | ArrivalBegun):
                 if not self.room:
                     raise self._reserve.full()
-                if isinstance(record, Accepted):
+                if isinstance(record, Accepted) and record.seq > taken:  # others are told again
                     taken += 1
                     if record.seq != taken:
                         raise StoreError(f"batch {record.seq}", where=self.folder.path, expected=f"batch {taken} next")
@@ -265,9 +265,9 @@ class EmbeddedShard:
             self._loop.call_soon_threadsafe(call)
 
     def _read_whole(self, places: Sequence[Location]) -> list[AnyRecord | None]:
-        return [self._whole(self.journal.record(place)) for place in places]
+        return [self.whole(self.journal.record(place)) for place in places]
 
-    def _whole(self, record: AnyRecord) -> AnyRecord:
+    def whole(self, record: AnyRecord) -> AnyRecord:
         """The record with its large bodies."""
         if isinstance(record, Accepted | OutboundBody) and record.bodies.chunks:
             return msgspec.structs.replace(record, bodies=put_back(record.bodies, self.chunks.load))

@@ -24,7 +24,7 @@ Override ``grants`` where connections are needed, ``absent_grants`` where the mi
 
 from __future__ import annotations
 
-from waypost.testing.component_suite import AWKWARD_BODIES, ComponentSuite, ConnectionSuite
+from waypost.testing.component_suite import AWKWARD_BODIES, ComponentSuite, ConnectionSuite, only
 from waypost.testing.source_suite import SourceSuite
 from waypost.testing.stand_in import (
     CommittedPositions,
@@ -39,5 +39,5 @@ from waypost.testing.target_suite import RequesterSuite, TargetSuite
 
 __all__ = [
     "AWKWARD_BODIES", "CommittedPositions", "ComponentSuite", "ConnectionSuite", "RequesterSuite", "SourceSuite",
-    "TargetSuite", "again", "bodies_of", "next_delivery", "numbered_bodies", "outbound", "parse_options",
+    "TargetSuite", "again", "bodies_of", "next_delivery", "numbered_bodies", "only", "outbound", "parse_options",
 ]  # fmt: skip

@@ -52,15 +52,15 @@ class EveryTypeOptions:
     count: Annotated[int, Option("A number.", minimum=0, maximum=5)] = 0
     ratio: Annotated[float | None, Option("A ratio.", advanced=True)] = None
     flag: Annotated[bool, Option("A flag.")] = False
-    wait: Annotated[Duration, Option("A duration.", minimum=1)] = Duration(90)  # noqa: RUF009
-    limit: Annotated[Size, Option("A size.")] = Size(64 << 20)  # noqa: RUF009
+    wait: Annotated[Duration, Option("A duration.", minimum=1)] = Duration(90)
+    limit: Annotated[Size, Option("A size.")] = Size(64 << 20)
     colour: Annotated[Colour, Option("A colour.")] = Colour.RED
     mode: Annotated[Literal["a", "b"], Option("A mode.", deprecated="Use colour.")] = "a"
     names: Annotated[tuple[str, ...], Option("Names.")] = ()
     counts: Annotated[dict[str, int], Option("Counts.")] = field(default_factory=dict)
     password: Annotated[Secret | None, Option("A password.")] = None
-    when: Annotated[Expression, Option("A condition.")] = Expression("true")  # noqa: RUF009
-    system: Annotated[ConnectionRef, Option("A system.", kinds=("sftp",))] = ConnectionRef("")  # noqa: RUF009
+    when: Annotated[Expression, Option("A condition.")] = Expression("true")
+    system: Annotated[ConnectionRef, Option("A system.", kinds=("sftp",))] = ConnectionRef("")
     pause: Annotated[PauseOptions, Option("A pause.")] = field(default_factory=PauseOptions)
     pauses: Annotated[tuple[PauseOptions, ...], Option("Pauses.")] = ()
     either: Annotated[int | str, Option("Either.")] = 0

@@ -93,8 +93,8 @@ def accepted(
     """A batch whose message i of batch s carries po = 's-i'."""
     keys = (("po", tuple((f"{seq}-{i}",) for i in range(count))),)
     bodies = Bodies(b"".join((4 * (i + 1)).to_bytes(4, "little") for i in range(count)), b"body" * count)
-    given: dict[str, object] = {"keys": keys, **more}
-    return Accepted(seq, flow, "v1", first_id(seq, shard), count, at or 1000 + seq, bodies, **given)  # type: ignore[arg-type]
+    given: dict[str, object] = {"keys": keys, "bodies": bodies, **more}
+    return Accepted(seq, flow, "v1", first_id(seq, shard), count, at or 1000 + seq, **given)  # type: ignore[arg-type]
 
 
 def produced(seq: int, states: list[State] | int = 3, targets: tuple[str, ...] = ("erp",), **more: object) -> Produced:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.store.paper_journal import PaperJournal, accepted, delivered, failed, id_of, produced, refs
 
+from tests.unit.store.paper_journal import PaperJournal, accepted, delivered, failed, id_of, produced, refs
 from waypost.core.message import id_text
 from waypost.store import posting
+from waypost.store.chunk import pack as pack_bodies
+from waypost.store.chunk import unpack
+from waypost.store.embedded import EmbeddedStore
 from waypost.store.failure import mask
+from waypost.store.folds import live_reader, open_folds
 from waypost.store.protocol import Found, Query
 from waypost.store.reader import StoreReader
 from waypost.store.record import (
@@ -299,3 +304,26 @@ def test_the_words_of_an_error_are_masked_where_they_name_values() -> None:
 def test_every_form_a_key_may_have_been_stored_in_is_looked_for() -> None:
     assert key_forms("4711") == ["4711"]
     assert set(key_forms(" 00 7a")) == {"00 7a", "007a", "00 7A", "007A", " 7a", "7a", " 7A", "7A"}
+
+
+async def test_a_running_shard_is_read_a_moment_after_the_commit(tmp_path: Path) -> None:
+    store = EmbeddedStore(str(tmp_path), folds=open_folds)
+    store.create()
+    shard = await store.open_shard(0, 1)
+    seq = shard.next_seq()
+    large = pack_bodies([b"x" * 300_000, b"y"])
+    await shard.append([accepted(seq, 2, bodies=large), produced(seq, 2)])
+    await shard.append([delivered(seq, 0, 1)])
+    reader = live_reader([shard])
+    for _ in range(100_000):
+        if reader.find(Query(key=("po", "1-0"), state="delivered")):
+            break
+        await asyncio.sleep(0)
+    history = reader.history(id_of(1, 0))
+    assert history is not None
+    assert unpack(history.batch.accepted.bodies) == [b"x" * 300_000, b"y"]
+    assert history.found.size == 300_000
+    await shard.close()
+    again = await store.open_shard(0, 1)
+    assert [type(record) for record in live_reader([again]).history(id_of(1, 0)).records] == [Delivered]  # type: ignore[union-attr]
+    await again.close()

@@ -10,7 +10,7 @@ from waypost.formats.edi.schema import Element
 
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
-_WORDS = {"R": "a decimal", "DT": "a date", "TM": "a time"}
+_WORDS = {"R": "a decimal", "DT": "a calendar date", "TM": "a time of day"}
 _SHOWN = 40
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from waypost.mapping import operation
 from waypost.mapping.access import sequence
-from waypost.mapping.fault import Refused, refuse_type
+from waypost.mapping.fault import refuse_type
 from waypost.mapping.function.declaration import function
 from waypost.mapping.operation import CONTEXT, add, greater, less
 
@@ -89,9 +89,11 @@ def abs_(value: Any) -> int | Decimal | None:
 def sum_(values: Any) -> Any:
     """The items of a list added up; 0 of an empty or missing list. A missing item is an error."""
     total: Any = 0
-    for place, value in enumerate(sequence(values)):
-        if isinstance(value, str) or value is None:
-            raise Refused(f"item {place} is {value!r}", "numbers alone", "use decimal(…), or default(…, 0)")
+    found = sequence(values)
+    for value in found:
+        if type(value) is not Decimal and type(value) is not int and type(value) is not float:
+            place = next(place for place, each in enumerate(found) if each is value)
+            raise refuse_type(value, f"numbers alone; this is item {place}", "use decimal(…), or default(…, 0)")
         total = add(total, value)
     return total
 

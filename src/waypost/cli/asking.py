@@ -1,0 +1,46 @@
+"""Ask a project's system to perform a verb, whether it runs or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from waypost.cli.option import Place, Which
+
+
+class Asker(Protocol):
+    """Who performs the verbs of the control channel (``waypost.flow.client.Client``)."""
+
+    @property
+    def running(self) -> bool: ...
+
+    async def ask(self, verb: str, **params: Any) -> Any: ...
+
+
+def make_client(project: Path, environment: str) -> Asker:
+    """The client of a project folder."""
+    from waypost.flow.client import Client
+
+    return Client(project, environment)
+
+
+def ask(place: Place, verb: str, **params: Any) -> Any:
+    """The result of a verb as plain data. What is empty is not sent."""
+    import asyncio
+
+    client = make_client(place.project, place.environment)
+    return asyncio.run(
+        client.ask(verb, **{name: value for name, value in params.items() if value not in (None, "", [])})
+    )
+
+
+def query(which: Which) -> dict[str, Any]:
+    """The parameters of a query. Raises ``UsageError`` for more than one key."""
+    from waypost.core.errors import UsageError
+
+    keys = which.key or []
+    if len(keys) > 1:
+        found = f"--key is given {len(keys)} times"
+        raise UsageError(found, expected="one business key", remedy="narrow the search with --flow or --since")
+    params = {name: value for name, value in vars(which).items() if value and name != "key"}
+    return {**params, "key": keys[0]} if keys else params

@@ -1,0 +1,144 @@
+"""JSON Schemas of whole project files: what an editor completes while a flow is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from waypost.core.describe.schema import (
+    REFERENCE,
+    Schema,
+    choice_schema,
+    component_definitions,
+    component_schema,
+    document,
+    options_schema,
+)
+from waypost.core.errors import UsageError, near
+from waypost.core.registry import KINDS, Kind, Registry
+from waypost.core.spec import Spec
+
+
+def file_schema(name: str, registry: Registry) -> Schema:
+    """The schema of a project file: ``flow``, ``project`` (waypost.yaml), ``connections``, ``environment`` or
+    ``test``. Raises ``UsageError`` for another name."""
+    if name not in FILES:
+        known = ", ".join(FILES)
+        raise UsageError(f"no schema {name!r}", expected=f"one of {known}", remedy=near(name, FILES))
+    return FILES[name](registry)
+
+
+def flow_schema(registry: Registry) -> Schema:
+    """flows/*.yaml: the flow's options with every source, format, step and target in its place."""
+    from waypost.flow.definition import FlowOptions, KeyOptions
+
+    whole = options_schema(Spec.of(FlowOptions))
+    keys = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [_TEXT, options_schema(Spec.of(KeyOptions))]},
+    }
+    properties = whole["properties"]
+    placed: dict[str, Schema] = {
+        "source": {"$ref": "#/$defs/source"},
+        "format": {"$ref": "#/$defs/format"},
+        "keys": {"$ref": "#/$defs/keys"},
+        "steps": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/step"}}]},
+        "targets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/target"}, "minProperties": 1},
+    }
+    for name, schema in placed.items():
+        properties[name] = {"description": properties[name]["description"]} | schema
+    definitions = component_definitions(registry, ("source", "format", "step", "target"))
+    definitions |= {
+        "source": choice_schema(registry, "source"),
+        "format": {"anyOf": [{"enum": registry.names("format")}, choice_schema(registry, "format")]},
+        "keys": keys,
+        "step": _beside(registry, "step", {"name": _TEXT | {"description": "A name of the step's own."}}),
+        "target": _beside(registry, "target", _target_extras()),
+    }
+    return document("A flow of a Waypost project", whole, definitions)
+
+
+_TEXT: Schema = {"type": ["string", "number"]}
+
+
+def _target_extras() -> Schema:
+    """What may stand beside a target's connector."""
+    return {
+        "format": {"$ref": "#/$defs/format", "description": "How its bytes are written; by default as the flow's."},
+        "keep": {"enum": ["sent"], "description": "Keep the exact bytes sent."},
+        "keys": {"$ref": "#/$defs/keys", "description": "Business keys found in what is sent."},
+        "answer_keys": {"$ref": "#/$defs/keys", "description": "Business keys found in the target's answer."},
+    }
+
+
+def _beside(registry: Registry, kind: Kind, extras: Schema) -> Schema:
+    """One component of a kind, and beside it further properties."""
+    chosen = choice_schema(registry, kind)
+    names = registry.names(kind)
+    return {
+        "type": "object",
+        "properties": chosen["properties"] | extras,
+        "additionalProperties": False,
+        "oneOf": [{"required": [name]} for name in names],
+    }
+
+
+def connections_schema(registry: Registry) -> Schema:
+    """connections.yaml: each name with the kind of system and that kind's options."""
+    from waypost.flow.definition import ConnectionClass
+
+    forms = []
+    for name in registry.names("connection"):
+        component = registry.find("connection", name)
+        assert component is not None
+        options = options_schema(component.spec, references=True)
+        kind = {"kind": {"const": name}, "class": {"enum": [c.value for c in ConnectionClass]}}
+        forms.append(
+            options
+            | {"description": component.summary, "properties": kind | options["properties"]}
+            | {"required": ["kind", *options.get("required", ())]}
+        )
+    each = {"type": "object", "required": ["kind"], "anyOf": forms}
+    whole = {"type": ["object", "null"], "additionalProperties": each}
+    return document("Connections of a Waypost project", whole, {"reference": REFERENCE})
+
+
+def project_schema(registry: Registry) -> Schema:
+    """waypost.yaml."""
+    from waypost.flow.definition import ProjectOptions
+
+    return document("A Waypost project", options_schema(Spec.of(ProjectOptions)))
+
+
+def environment_schema(registry: Registry) -> Schema:
+    """environments/NAME.yaml."""
+    from waypost.flow.environment import EnvironmentOptions
+
+    whole = options_schema(Spec.of(EnvironmentOptions))
+    whole["properties"]["class"] = whole["properties"].pop("environment_class")
+    return document("An environment of a Waypost project", whole)
+
+
+def test_schema(registry: Registry) -> Schema:
+    """tests/*.yaml."""
+    from waypost.testing.flow_case import CaseFileOptions
+
+    return document("Cases of a flow", options_schema(Spec.of(CaseFileOptions)))
+
+
+FILES: dict[str, Callable[[Registry], Schema]] = {
+    "flow": flow_schema,
+    "project": project_schema,
+    "connections": connections_schema,
+    "environment": environment_schema,
+    "test": test_schema,
+}
+
+
+def every_component(registry: Registry) -> dict[str, Any]:
+    """The schema of each component by kind and name."""
+    return {
+        kind: {c.name: document(f"{kind} {c.name}", component_schema(c), {"reference": REFERENCE})
+               for c in registry if c.kind == kind}
+        for kind in KINDS
+    }  # fmt: skip

@@ -1,0 +1,142 @@
+"""The command ``waypost``: every verb in its group, and one boundary where errors become texts and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from waypost.cli import failure
+from waypost.cli.option import expanded
+from waypost.cli.verb import checking, describing, doctor, looking, making, measuring, repairing, running, steering
+
+Verb = tuple[str, Callable[..., Any]]
+
+VERBS: dict[str, tuple[Verb, ...]] = {
+    "Make a project": (
+        ("init", making.init),
+        ("new", making.new),
+        ("check", checking.check),
+        ("test", checking.test),
+        ("describe", describing.describe),
+    ),
+    "Run it": (
+        ("run", running.run),
+        ("status", running.status),
+        ("send", running.send),
+        ("stop", steering.stop),
+    ),
+    "Find and understand": (
+        ("messages", looking.messages),
+        ("files", looking.files),
+        ("show", looking.show),
+        ("dead", looking.dead),
+    ),
+    "Repair": (
+        ("retry", repairing.retry),
+        ("resend", repairing.resend),
+        ("replay", repairing.replay),
+        ("hold", repairing.hold),
+        ("release", repairing.release),
+        ("cancel", repairing.cancel),
+    ),
+    "Steer": (
+        ("pause", steering.pause),
+        ("resume", steering.resume),
+        ("reload", steering.reload),
+        ("activate", steering.activate),
+        ("versions", steering.versions),
+        ("schedule", steering.schedule),
+    ),
+    "Look after the store": (
+        ("doctor", doctor.doctor),
+        ("bench", measuring.bench),
+    ),
+}
+
+
+class Grouped(TyperGroup):
+    """Lists the verbs under the headings of ``VERBS``."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for heading, verbs in VERBS.items():
+            with formatter.section(heading):
+                rows = [
+                    (name.ljust(9), self.commands[name].get_short_help_str(formatter.width - 15)) for name, _ in verbs
+                ]
+                formatter.write_dl(rows)
+
+
+def build() -> TyperGroup:
+    """The whole command, made from ``VERBS``."""
+    app = typer.Typer(
+        name="waypost", cls=Grouped, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True,
+        add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    app.callback()(top)
+    for verbs in VERBS.values():
+        for name, function in verbs:
+            app.command(name)(expanded(function))
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from waypost import __version__
+
+        print(f"waypost {__version__}")
+        raise typer.Exit
+
+
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Integrations that can be proved, found, explained and replayed.
+
+    Start with: waypost init my-project
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Perform one command line; the exit code: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted."""
+    try:
+        code = build().main(args=arguments, prog_name="waypost", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:
+        return _wrong_usage(error, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return failure.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
+        return failure.FAILED
+    except Exception as error:  # noqa: BLE001 - a person must never be shown a traceback
+        return failure.report(error, arguments)
+
+
+def _wrong_usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
+    context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if context is not None and not arguments:
+        print(text)
+        return failure.WRONG_USAGE
+    usage = f"{context.get_usage()}\nTry '{context.command_path} --help'." if context is not None else ""
+    return failure.report_usage(text, usage, arguments)
+
+
+def run() -> None:
+    """The entry point of the installed command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

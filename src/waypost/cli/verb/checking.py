@@ -1,0 +1,123 @@
+"""Check a project and print what it promises; run the cases of its tests."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waypost.cli import failure
+from waypost.cli.option import AsJson, EnvironmentName
+from waypost.cli.output import note, print_json, say, width
+
+if TYPE_CHECKING:
+    from waypost.core.errors import ProjectError
+    from waypost.flow.contract import FlowContract
+    from waypost.testing.flow_case import CaseResult
+
+Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")]
+
+
+def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", as_json: AsJson = False) -> int:
+    """Find every fault of a project, or say what it promises.
+
+    Each fault is one line: file, line number, what was found, what was expected, what to do.
+    """
+    from waypost.core.errors import ProjectError
+    from waypost.flow.contract import contracts
+    from waypost.flow.project import load_project
+
+    try:
+        project = load_project(directory, environment)
+    except ProjectError as error:
+        return _refuse(error, as_json)
+    promised = contracts(project)
+    if as_json:
+        print_json({
+            "ok": True, "project": project.options.name, "version": project.version, "environment": environment,
+            "flows": [contract_data(contract) for contract in promised], "faults": [],
+        })  # fmt: skip
+        return 0
+    for contract in promised:
+        say("\n".join([*contract_text(contract, width()), ""]))
+    off = len(project.flows) - len(promised)
+    say(f"{project.options.name} {project.version}: {_count(len(promised), 'flow')}" + (f", {off} off" if off else ""))
+    return 0
+
+
+def _refuse(error: ProjectError, as_json: bool) -> int:
+    if as_json:
+        print_json({"ok": False, "faults": failure.fault_rows(error)})
+    else:
+        for fault in error.faults:
+            say(str(fault))
+        note(_count(len(error.faults), "fault"))
+    return failure.FAILED
+
+
+def contract_data(contract: FlowContract) -> dict[str, Any]:
+    """A delivery contract as plain data."""
+    import dataclasses
+
+    return dataclasses.asdict(contract)
+
+
+def contract_text(contract: FlowContract, width: int) -> list[str]:
+    """A delivery contract in words."""
+    lines = [contract.flow, *_aligned("accepts", contract.accepts, width)]
+    for target in contract.targets:
+        order = "in no order" if target.order.startswith("none") else f"order {target.order}"
+        lines += _aligned(target.target, f"{target.guarantee}, {order}: {target.why}", width)
+        if target.order.startswith("none"):
+            lines += _aligned("", target.order.partition(": ")[2], width)
+    return lines
+
+
+def _aligned(name: str, text: str, width: int) -> list[str]:
+    column = max(12, len(name) + 2)
+    wrapped = textwrap.wrap(text, max(width - column - 2, 20)) or [""]
+    return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def test(
+    directory: Folder = Path("."),
+    environment: EnvironmentName = "dev",
+    only: Annotated[str, typer.Option("--only", metavar="TEXT", help="Cases with this in their name.")] = "",
+    as_json: AsJson = False,
+) -> int:
+    """Run the cases in tests/*.yaml through the flows.
+
+    Nothing is read from or sent to the outside. The exit code is 1 when a case fails.
+    """
+    import asyncio
+
+    from waypost.testing.flow_case import run_cases
+
+    results = asyncio.run(run_cases(directory, environment, only))
+    failed = [result for result in results if result.differences]
+    if as_json:
+        print_json({"passed": len(results) - len(failed), "failed": len(failed), "cases": list(map(_case, results))})
+    else:
+        for result in results:
+            _print_case(result)
+        say(f"{len(results) - len(failed)} passed, {len(failed)} failed" if results else "no cases in tests/*.yaml")
+    return failure.FAILED if failed else 0
+
+
+def _case(result: CaseResult) -> dict[str, Any]:
+    return {
+        "file": result.file, "line": result.line, "flow": result.flow, "case": result.name,
+        "passed": not result.differences, "differences": list(result.differences),
+    }  # fmt: skip
+
+
+def _print_case(result: CaseResult) -> None:
+    say(f"{'failed' if result.differences else 'ok':<7} {result.file}:{result.line}  {result.flow}: {result.name}")
+    for difference in result.differences:
+        say(textwrap.indent(difference, "        "))

@@ -1,0 +1,232 @@
+"""Find messages and files, and understand what happened to one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from waypost.cli.asking import ask, query
+from waypost.cli.option import Place, Which
+from waypost.cli.output import json_text, print_json, say, table
+
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")]
+
+
+def messages(
+    place: Place,
+    which: Which,
+    limit: Limit = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Page after page, to the last.")] = False,
+) -> None:
+    """List messages, newest first."""
+    pages = _pages(place, which, limit, everything)
+    if place.as_json:
+        return _print_pages(pages, everything)
+    found = 0
+    for page in pages:
+        rows = [_message_row(message) for message in page["messages"]]
+        if rows or not found:
+            table(("id", "flow", "state", "received", "keys", "cause"), rows)
+        found += len(rows)
+        if page["next"] and not everything:
+            say(f"more: waypost messages --all, or a larger --limit than {limit}")
+
+
+def _pages(place: Place, which: Which, limit: int, everything: bool) -> Iterator[dict[str, Any]]:
+    asked = query(which)
+    page = ask(place, "messages", **asked, limit=limit)
+    yield page
+    while everything and page["next"]:
+        page = ask(place, "messages", **asked, limit=limit, before=page["next"])
+        yield page
+
+
+def _print_pages(pages: Iterator[dict[str, Any]], everything: bool) -> None:
+    """One JSON document; all pages are written as they come, so that memory holds one of them."""
+    if not everything:
+        return print_json(next(pages))
+    sys.stdout.write('{"messages": [')
+    separator = ""
+    for page in pages:
+        for message in page["messages"]:
+            sys.stdout.write(separator + json_text(message))
+            separator = ", "
+    print('], "next": null}')
+
+
+def _message_row(message: dict[str, Any]) -> list[str]:
+    keys = " ".join(f"{name}={','.join(values)}" for name, values in message["keys"].items() if values)
+    causes = [f"{failure['place']}: {failure['text']}" for failure in message["failures"]]
+    return [message["id"], message["flow"], message["state"], message["received_at"], keys, "; ".join(causes)]
+
+
+def files(
+    place: Place,
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Files of this name; * stands for anything.")] = "",
+    flow: Annotated[str, typer.Option("--flow", metavar="NAME", help="Files of this flow.")] = "",
+    limit: Limit = 50,
+) -> None:
+    """List files that came, and what became of their records."""
+    answer = ask(place, "files", name=name, flow=flow, limit=limit)
+    if place.as_json:
+        return print_json(answer)
+    head = ("name", "flow", "size", "begun_at", "records", "delivered", "filtered", "open", "parked", "dead", "error")
+    table(head, [[row.get(column, "") for column in head] for row in answer["files"]])
+
+
+def dead(
+    place: Place,
+    which: Which,
+    what: Annotated[str, typer.Argument(metavar="[groups|list]", help="Groups by cause, or each message.")] = "groups",
+    limit: Limit = 50,
+) -> None:
+    """What is dead or parked, grouped by cause or one by one."""
+    from waypost.core.errors import UsageError
+
+    if what not in ("groups", "list"):
+        raise UsageError(f"dead {what!r}", expected="groups or list")
+    if what == "list":
+        answer = _dead_list(place, which, limit)
+        if place.as_json:
+            return print_json(answer)
+        return table(("id", "flow", "state", "received", "keys", "cause"), map(_message_row, answer["messages"]))
+    answer = ask(place, "dead", **query(which), limit=limit)
+    if place.as_json:
+        return print_json(answer)
+    head = ("count", "flow", "place", "first", "last", "text")
+    table(head, [[group[column] for column in head] for group in answer["groups"]], empty="nothing is dead or parked")
+
+
+def _dead_list(place: Place, which: Which, limit: int) -> dict[str, Any]:
+    asked = query(which)
+    states = [asked.pop("state")] if "state" in asked else ["dead", "parked"]
+    found = [m for state in states for m in ask(place, "messages", **asked, state=state, limit=limit)["messages"]]
+    return {"messages": sorted(found, key=lambda message: str(message["id"]), reverse=True)[:limit]}
+
+
+def show(
+    place: Place,
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The message, as `waypost messages` names it.")],
+    step: Annotated[str, typer.Option("--step", metavar="NAME", help="Only this step, in full.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="Only the input, byte for byte.")] = False,
+) -> None:
+    """Everything about one message, step by step.
+
+    Its input, what each step made of it, its deliveries with every attempt, and what people decided about it. The
+    bodies are recomputed from the input; the verdict says whether they are proved to be what was sent.
+    """
+    from waypost.core.errors import DataError
+
+    answer = ask(place, "show", id=identifier)
+    if answer is None:
+        raise DataError(f"no message {identifier!r}", remedy="find it with: waypost messages", code="unknown-message")
+    if raw:
+        sys.stdout.buffer.write(_bytes(answer["input"]))
+        sys.stdout.buffer.flush()
+    elif step:
+        _show_step(place, answer, step)
+    elif place.as_json:
+        print_json(answer)
+    else:
+        say("\n".join(shown(answer)))
+
+
+def _bytes(content: dict[str, Any]) -> bytes:
+    return base64.b64decode(content["base64"]) if "base64" in content else str(content.get("text", "")).encode()
+
+
+def _show_step(place: Place, answer: dict[str, Any], name: str) -> None:
+    from waypost.core.errors import UsageError, near
+
+    steps = [step for step in answer["steps"] if step["step"] == name]
+    if not steps:
+        known = [step["step"] for step in answer["steps"]]
+        raise UsageError(
+            f"--step {name!r}: the message did not pass it",
+            remedy=near(name, known) or f"it passed: {', '.join(known)}",
+        )
+    if place.as_json:
+        return print_json({"steps": steps})
+    for step in steps:
+        say(f"{step['step']} ({step['kind']}): {step['result']}")
+        for part in ("before", "after"):
+            if part in step:
+                say(f"{part}:\n{json.dumps(step[part], indent=2, ensure_ascii=False, default=str)}")
+        if step.get("error"):
+            say(f"error: {step['error']}")
+
+
+def shown(answer: dict[str, Any]) -> list[str]:
+    """What ``show`` prints for a person: what each step changed, not the whole document again and again."""
+    message, content = answer["message"], answer["input"]
+    lines = [f"{message['id']}  {message['flow']}  {message['state']}  {message['received_at']}"]
+    lines += [f"  {name} = {', '.join(values)}" for name, values in message["keys"].items() if values]
+    if message.get("arrival"):
+        lines.append(f"  from {message['arrival']}")
+    verdict = f"  {answer['verdict']}" + (f": {answer['why']}" if answer.get("why") else "")
+    lines += [verdict, "", f"input  {content.get('content_type', '')}  {content['size']} bytes", f"  {_short(content)}"]
+    if answer.get("refused"):
+        lines.append(f"  refused: {answer['refused']}")
+    for step in answer["steps"]:
+        lines += ["", *_step_lines(step)]
+    for output in answer["outputs"]:
+        lines += ["", *_output_lines(output)]
+    for title, rows in (("relatives", _relatives(answer)), ("decisions", _history(answer))):
+        if rows:
+            lines += ["", title, *rows]
+    return lines
+
+
+def _step_lines(step: dict[str, Any]) -> list[str]:
+    from waypost.flow.differ import differences
+
+    to = f" to {', '.join(step['to'])}" if step.get("to") else ""
+    reason = f": {step['reason']}" if step.get("reason") else ""
+    lines = [f"step {step['step']}  {step['result']}{to}{reason}"]
+    if step.get("error"):
+        lines.append(f"  {step['error']}")
+    after = step.get("after")
+    if step["result"] == "split":
+        return [*lines, f"  {len(after or ())} children"]
+    if after is not None:
+        lines += [f"  {d['path']}: {_word(d['was'])} → {_word(d['is'])}" for d in differences(step["before"], after)]
+    return lines
+
+
+def _output_lines(output: dict[str, Any]) -> list[str]:
+    mark = "" if output.get("digest_ok", True) else "  not what was sent then"
+    number = f"/{output['ordinal']}" if output["ordinal"] else ""
+    lines = [f"to {output['target']}{number}  {output['state']}{mark}", f"  {_short(output)}"]
+    for attempt in output["attempts"]:
+        said = [attempt.get(name, "") for name in ("at", "outcome", "status", "address", "error")]
+        lines.append("  " + "  ".join(str(part) for part in said if part))
+        if attempt.get("possible_duplicate"):
+            lines.append("    possibly a duplicate: the process died before the outcome of an earlier try was durable")
+        if attempt.get("answer"):
+            lines.append(f"    answer: {_short(attempt['answer'])}")
+    return lines
+
+
+def _relatives(answer: dict[str, Any]) -> list[str]:
+    return [f"  {relative['relation']} {relative['id']}" for relative in answer.get("relatives", ())]
+
+
+def _history(answer: dict[str, Any]) -> list[str]:
+    return [f"  {d['at']}  {d['what']}  {d['who']}  {d['why']}".rstrip() for d in answer.get("history", ())]
+
+
+def _short(content: dict[str, Any], limit: int = 400) -> str:
+    """The beginning of a body on one line."""
+    text = content["text"] if "text" in content else f"{len(content.get('base64', '')) * 3 // 4} bytes, not text"
+    text = " ".join(str(text).split())
+    return text if len(text) <= limit else f"{text[:limit]}… (all of it with --raw or --json)"
+
+
+def _word(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 120 else text[:119] + "…"

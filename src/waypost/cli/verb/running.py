@@ -1,0 +1,150 @@
+"""Run a project's system, see how it is doing, give it a message."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from waypost.cli.asking import ask
+from waypost.cli.option import AsJson, EnvironmentName, Place, ProjectFolder
+from waypost.cli.output import note, print_json, say, table
+
+WATCH_SECONDS = 2.0
+
+
+def run(
+    directory: ProjectFolder,
+    environment: EnvironmentName = "dev",
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=256, help="Worker processes.")] = 1,
+    once: Annotated[bool, typer.Option("--once", help="Process what is there, then end.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="With --once: also wait for retries.")] = False,
+    flow: Annotated[
+        list[str] | None, typer.Option("--flow", metavar="NAME", help="Only this flow; repeatable.")
+    ] = None,
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="End after this long, such as 30s.")] = "",
+    log: Annotated[str, typer.Option("--log", metavar="FORM", help="Events as text or json.")] = "text",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what somebody must act on.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run the flows of a project until stopped, or once.
+
+    With --once the exit code is 0 when everything of this run came out as intended, and 1 when something is dead,
+    parked or still open.
+    """
+    import asyncio
+
+    from waypost.cli.log import EventLog
+    from waypost.core.errors import UsageError
+    from waypost.flow.supervisor import run as run_system
+    from waypost.flow.worker import RunOptions
+
+    if log not in ("text", "json"):
+        raise UsageError(f"--log {log!r}", expected="text or json")
+    if wait and not once:
+        raise UsageError("--wait without --once", remedy="add --once, or leave --wait out")
+    options = RunOptions(
+        workers=workers, once=once, wait=wait, flows=tuple(flow or ()), timeout_seconds=_seconds(timeout)
+    )
+    code = asyncio.run(run_system(directory, environment, options, EventLog(sys.stderr, log, quiet)))
+    if as_json:
+        print_json({"exit_code": code})
+    return code
+
+
+def _seconds(text: str) -> float:
+    from waypost.core.errors import UsageError
+    from waypost.core.spec import Duration, Option, convert
+    from waypost.core.yamlfile import YamlFile, scalar
+
+    if not text:
+        return 0.0
+    seconds = convert(Duration, scalar(text), YamlFile("", None), (), [], Option(""))
+    if seconds is None:
+        raise UsageError(f"--timeout {text!r}", expected="a duration such as 30s or 5m")
+    return float(seconds)
+
+
+def status(
+    place: Place,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
+) -> None:
+    """What runs, and how it is doing."""
+    _print_status(place)
+    while watch:
+        import time
+
+        try:
+            time.sleep(WATCH_SECONDS)
+            if sys.stdout.isatty() and not place.as_json:
+                say("\x1b[H\x1b[J")
+            _print_status(place)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            return
+
+
+def _print_status(place: Place) -> None:
+    answer = ask(place, "status")
+    if place.as_json:
+        return print_json(answer)
+    runs = f"running, {answer['workers']} workers" if answer["running"] else "not running"
+    say(f"{answer['project']}  {answer['environment']}  version {answer['version']}  {runs}")
+    if answer.get("listen"):
+        say(f"listening on {answer['listen']}")
+    say()
+    head = ("flow", "state", "accepted", "delivered", "open", "retrying", "parked", "dead", "filtered")
+    table(head, [[flow.get(name, "") for name in head] for flow in answer["flows"]], empty="no flows")
+    for line in [*_troubles(answer["flows"]), *answer.get("trouble", ())]:
+        note(line)
+
+
+def _troubles(flows: list[dict[str, Any]]) -> list[str]:
+    """What keeps a source or a target from working, one line each."""
+    lines = []
+    for flow in flows:
+        if flow["source"].get("cause"):
+            lines.append(f"{flow['flow']}: source {flow['source']['state']}: {flow['source']['cause']}")
+        for target in flow["targets"]:
+            if target.get("cause"):
+                lines.append(f"{flow['flow']}/{target['target']}: {target['state']}: {target['cause']}")
+    return lines
+
+
+def send(
+    place: Place,
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="The flow that takes the message.")],
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="What is sent; '-' is standard input.")] = "-",
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A header; repeatable.")
+    ] = None,
+) -> None:
+    """Give a flow a message, as if its source had brought it."""
+    answer = ask(place, "send", flow=flow, body=_body(file), headers=_headers(header or []))
+    if place.as_json:
+        return print_json(answer)
+    for identifier in answer["ids"]:
+        say(identifier)
+
+
+def _body(file: str) -> str | bytes:
+    """What is to be sent: text where it is UTF-8, else the bytes."""
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _headers(given: list[str]) -> dict[str, str] | None:
+    from waypost.core.errors import UsageError
+
+    headers = {}
+    for text in given:
+        name, found, value = text.partition("=")
+        if not found or not name:
+            raise UsageError(f"--header {text!r}", expected="NAME=VALUE")
+        headers[name] = value
+    return headers or None

@@ -1,0 +1,108 @@
+"""Content Enricher: a system is asked for what the message lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from waypost.core.component import Failed, Request, Result
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.message import Message
+from waypost.core.registry import registry
+from waypost.core.spec import ConnectionRef, Expression, Option
+from waypost.core.traits import StepTraits
+from waypost.mapping.expression import ExpressionError, compile_expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichOptions:
+    connection: Annotated[ConnectionRef, Option("The system to ask, as named in connections.yaml.", example="erp")]
+    parameters: Annotated[
+        dict[str, Expression],
+        Option("What is asked with, by name; a value may be a list.", example={"sku": "line.sku"}),
+    ]
+    into: Annotated[str, Option("The field that takes the answer; dots go into mappings.", example="price")]
+    ask: Annotated[
+        dict[str, Any],
+        Option("How the system is asked: the options of its requester.", example={"path": "/prices/{sku}"}),
+    ] = field(default_factory=dict)
+    when: Annotated[Expression | None, Option("Ask only for messages for which this is true.")] = None
+    take: Annotated[Expression | None, Option("What of the answer is taken, as an expression over the answer.")] = None
+    missing: Annotated[Literal["fail", "skip", "default"], Option("What happens when the system knows nothing.")] = (
+        "fail"
+    )
+    default: Annotated[Any, Option("The value taken when the system knows nothing and `missing` is default.")] = None
+
+
+@registry.register(
+    "step",
+    "enrich",
+    options=EnrichOptions,
+    traits=StepTraits(asks="requester"),
+    example="{connection: prices, ask: {path: '/prices/{sku}'}, parameters: {sku: sku}, into: price}",
+)
+class Enricher:
+    """Ask a system for data and put the answer into the message.
+
+    One question per message; its answer is recorded, so that showing or replaying the message never asks again. Two
+    messages with equal parameters ask the same question.
+    """
+
+    def __init__(self, options: EnrichOptions, grants: Grants) -> None:
+        self._parameters = {name: compile_expression(text) for name, text in options.parameters.items()}
+        self._when = None if options.when is None else compile_expression(options.when)
+        self._take = None if options.take is None else compile_expression(options.take)
+        self._into, self._missing, self._default = options.into.split("."), options.missing, options.default
+
+    def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
+        return [self._question(message) for message in batch]
+
+    def _question(self, message: Message) -> Request | Failed | None:
+        try:
+            if not self._asks(message):
+                return None
+            given = {n: e.evaluate(message.body, now=message.received_at) for n, e in self._parameters.items()}
+            return Request(parameters=given)
+        except ExpressionError as error:
+            return Failed(error)
+
+    def _asks(self, message: Message) -> bool:
+        return self._when is None or bool(self._when.evaluate(message.body, now=message.received_at))
+
+    def process_answered(self, batch: Sequence[Message], answers: Sequence[Any]) -> Sequence[Result]:
+        return [self._enriched(message, answer) for message, answer in zip(batch, answers, strict=True)]
+
+    def _enriched(self, message: Message, answer: Any) -> Result:
+        try:
+            if not self._asks(message):
+                return message
+            if answer is not None and self._take is not None:
+                answer = self._take.evaluate(answer, now=message.received_at)
+            if answer is None:
+                if self._missing == "skip":
+                    return message
+                if self._missing == "fail":
+                    raise self._unknown(message)
+                answer = self._default
+            return message.with_body(_put(message.body, self._into, answer))
+        except DataError as error:
+            return Failed(error)
+
+    def _unknown(self, message: Message) -> DataError:
+        given = {n: e.evaluate(message.body, now=message.received_at) for n, e in self._parameters.items()}
+        asked = ", ".join(f"{name} = {value!r}"[:100] for name, value in given.items())
+        return DataError(
+            f"the system knows nothing of {asked}", expected=f"a value for {'.'.join(self._into)}",
+            remedy="add it there and retry, or say `missing: skip` or `missing: default`", code="enrich-missing",
+        )  # fmt: skip
+
+
+def _put(body: Any, names: Sequence[str], value: Any) -> dict[str, Any]:
+    """``body`` with ``value`` at the path ``names``; what is changed is copied, the rest is shared."""
+    if body is not None and not isinstance(body, Mapping):
+        raise DataError(f"{names[0]!r} has no place in a {type(body).__name__}", expected="a mapping")
+    made = dict(body or {})
+    made[names[0]] = value if len(names) == 1 else _put(made.get(names[0]), names[1:], value)
+    return made

@@ -1,0 +1,81 @@
+"""Idempotent Receiver: of messages with the same key only the first goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from waypost.core.component import Dropped, Failed, Request, Result
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.message import Message
+from waypost.core.registry import registry
+from waypost.core.spec import Duration, Expression, Option
+from waypost.core.traits import StepTraits
+from waypost.mapping.expression import compile_expression
+
+_encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
+_MONTH = Duration(30 * 86400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotentReceiverOptions:
+    key: Annotated[
+        Expression, Option("What makes two messages the same; a list for several fields.", example="[buyer.id, number]")
+    ]
+    keep_seconds: Annotated[Duration, Option("How long a key is remembered; 0 keeps it for ever.", minimum=0)] = _MONTH
+    scope: Annotated[
+        str, Option("Where a key counts; flows that name the same scope share it. By default this step alone.")
+    ] = ""
+
+
+@registry.register(
+    "step",
+    "idempotent_receiver",
+    options=IdempotentReceiverOptions,
+    traits=StepTraits(asks="claim"),
+    shorthand="key",
+    example="{key: order.number, keep_seconds: 30d}",
+)
+class IdempotentReceiver:
+    """Let a message pass once per key; a repetition ends, linked to its original."""
+
+    def __init__(self, options: IdempotentReceiverOptions, grants: Grants) -> None:
+        self._key = compile_expression(options.key)
+        self._keep_seconds = int(options.keep_seconds)
+        self._scope = options.scope or f"{grants.flow}.{grants.name}"
+
+    def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
+        return [self._claim(key) for key in self._key.of_messages(batch)]
+
+    def _claim(self, key: Any) -> Request | Failed:
+        if isinstance(key, DataError):
+            return Failed(key)
+        if key is None or key == "" or (isinstance(key, list) and all(part is None for part in key)):
+            where, remedy = f"`{self._key.text}`", "filter such messages out before, or choose another key"
+            return Failed(DataError("the message has no key", where=where, expected="a value", remedy=remedy))
+        try:
+            claim = key if isinstance(key, str) else _encode(_exact(key)).decode()
+        except (TypeError, ValueError) as error:
+            return Failed(DataError(f"the key cannot be written: {error}", where=f"`{self._key.text}`"))
+        return Request(parameters={"claim": claim, "scope": self._scope, "keep_seconds": self._keep_seconds})
+
+    def process_answered(self, batch: Sequence[Message], answers: Sequence[Any]) -> Sequence[Result]:
+        return [
+            message if answer is None else Dropped("a repetition", duplicate_of=str(answer["original"]))
+            for message, answer in zip(batch, answers, strict=True)
+        ]
+
+
+def _exact(key: Any) -> Any:
+    """The key with floats and whole decimals written one way, so that 1, 1.0 and 1.00 are the same key."""
+    if isinstance(key, list | tuple):
+        return [_exact(part) for part in key]
+    if isinstance(key, float | Decimal):
+        number = Decimal(repr(key)) if isinstance(key, float) else key
+        return int(number) if number == number.to_integral_value() else number.normalize()
+    return key

@@ -1,0 +1,83 @@
+"""Splitter: each item of a list becomes a message of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from waypost.core.component import Dropped, Failed, Result, Split
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.message import Message
+from waypost.core.registry import registry
+from waypost.core.spec import Expression, Option
+from waypost.core.traits import StepTraits
+from waypost.mapping.expression import compile_expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitOptions:
+    items: Annotated[Expression, Option("The list whose items become messages.", example="order.lines")]
+    keep: Annotated[
+        dict[str, Expression],
+        Option("Fields of the whole message that every part gets, by name.", example={"order": "order.number"}),
+    ] = field(default_factory=dict)
+    into: Annotated[
+        str, Option("The field of the part that holds the item; without it the item's own fields are the part's.")
+    ] = ""
+
+
+@registry.register(
+    "step",
+    "split",
+    options=SplitOptions,
+    traits=StepTraits(splits=True),
+    shorthand="items",
+    example="{items: order.lines, keep: {order: order.number}}",
+)
+class Splitter:
+    """Make each item of a list a message of its own.
+
+    Parts keep correlation, headers and ordering key; their ids follow from the message, this step and their place. An
+    empty or missing list ends the message.
+    """
+
+    def __init__(self, options: SplitOptions, grants: Grants) -> None:
+        self._items = compile_expression(options.items)
+        self._keep = {name: compile_expression(text) for name, text in options.keep.items()}
+        self._into, self._name = options.into, grants.name or "split"
+
+    def process(self, batch: Sequence[Message]) -> Sequence[Result]:
+        listed = self._items.of_messages(batch)
+        return [self._split(message, items) for message, items in zip(batch, listed, strict=True)]
+
+    def _split(self, message: Message, items: Any) -> Result:
+        try:
+            if isinstance(items, DataError):
+                raise items
+            if items is None or (isinstance(items, list | tuple) and not items):
+                return Dropped("there is nothing to split")
+            if not isinstance(items, list | tuple):
+                raise DataError(
+                    f"found a {type(items).__name__}", where=f"`{self._items.text}`", expected="a list",
+                    remedy="write [value] to make a list of one",
+                )  # fmt: skip
+            kept = {n: e.evaluate(message.body, now=message.received_at) for n, e in self._keep.items()}
+            return Split(
+                tuple(message.derive(self._name, at, self._part(kept, at, item)) for at, item in enumerate(items))
+            )
+        except DataError as error:
+            return Failed(error)
+
+    def _part(self, kept: Mapping[str, Any], at: int, item: Any) -> Any:
+        if self._into:
+            return {**kept, self._into: item}
+        if not kept:
+            return item
+        if not isinstance(item, Mapping):
+            raise DataError(
+                f"item {at} is a {type(item).__name__}", where=f"`{self._items.text}`",
+                expected="a mapping to keep fields in", remedy="name a field for the item with `into`",
+            )  # fmt: skip
+        return {**kept, **item}
