@@ -45,8 +45,11 @@ class State(IntEnum):
     PARKED = 2
     """Waits for a person, a window, a missing value, or a released hold."""
     DELIVERED = 3
+    """The target has it."""
     FILTERED = 4
+    """Ended by a rule of the flow: it was not meant to go on."""
     CANCELLED = 5
+    """Ended by a person; it is never sent."""
     DEAD = 6
     """Gave up; in the Dead Letter Channel."""
     DOUBTFUL = 7
