@@ -16,12 +16,12 @@ import msgspec
 
 from waypost.core.component import (
     AskingStep,
+    Dropped,
     Failed,
     Format,
     Request,
     Result,
     Routed,
-    Split,
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
@@ -70,6 +70,9 @@ class Question(msgspec.Struct, frozen=True):
     digest: bytes
     request: Request
     message: Message
+
+
+_MESSAGES = {Message}
 
 
 class EffectSource(Protocol):
@@ -157,6 +160,7 @@ class _Run:
         self.done = Processed()
         self.numbers = {target.name: target.number for target in flow.targets}
         self.everywhere = tuple(target.number for target in flow.targets)
+        self.counting = False
         self.ordinals: dict[tuple[int, int], int] = {}
 
     async def steps(self, batch: Sequence[tuple[int, Message]]) -> None:
@@ -208,31 +212,43 @@ class _Run:
     def _sort(
         self, step: str, going: Sequence[tuple[int, Message]], results: Sequence[Result]
     ) -> Sequence[tuple[int, Message]]:
+        kinds = set(map(type, results))
+        if kinds == _MESSAGES:
+            return [(index, result) for (index, _), result in zip(going, results, strict=True)]  # type: ignore[misc]
         left: list[tuple[int, Message]] = []
+        numbers = self.numbers
         for (index, _), result in zip(going, results, strict=True):
-            if type(result) is Message:
-                left.append((index, result))
-            elif isinstance(result, Split):
-                left += [(index, child) for child in result.children]
-                if not result.children:
-                    self._end(index, State.FILTERED)
-            elif isinstance(result, Routed):
-                self._out(index, result.message, tuple(self.numbers[t] for t in result.targets))
-            elif isinstance(result, Tapped):
-                self._out(index, result.message, tuple(self.numbers[t] for t in result.targets))
-                left.append((index, result.message))
-            elif isinstance(result, Failed):
-                self._fail(index, step, result.error)
-            else:
+            kind = type(result)
+            if kind is Message:
+                left.append((index, result))  # type: ignore[arg-type]
+            elif kind is Dropped:
                 self._end(index, State.FILTERED)
+            elif kind is Routed:
+                self._out(index, result.message, [numbers[t] for t in result.targets])  # type: ignore[union-attr]
+            elif kind is Failed:
+                self._fail(index, step, result.error)  # type: ignore[union-attr]
+            else:
+                left += self._several(index, result)
         return left
+
+    def _several(self, index: int, result: Any) -> list[tuple[int, Message]]:
+        """A result after which a message may reach one target more than once."""
+        self.counting = True
+        if type(result) is Tapped:
+            self._out(index, result.message, [self.numbers[t] for t in result.targets])
+            return [(index, result.message)]
+        if not result.children:
+            self._end(index, State.FILTERED)
+        return [(index, child) for child in result.children]
 
     def _out(self, index: int, message: Message, targets: Sequence[int]) -> None:
         outs = self.done.outs
         for target in targets:
-            at = (index, target)
-            ordinal = self.ordinals.get(at, 0)
-            self.ordinals[at] = ordinal + 1
+            ordinal = 0
+            if self.counting:
+                at = (index, target)
+                ordinal = self.ordinals.get(at, 0)
+                self.ordinals[at] = ordinal + 1
             outs.append(Out(index, target, ordinal, State.OPEN, message))
 
     def _end(self, index: int, state: State) -> int:
@@ -245,22 +261,29 @@ class _Run:
 
     def encode(self, digest_key: bytes) -> None:
         """Write the bytes of every output, one call per target format, and their keyed digests."""
-        by_format: dict[int, tuple[Format, list[int]]] = {}
-        for row, out in enumerate(self.done.outs):
-            if out.state is State.OPEN:
-                target_format = self.flow.targets[out.target].format
-                by_format.setdefault(id(target_format), (target_format, []))[1].append(row)
-        blake2b, outs = hashlib.blake2b, self.done.outs
-        for target_format, rows in by_format.values():
-            documents = [outs[row].message.body for row in rows]  # type: ignore[union-attr]
-            for row, body in zip(rows, _guarded_encode(target_format, documents), strict=True):
-                out = outs[row]
-                if isinstance(body, WaypostError):
-                    out.state = failure_state(body.error_class)
-                    self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", body))
-                else:
+        outs, targets = self.done.outs, self.flow.targets
+        by_format: dict[int, tuple[Format, list[Out], list[Any]]] = {}
+        for out in outs:
+            if out.message is not None:
+                target_format = targets[out.target].format
+                group = by_format.get(id(target_format))
+                if group is None:
+                    group = by_format[id(target_format)] = (target_format, [], [])
+                group[1].append(out)
+                group[2].append(out.message.body)
+        blake2b = hashlib.blake2b
+        for target_format, written, documents in by_format.values():
+            for out, body in zip(written, _guarded_encode(target_format, documents), strict=True):
+                if type(body) is bytes:
                     out.body = body
                     out.digest = blake2b(body, digest_size=16, key=digest_key).digest()
+                else:
+                    self._unwritable(out, body)
+
+    def _unwritable(self, out: Out, error: Any) -> None:
+        out.state = failure_state(error.error_class)
+        row = next(row for row, one in enumerate(self.done.outs) if one is out)
+        self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", error))
 
 
 def failure_state(error_class: ErrorClass) -> State:

@@ -10,7 +10,7 @@ import msgspec
 
 from waypost.core.component import Outbound
 from waypost.core.errors import DataError
-from waypost.core.key import DEFAULT_RULES, normalise, ordering_hash, rules_text
+from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
@@ -42,6 +42,13 @@ class Load(msgspec.Struct):
     causes: list[bytes] = []
     origin: str = ""
     faults: dict[int, str] = {}
+    shared_headers: dict[str, str] = {}
+    """Headers of all the records, such as what their file's name says."""
+
+    def headers_of(self, index: int) -> Mapping[str, str]:
+        if not self.headers:
+            return self.shared_headers or NO_HEADERS
+        return {**self.shared_headers, **self.headers[index]} if self.shared_headers else self.headers[index]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -72,43 +79,58 @@ class Decoded(msgspec.Struct):
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
     """Documents, business keys and ordering keys of a load. Depends on its arguments alone."""
-    raws, count = load.raws, len(load.raws)
-    documents = flow.decode(raws, load.context)
-    refused: list[tuple[int, str, Any]] = []
+    documents = list(flow.decode(load.raws, load.context))
     for index, fault in load.faults.items():
-        documents = list(documents)
         documents[index] = DataError(fault, where=f"flow {flow.name}")
-    readers = flow.keys
-    keys: dict[str, list[list[str]]] = {name: [] for name in readers}
-    order_by = flow.definition.options.delivery.order_by
-    rules = frozenset(flow.definition.keys[order_by].ignore) if order_by else DEFAULT_RULES
+    refused: list[tuple[int, str, Any]] = [
+        (index, "format", document) for index, document in enumerate(documents) if isinstance(document, DataError)
+    ]
+    broken = {index for index, _, _ in refused}
+    keys = {
+        name: [[] if index in broken else read(document) for index, document in enumerate(documents)]
+        if broken else [read(document) for document in documents]
+        for name, read in flow.keys.items()
+    }  # fmt: skip
+    for name, options in flow.definition.keys.items():
+        if options.header:
+            found = (load.headers_of(index).get(options.header, "") for index in range(len(documents)))
+            keys[name] = [[value] if value else [] for value in found]
+    ordering = _ordering(flow, keys, broken, refused)
+    order = [ordering_hash(text, secret) if text else 0 for text in ordering] if ordering else []
+    left_out = broken if len(refused) == len(broken) else {index for index, _, _ in refused}
     content_type = load.content_type or flow.format.content_type
-    messages: list[tuple[int, Message]] = []
-    order: list[int] = [0] * count if order_by else []
-    for index, document in enumerate(documents):
-        if isinstance(document, DataError):
-            refused.append((index, "format", document))
-            for values in keys.values():
-                values.append([])
-            continue
-        for name, read in readers.items():
-            keys[name].append(read(document))
-        ordering = ""
-        if order_by:
-            found = keys[order_by][-1]
-            if not found:
-                text = f"key {order_by!r} has no value"
-                remedy = "mend the input, or order by a key every message has"
-                refused.append((index, "ordering key", DataError(text, where=f"flow {flow.name}", remedy=remedy)))
-                continue
-            ordering = normalise(found[0], rules)
-            order[index] = ordering_hash(ordering, secret)
-        headers = load.headers[index] if load.headers else NO_HEADERS
-        cause = load.causes[index] if load.causes else b""
-        messages.append(
-            (index, Message(id_at(first, index), document, at, content_type, headers, ordering, cause, cause))
+    headers, causes = load.headers, load.causes
+    shared: Mapping[str, str] = load.shared_headers or NO_HEADERS
+    messages = [
+        (
+            index,
+            Message(
+                (first + index).to_bytes(16, "big"), document, at, content_type,
+                load.headers_of(index) if headers else shared, ordering[index] if ordering else "",
+                causes[index] if causes else b"", causes[index] if causes else b"",
+            ),
         )
-    return Decoded(first, at, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
+        for index, document in enumerate(documents)
+        if not left_out or index not in left_out
+    ]  # fmt: skip
+    return Decoded(first, at, messages, refused, order, keys, causes if load.origin == SAME_KEY else [])
+
+
+def _ordering(
+    flow: CompiledFlow, keys: Mapping[str, list[list[str]]], broken: set[int], refused: list[tuple[int, str, Any]]
+) -> list[str]:
+    """The ordering key of each message; one that has none is refused, for nobody could keep its order."""
+    order_by = flow.definition.options.delivery.order_by
+    if not order_by:
+        return []
+    rules = rules_from(rules_text(frozenset(flow.definition.keys[order_by].ignore)))
+    ordering = normalise_all([found[0] if found else "" for found in keys[order_by]], rules)
+    if not all(ordering):
+        text = f"key {order_by!r} has no value"
+        remedy = "mend the input, or order by a key every message has"
+        error = DataError(text, where=f"flow {flow.name}", remedy=remedy)
+        refused += [(i, "ordering key", error) for i, key in enumerate(ordering) if not key and i not in broken]
+    return ordering
 
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
@@ -122,8 +144,15 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin, _rules(flow),
+        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow),
     )  # fmt: skip
+
+
+def _packed_headers(load: Load) -> bytes:
+    """One mapping per record; a single one when all share it; nothing when there are none."""
+    if load.headers:
+        return _pack([load.headers_of(index) for index in range(len(load.raws))])
+    return _pack([load.shared_headers]) if load.shared_headers else b""
 
 
 def _rules(flow: CompiledFlow) -> tuple[str, ...]:
@@ -172,19 +201,60 @@ def outbounds_of(
 ) -> dict[int, tuple[list[int], list[int], list[Outbound]]]:
     """Per target number: references, ordering hashes and outbound messages of the open rows, in order."""
     lanes: dict[int, tuple[list[int], list[int], list[Outbound]]] = {}
-    order, names = decoded.order, flow.target_names
-    base = ref_of(seq, first_row)
+    order, names, base = decoded.order, flow.target_names, ref_of(seq, first_row)
+    types = [target.format.content_type for target in flow.targets]
+    keys = first_keys(decoded)
+    origin = id_text(decoded.first_id)[:-4] if not decoded.origins else ""
+    low = decoded.first & 0xFFFF
     for row, out in enumerate(processed.outs):
-        if out.state is not State.OPEN or out.message is None:
+        message, index, target = out.message, out.index, out.target
+        if out.state is not State.OPEN or message is None:
             continue
-        lane = lanes.get(out.target)
+        lane = lanes.get(target)
         if lane is None:
-            lane = lanes[out.target] = ([], [], [])
+            lane = lanes[target] = ([], [], [])
         lane[0].append(base + row)
-        lane[1].append(order[out.index] if order else 0)
-        keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
-        lane[2].append(outbound_of(flow, out.message, origin_of(decoded, out.index), names[out.target], out, keys))
+        lane[1].append(order[index] if order else 0)
+        source = f"{origin}{low + index:04x}" if origin else id_text(decoded.origins[index])
+        lane[2].append(
+            Outbound(
+                message_id=message.id,
+                body=out.body,
+                idempotency_key=f"{source}.0.{names[target]}.{out.ordinal}",
+                received_at=message.received_at,
+                content_type=types[target],
+                ordering_key=message.ordering_key,
+                headers=message.headers,
+                keys=keys[index],
+                document=message.body,
+            )
+        )
     return lanes
+
+
+class _NoKeys(Sequence[Mapping[str, str]]):
+    """No keys, however many messages."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: Any) -> Any:
+        return NO_HEADERS
+
+
+_NO_KEYS = _NoKeys()
+
+
+def first_keys(decoded: Decoded) -> Sequence[Mapping[str, str]]:
+    """The first value of each business key, per message."""
+    count = max((len(column) for column in decoded.keys.values()), default=0)
+    if not count:
+        return _NO_KEYS
+    if len(decoded.keys) == 1:
+        ((name, column),) = decoded.keys.items()
+        return [{name: values[0]} if values else NO_HEADERS for values in column]
+    rows = zip(*decoded.keys.values(), strict=True)
+    return [{n: v[0] for n, v in zip(decoded.keys, row, strict=True) if v} for row in rows]
 
 
 def origin_of(decoded: Decoded, index: int) -> bytes:
@@ -214,10 +284,12 @@ def bodies_of(bodies: Bodies, count: int) -> list[bytes]:
 
 def load_of(record: Accepted) -> Load:
     """The load an accepted record came from, for recomputing."""
+    headers = _unpack(record.headers) if record.headers else None
+    shared = headers[0] if headers and len(headers) == 1 else {}
     return Load(
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
-        record.position, record.arrival, record.ranges, _unpack(record.headers) if record.headers else None,
-        list(record.causes), record.origin,
+        record.position, record.arrival, record.ranges, None if shared else headers,
+        list(record.causes), record.origin, shared_headers=shared,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from waypost.core.traits import FormatTraits
 from waypost.formats.line import LineFramer, WholeFramer
 from waypost.formats.place import found_at, place
 
-DEPTH = 200
+DEPTH = 512
 """Levels of nesting a document may have, read or written."""
 
 _BOM = b"\xef\xbb\xbf"
@@ -55,7 +55,7 @@ class JsonFormat:
 
     Whole numbers become ``int`` of any size, all others ``Decimal`` as written (``-0.0`` and ``1.50`` keep their form,
     ``-0`` is the whole number 0). A UTF-8 byte order mark is passed over; NaN, trailing text, wrong UTF-8, other
-    encodings, nesting beyond 200 levels and half surrogate pairs are refused. Keys are written in the order the
+    encodings, nesting beyond 512 levels and half surrogate pairs are refused. Keys are written in the order the
     document holds them, with ``lines`` each document ends in LF. A float that is not finite becomes null.
     """
 
@@ -87,8 +87,9 @@ class JsonFormat:
     def _encode(self, document: Any) -> bytes | DataError:
         try:
             data = self._write(document)
-            if b"NaN" in data or b"Infinity" in data:
-                msgspec.json.decode(data)  # msgspec writes these decimals as bare words, which are not JSON
+            # msgspec writes these decimals as bare words, which are not JSON; one letter is looked for fastest
+            if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infinity" in data):
+                msgspec.json.decode(data)
             if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
                 raise RecursionError
         except msgspec.DecodeError:

@@ -188,6 +188,10 @@ class StateFold:
     def number(self, sequence: str) -> int:
         return self._ledger.numbers.get(sequence) or 0
 
+    def numbers(self) -> Mapping[str, int]:
+        """Every sequence and where it stands."""
+        return dict(self._ledger.numbers.over(SEQUENCES.items(self._database.reader)))
+
     def timers(self) -> Iterator[tuple[str, int, bytes]]:
         for name, (due, payload) in self._ledger.timers.over(TIMERS.items(self._database.reader)):
             yield name, due, payload
@@ -209,6 +213,10 @@ class StateFold:
         }
 
     # what the reader and retention ask, from any thread
+
+    def active_batches(self) -> list[KeptBatch]:
+        """Batches with active outputs, or not wholly produced."""
+        return list(self._fold.active.values())
 
     def kept_batches(self) -> list[KeptBatch]:
         """Batches with nothing but parked and dead outputs, and finished ones."""

@@ -185,9 +185,8 @@ class StoreSuite:
 
     async def test_numbers_go_on_where_they_stopped(self, harness: StoreHarness) -> None:
         shard = await harness.open()
-        await shard.append(
-            [accepted(shard.next_seq()), ArrivalBegun(shard.next_arrival(), "orders", "", "f", "i", 1, 1)]
-        )
+        begun = ArrivalBegun(shard.next_arrival(), "orders", "", "f", "i", 1, 1)
+        await shard.append([accepted(shard.next_seq()), begun])
         await shard.close()
         shard = await harness.open()
         assert (shard.next_seq(), shard.next_arrival()) == (2, 2)
