@@ -45,7 +45,7 @@ class EmbeddedHarness:
     async def settle(self, shard: Shard) -> None:
         assert isinstance(shard, EmbeddedShard)
         for _ in range(100_000):
-            if not shard._feed.lag:
+            if not shard._feed.lag and shard._flushing is None:
                 break
             await asyncio.sleep(0)
         await asyncio.to_thread(shard.state.stage())  # type: ignore[attr-defined]

@@ -45,8 +45,11 @@ class State(IntEnum):
     PARKED = 2
     """Waits for a person, a window, a missing value, or a released hold."""
     DELIVERED = 3
+    """The target has it."""
     FILTERED = 4
+    """Ended by a rule of the flow: it was not meant to go on."""
     CANCELLED = 5
+    """Ended by a person; it is never sent."""
     DEAD = 6
     """Gave up; in the Dead Letter Channel."""
     DOUBTFUL = 7
@@ -343,10 +346,18 @@ class Linked(Record, tag=24, frozen=True):
     at: int
 
 
+class Retold(Record, tag=25, frozen=True):
+    """An encoded record that named outputs of a batch, kept for its history when the batch is told again: a batch is
+    told again when its ``Accepted``, ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
+
+    seq: int
+    record: bytes
+
+
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked
+    | Activated | MovedAway | Opened | Closed | Linked | Retold
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode

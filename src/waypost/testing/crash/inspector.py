@@ -1,8 +1,8 @@
 """Opens an image of a disk as the store would, and says what is wrong with what it finds.
 
-A journal's recovery depends on the journal's files alone, the state on those and ``state.db``, the index on those and
-``index.db``. So each part is opened once for each distinct set of files it depends on, and every image is judged by all
-of its parts.
+What is recovered of a journal depends on the journal's files alone. It is compared with what was written; after that
+the state depends only on ``state.db`` and on how many commits and which segments there are, the index likewise. So each
+part is opened once for each distinct set of what it depends on, and every image is judged by all of its parts.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class _Journal:
     fault: str = ""
     opened: OpenedJournal | None = None
     count: int = 0
+    segments: int = 0
+    """A digest of which segments there are."""
 
 
 class Inspector:
@@ -91,7 +93,7 @@ class Inspector:
             return f"{journal.count} commits are left of {needed} that were acknowledged", 0
         for name, judge in (("state.db", self._state), ("index.db", self._index)):
             database = {path: data for path, data in files.items() if f"/{name}" in path}
-            both = (number, key, hash(name), hash(frozenset(database.items())))
+            both = (number, journal.count, journal.segments, hash(name), hash(frozenset(database.items())))
             if both not in self._judged:
                 self._judged[both] = self._guarded(judge, journal, database, reference)
                 self.opened += 1
@@ -124,8 +126,8 @@ class Inspector:
         count = reference.beginning(opened.committer.end)
         if count is None:
             return _Journal(f"the journal ends at {opened.committer.end}, where no commit ended")
-        known = _Journal(self._compare(opened, reference, count), opened, count)
-        return known if known.fault else _Journal(self._go_on(_disk(_files(disk)), store, number), opened, count)
+        fault = self._compare(opened, reference, count) or self._go_on(_disk(_files(disk)), store, number)
+        return _Journal(fault, opened, count, hash(tuple(opened.journal.segments())))
 
     def _compare(self, opened: OpenedJournal, reference: Reference, count: int) -> str:
         """All groups that are there are those that were written, with their large bodies."""

@@ -116,7 +116,9 @@ class MemoryDisk:
 
     def list(self, path: str) -> list[str]:
         start = path + "/"
-        names = {name[len(start) :].partition("/")[0] for name in (*self.files, *self.folders) if name.startswith(start)}
+        names = {
+            name[len(start) :].partition("/")[0] for name in (*self.files, *self.folders) if name.startswith(start)
+        }
         return sorted(names)
 
     def exists(self, path: str) -> bool:

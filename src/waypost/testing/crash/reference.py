@@ -72,9 +72,7 @@ def dump_state(state: StateFold) -> bytes:
     """All that a state says, in one order, without where it stands."""
     state.flush()
     connection = state._database.reader
-    found: dict[str, Any] = {
-        table: sorted(select(connection, f"SELECT * FROM {table}")) for table in _STATE_TABLES
-    }
+    found: dict[str, Any] = {table: sorted(select(connection, f"SELECT * FROM {table}")) for table in _STATE_TABLES}
     totals = msgspec.to_builtins(state._database.totals())
     found["totals"] = [value for value in totals if value != list(state.watermark)]
     return msgspec.msgpack.encode(found)

@@ -32,7 +32,7 @@ class RecordingVfs(apsw.VFS):
         apsw.set_default_vfs("unix")
         self.unregister()
 
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         if path is None or not path.startswith(self.root):
             return super().xOpen(name, flags)
@@ -43,7 +43,7 @@ class RecordingVfs(apsw.VFS):
             named_by_sync = bool(flags[0] & _NAMED_BY_SYNC)
         return RecordingFile(self, name, flags, path, named_by_sync)
 
-    def xDelete(self, path: str, sync_folder: bool) -> None:  # noqa: N802
+    def xDelete(self, path: str, sync_folder: bool) -> None:
         super().xDelete(path, sync_folder)
         if path.startswith(self.root):
             self.inodes.pop(path, None)
@@ -60,15 +60,15 @@ class RecordingFile(apsw.VFSFile):
         self._log, self._path, self._named_by_sync = vfs.log, path, named_by_sync
         self._inode = vfs.inodes.get(path, 0)
 
-    def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: Any, offset: int) -> None:
         super().xWrite(data, offset)
         self._log.add("write", self._path, self._inode, at=offset, data=bytes(data))
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802
+    def xTruncate(self, size: int) -> None:
         super().xTruncate(size)
         self._log.add("truncate", self._path, self._inode, at=size)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:
         super().xSync(flags)
         self._log.add("sync", self._path, self._inode)
         if self._named_by_sync:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 
+import msgspec
+
+from waypost.core.errors import CommitFailed, StoreError
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
+from waypost.store.derived import CommittedGroup
 from waypost.store.record import AnyRecord, State, ref_of
 from waypost.store.shard import EmbeddedShard
-from waypost.testing.crash.recording import Stage
+from waypost.testing.crash.recording import Stage, Workload
 
 
 class Traffic:
@@ -42,7 +49,9 @@ class Traffic:
     async def accept(self) -> None:
         seq, count = self.shard.next_seq(), self.random.randint(1, 4)
         large = self.random.random() < 0.05
-        bodies = [self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)]
+        bodies = [
+            self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)
+        ]
         keys = (("po", tuple((f"{seq}-{n}",) for n in range(count))),)
         accepted = r.Accepted(
             seq, "orders", "v1", (seq << 64).to_bytes(16, "big"), count, self.time, pack(bodies),
@@ -107,4 +116,85 @@ async def stopping(stage: Stage) -> None:
         await shard.close()
 
 
-WORKLOADS = {"flowing": flowing, "stopping": stopping}
+async def recovering(stage: Stage) -> None:
+    """Opened on what another process left, a little work, a clean stop."""
+    shard = await stage.open()
+    traffic = Traffic(shard, Random(7))
+    await traffic.accept()
+    await traffic.run(4)
+    await shard.close()
+
+
+async def failing(stage: Stage) -> None:
+    """A sync fails now and then: the shard stops, and is opened again."""
+    for turn in range(6):
+        with suppress(StoreError):
+            shard = await stage.open()
+            with suppress(CommitFailed):
+                await Traffic(shard, Random(turn)).run(20)
+            await shard.close()
+    stage.disk.fails = never
+    await recovering(stage)
+
+
+async def moving(stage: Stage) -> None:
+    """Two workers become one: what is open on the second moves to the first, copied and safe before it is given up."""
+    first, second = await stage.open(0, 2), await stage.open(1, 2)
+    await asyncio.gather(Traffic(first, Random(1)).run(12), Traffic(second, Random(2)).run(12))
+    for batch in list(second.state.open_batches()):
+        stored = await second.read_batch(batch)
+        copy = msgspec.structs.replace(stored.accepted, seq=first.next_seq(), origin="moved", partition="", position="")
+        await first.append([copy])
+        await second.append([r.MovedAway(b"", (batch.seq,), 0, 1)])
+    await second.close()
+    await first.close()
+
+
+def none_lost_in_moving(groups: Mapping[int, Sequence[CommittedGroup]], counts: Mapping[int, int]) -> str:
+    """Whatever one shard gave up, another has."""
+    records = {
+        shard: [r for group in groups[shard][:count] for _, r in group.records] for shard, count in counts.items()
+    }
+    given = {seq for found in records.values() for gone in found if isinstance(gone, r.MovedAway) for seq in gone.seqs}
+    firsts = {one.seq: one.first_id for one in records.get(1, ()) if isinstance(one, r.Accepted)}
+    copied = {one.first_id for one in records.get(0, ()) if isinstance(one, r.Accepted) and one.origin == "moved"}
+    lost = [seq for seq in given if firsts[seq] not in copied]
+    return f"batch {lost[0]} was given up, and no other shard has it" if lost else ""
+
+
+class FailingSync:
+    """Every ``every``-th sync of a segment fails."""
+
+    def __init__(self, every: int) -> None:
+        self._every, self._count = every, 0
+
+    def __call__(self, operation: str, path: str) -> int:
+        if operation == "sync" and path.endswith(".seg"):
+            self._count += 1
+            return errno.EIO if self._count % self._every == 0 else 0
+        return 0
+
+
+def never(operation: str, path: str) -> int:
+    return 0
+
+
+Across = Callable[[Mapping[int, Sequence[CommittedGroup]], Mapping[int, int]], str]
+"""(groups per shard, how many of them are left) → what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A workload, what goes wrong on its disk, and what must hold between its shards."""
+
+    workload: Workload
+    fails: Callable[[], Callable[[str, str], int]] = lambda: never
+    across: Across = lambda groups, counts: ""
+
+
+SCENES = {
+    "flowing": Scene(flowing),
+    "stopping": Scene(stopping),
+    "failing": Scene(failing, lambda: FailingSync(23)),
+    "moving": Scene(moving, across=none_lost_in_moving),
+}
