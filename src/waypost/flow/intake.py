@@ -222,8 +222,9 @@ class _Reading:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
-        for start in range(0, len(slices), BATCH):
-            for context, part in by_context(slices[start : start + BATCH]):
+        size = BATCH * self.intake.engine.workers
+        for start in range(0, len(slices), size):
+            for context, part in by_context(slices[start : start + size]):
                 await self._send_part(context, part)
 
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
