@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from waypost.cli.failure import counted
 from waypost.core.clock import MICROSECONDS, SystemClock, SystemRandom
 from waypost.core.errors import ProjectError, StoreError, WaypostError
 from waypost.core.event import Events
@@ -92,7 +93,9 @@ def _project(root: Path, environment: str) -> tuple[Project | None, Finding]:
     except ProjectError as error:
         more = f", and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
         return None, Finding("fail", "project", f"{error.faults[0]}{more}", f"waypost check {root}")
-    return project, Finding("ok", "project", f"{project.options.name} {project.version}, {len(project.flows)} flows")
+    return project, Finding(
+        "ok", "project", f"{project.options.name} {project.version}, {counted(len(project.flows), 'flow')}"
+    )
 
 
 def _extras(project: Project) -> Iterator[Finding]:
@@ -164,7 +167,7 @@ def store(root: Path, environment: str, folder: Path) -> Finding:
         return Finding("fail", "store", str(error), error.remedy)
     except OSError as error:
         return Finding("fail", "store", f"{error.filename}: {error.strerror}", "check its owner, its mode and the disk")
-    return Finding("ok", "store", f"{folder}: {len(numbers)} shards, nothing runs")
+    return Finding("ok", "store", f"{folder}: {counted(len(numbers), 'shard')}, nothing runs")
 
 
 def room(folder: Path) -> Finding:

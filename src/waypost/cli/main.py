@@ -110,15 +110,13 @@ def main(arguments: Sequence[str]) -> int:
     """Perform one command line; the exit code: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted."""
     try:
         code = build().main(args=arguments, prog_name="waypost", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _wrong_usage(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
         return failure.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
-        return failure.FAILED
+        raise
     except Exception as error:  # noqa: BLE001 - a person must never be shown a traceback
         return failure.report(error, arguments)
 
@@ -135,7 +133,13 @@ def _wrong_usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """The entry point of the installed command."""
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has left: nothing is wrong, and there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = failure.FAILED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -176,9 +176,9 @@ def cli_page() -> str:
 def _verb_parts(name: str, command: Any) -> Iterator[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    context = command.make_context(name, [], resilient_parsing=True)
     yield f"### waypost {name}"
-    words = [argument.metavar or argument.name.upper() for argument in arguments]
-    yield code("text", " ".join(["waypost", name, *words, *(["[OPTIONS]"] if options else [])]))
+    yield code("text", " ".join(["waypost", name, *command.collect_usage_pieces(context)]))
     yield "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     rows = [[f"`{a.metavar or a.name.upper()}`", a.help or ""] for a in arguments]
     rows += [[f"`{', '.join(o.opts)}{' ' + o.metavar if o.metavar else ''}`", _option_help(o)] for o in options]

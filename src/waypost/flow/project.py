@@ -100,19 +100,27 @@ class _Loader:
 
     def load(self) -> Project:
         project_file = self.yaml("waypost.yaml")
-        options = Spec.of(ProjectOptions).parse(project_file, project_file.data, (), self.faults)
+        environment = self._environment(_declared(project_file.data))
+        options = Spec.of(ProjectOptions).parse(
+            project_file, self._listening(project_file, environment), (), self.faults
+        )
         if options is not None and options.format > PROJECT_FORMAT:
             text = f"format {options.format}"
             self.faults.append(
                 project_file.fault(("format",), "too-new", text, f"at most {PROJECT_FORMAT}", "use a later Waypost")
             )
-        environment = self._environment(options.values if options else {})
         connections = self._connections(environment)
         flows = self._flows(environment)
         self.faults += lint_flows(flows.values(), connections, environment, self.files)
         if self.faults or options is None:
             raise ProjectError(self.faults)
         return Project(options, environment.name, version_of(self.files), flows, connections, self.files)
+
+    def _listening(self, file: YamlFile, environment: Environment) -> Any:
+        """The project's data with the environment's values in ``listen``, the one part that differs between them."""
+        if not isinstance(file.data, dict) or "listen" not in file.data:
+            return file.data
+        return {**file.data, "listen": environment.put_in(file.data["listen"], file, ("listen",), self.faults)}
 
     def yaml(self, name: str) -> YamlFile:
         try:
@@ -304,3 +312,9 @@ class _Loader:
             options = environment.put_in(options, file, path, self.faults)
         parsed = declared.spec.parse(file, options, path, self.faults)
         return None if parsed is None else Use(declared, parsed, file, path, name)
+
+
+def _declared(data: Any) -> dict[str, str]:
+    """The values an environment must give, as far as they are written rightly."""
+    values = data.get("values") if isinstance(data, dict) else None
+    return {n: t for n, t in values.items() if isinstance(t, str)} if isinstance(values, dict) else {}

@@ -51,12 +51,13 @@ class FlowRunner:
         self.engine, self.flow, self.requesters = engine, flow, requesters
         self.cautious = 0
         self._late: deque[int] = deque()
+        self._accepting = 0
         self._catching_up: asyncio.Task[None] | None = None
 
     @property
     def behind(self) -> int:
-        """Batches durable and not yet processed."""
-        return len(self._late)
+        """Batches accepted without being processed."""
+        return len(self._late) + self._accepting
 
     async def take(
         self, load: Load, extra: Sequence[AnyRecord] = (), recorded: Recorded | None = None
@@ -65,7 +66,7 @@ class FlowRunner:
         in the same commit."""
         engine = self.engine
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
-        if self._late or self.cautious:
+        if self.behind or self.cautious:
             self.cautious = max(0, self.cautious - 1)
             return self._accept_only(load, decoded, extra)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
@@ -97,9 +98,11 @@ class FlowRunner:
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
         seq = engine.shard.next_seq()
-        self._late.append(seq)
+        self._accepting += 1
 
         def committed() -> None:
+            self._accepting -= 1
+            self._late.append(seq)
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=len(load.raws)))
             self.catch_up()
 
@@ -135,11 +138,9 @@ class FlowRunner:
         while self._late:
             batch = self.engine.shard.state.batch(self._late[0])
             if batch is None:
-                await asyncio.sleep(0)
-                batch = self.engine.shard.state.batch(self._late[0])
+                raise BugError(f"batch {self._late[0]} is not in the state", where=f"flow {self.flow.name}")
             try:
-                if batch is not None:
-                    await self.process_batch(batch)
+                await self.process_batch(batch)
             except EndpointError as error:
                 failures += 1
                 self.engine.events.emit(

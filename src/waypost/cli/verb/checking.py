@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from waypost.flow.contract import FlowContract
     from waypost.testing.flow_case import CaseResult
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")]
 
 
 def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", as_json: AsJson = False) -> int:
@@ -43,7 +43,10 @@ def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", a
     for contract in promised:
         say("\n".join([*contract_text(contract, width()), ""]))
     off = len(project.flows) - len(promised)
-    say(f"{project.options.name} {project.version}: {_count(len(promised), 'flow')}" + (f", {off} off" if off else ""))
+    say(
+        f"{project.options.name} {project.version}: {failure.counted(len(promised), 'flow')}"
+        + (f", {off} off" if off else "")
+    )
     return 0
 
 
@@ -53,7 +56,7 @@ def _refuse(error: ProjectError, as_json: bool) -> int:
     else:
         for fault in error.faults:
             say(str(fault))
-        note(_count(len(error.faults), "fault"))
+        note(failure.counted(len(error.faults), "fault"))
     return failure.FAILED
 
 
@@ -79,10 +82,6 @@ def _aligned(name: str, text: str, width: int) -> list[str]:
     column = max(12, len(name) + 2)
     wrapped = textwrap.wrap(text, max(width - column - 2, 20)) or [""]
     return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def test(

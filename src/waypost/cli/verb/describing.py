@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def describe(
     kind: Annotated[
-        str, typer.Argument(metavar="[KIND]", help="source, target, requester, format, step, connection, error, state.")
+        str, typer.Argument(metavar="KIND", help="source, target, requester, format, step, connection, error, state.")
     ] = "",
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A component, an error's code, a state.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A component, an error's code, a state.")] = "",
     schema: Annotated[
         str, typer.Option("--schema", metavar="FILE", help="JSON Schema of flow, project, connections, environment …")
     ] = "",

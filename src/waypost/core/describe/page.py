@@ -47,6 +47,7 @@ def component_page(component: Component) -> str:
     """What a component is, how it is written, what it promises, and its options."""
     data = component_data(component)
     parts = [NOTICE, f"# {component.kind.capitalize()} `{component.name}`", component.summary]
+    parts.append(markdown(data["description"]))
     if component.extra:
         parts.append(f"Needs `pip install 'waypost[{component.extra}]'`.")
     if component.example:
