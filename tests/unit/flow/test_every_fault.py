@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waypost.core.errors import ProjectError
@@ -100,6 +100,7 @@ STRANGE = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(places(FLOW)), STRANGE), min_size=1, max_size=3))
 def test_whatever_stands_in_a_flow_is_sound_or_a_fault_with_its_line(
     changes: list[tuple[tuple[Any, ...], Any]],
