@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + int(seconds * MICROSECONDS), next(self._ticket), future))
+        heapq.heappush(self._sleepers, (self._now + math.ceil(seconds * MICROSECONDS), next(self._ticket), future))
         await future
 
     async def advance(self, seconds: float) -> None:

@@ -146,19 +146,20 @@ class Lane:
         window = asyncio.Semaphore(self.traits.concurrency)
         try:
             while not self._stopping:
+                await window.acquire()
                 await self._until_ready()
                 if self._stopping:
                     return
-                await window.acquire()
                 batch = self._take()
                 if not batch[0]:
                     window.release()
                     continue
                 self.in_flight += len(batch[0])
+                carried = self._carry(window, self.circuit.begin(), *batch)
                 if self.traits.concurrency == 1:
-                    await self._carry(window, *batch)
+                    await carried
                 else:
-                    task = asyncio.create_task(self._carry(window, *batch))
+                    task = asyncio.create_task(carried)
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
         finally:
@@ -207,19 +208,19 @@ class Lane:
             limit, self._singly = 1, self._singly - 1
         return self.backlog.take(limit, mark_busy=self.traits.concurrency > 1)
 
-    async def _carry(self, window: asyncio.Semaphore, refs: list[int], keys: list[int]) -> None:
+    async def _carry(self, window: asyncio.Semaphore, probe: bool, refs: list[int], keys: list[int]) -> None:
         try:
             await self._send(refs, keys)
         finally:
+            if probe:
+                self.circuit.end()
             self.in_flight -= len(refs)
             window.release()
             self._wake.set()
 
     async def _send(self, refs: list[int], keys: list[int]) -> None:
-        self.circuit.begin()
         outbounds = await self._outbounds(refs, keys)
         if not outbounds:
-            self.circuit.probing = False
             return
         refs, keys, batch = zip(*outbounds, strict=True)  # type: ignore[assignment]
         begun = self.clock.monotonic()

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from waypost.core.errors import WaypostError
-from waypost.testing.demo.play import Play
-from waypost.testing.demo.stage import Stage
+from waypost.testing.demo.play import Play, until
+from waypost.testing.demo.stage import EXAMPLE, Stage
 from waypost.testing.demo.teller import Teller
 from waypost.testing.demo.verdict import judge
 
@@ -68,8 +68,8 @@ async def _stop(stage: Stage, system: asyncio.Future[int]) -> None:
 
 
 async def _act(stage: Stage, teller: Teller, *, stays: bool) -> int:
-    await _until_running(stage)
-    teller.line("waypost", f"runs; the shop's orders are taken at {stage.shop_address}")
+    await until(lambda: stage.client.running, "the system to run")
+    teller.line("waypost", f"runs {EXAMPLE}; the shop's orders are taken at {stage.shop_address}")
     play = Play(stage, teller)
     await play.run()
     rows = await judge(stage, play)
@@ -79,11 +79,6 @@ async def _act(stage: Stage, teller: Teller, *, stays: bool) -> int:
     teller.text("Everything came out as it should." if good else "Something did not come out as it should.")
     _say_what_next(stage, teller, stays=stays)
     return GOOD if good else BAD
-
-
-async def _until_running(stage: Stage) -> None:
-    while not stage.client.running:
-        await asyncio.sleep(0.02)
 
 
 def _say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
