@@ -13,7 +13,19 @@ from typer.main import get_command
 
 from waypost.cli import failure
 from waypost.cli.option import expanded
-from waypost.cli.verb import checking, describing, doctor, looking, making, measuring, repairing, running, steering
+from waypost.cli.verb import (
+    checking,
+    describing,
+    doctor,
+    keeping,
+    looking,
+    making,
+    measuring,
+    repairing,
+    running,
+    showing,
+    steering,
+)
 
 Verb = tuple[str, Callable[..., Any]]
 
@@ -26,6 +38,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("describe", describing.describe),
     ),
     "Run it": (
+        ("demo", showing.demo),
         ("run", running.run),
         ("status", running.status),
         ("send", running.send),
@@ -54,6 +67,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("schedule", steering.schedule),
     ),
     "Look after the store": (
+        ("backup", keeping.backup),
+        ("restore", keeping.restore),
+        ("verify", keeping.verify),
         ("doctor", doctor.doctor),
         ("bench", measuring.bench),
     ),

@@ -7,22 +7,19 @@ reader's key, the hop is sent there and told apart by the id of the message it c
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from waypost.core.component import Outbound
 from waypost.core.event import MessagesDelivered
+from waypost.flow.host import Host
 from waypost.flow.lane import Lane
 from waypost.flow.load import Load
 from waypost.store.record import AnyRecord, Delivered, pack_refs
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
 
 
 class ChannelLane(Lane):
     """Delivers by accepting: the readers' ``Accepted`` and our ``Delivered`` are one commit."""
 
-    engine: Engine
+    engine: Host
 
     async def _send(self, refs: list[int], keys: list[int]) -> None:
         outbounds = await self._outbounds(refs, keys)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
@@ -19,6 +18,7 @@ from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
+from waypost.flow.host import Host
 from waypost.flow.load import (
     Decoded,
     Load,
@@ -33,9 +33,6 @@ from waypost.flow.load import (
 from waypost.store.protocol import OpenBatch
 from waypost.store.record import AnyRecord, Effects, State, StepState
 
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
-
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
 TRYING = "(trying)"
@@ -47,7 +44,7 @@ CAUTIOUS = 64
 class FlowRunner:
     """Accepts loads of one flow and processes them with one version of it."""
 
-    def __init__(self, engine: Engine, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
+    def __init__(self, engine: Host, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
         self.engine, self.flow, self.requesters = engine, flow, requesters
         self.cautious = 0
         self._late: deque[int] = deque()
