@@ -107,6 +107,7 @@ class RecordedEffects:
 
 
 def matching(step: CompiledStep, question: Question, known: tuple[bytes, bytes]) -> Any:
+    """The recorded answer, or a ``BugError`` where the question is not the one that was recorded."""
     digest, answer = known
     if digest != question.digest:
         return BugError(

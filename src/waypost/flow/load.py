@@ -160,6 +160,7 @@ def _ordering(
 
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
+    """The record that makes a load durable."""
     ends, total = [], 0
     for raw in load.raws:
         total += len(raw)
