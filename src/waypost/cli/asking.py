@@ -21,7 +21,7 @@ def make_client(project: Path, environment: str) -> Asker:
     """The client of a project folder."""
     from waypost.flow.client import Client
 
-    return Client(project, environment)
+    return Client(project.resolve(), environment)
 
 
 def ask(place: Place, verb: str, **params: Any) -> Any:
@@ -35,8 +35,14 @@ def ask(place: Place, verb: str, **params: Any) -> Any:
 
 
 def query(which: Which) -> dict[str, Any]:
-    """The parameters of a query. Raises ``UsageError`` for more than one key."""
-    from waypost.core.errors import UsageError
+    """The parameters of a query. Raises ``UsageError`` for more than one key or a state there is not."""
+    from waypost.core.errors import UsageError, near
+    from waypost.store.record import State, message_state
+
+    known = {message_state([state]) for state in State} | {message_state([])}
+    if which.state and which.state not in known:
+        remedy = near(which.state, known) or f"known: {', '.join(sorted(known))}"
+        raise UsageError(f"--state {which.state!r}", expected="a state of a message", remedy=remedy)
 
     keys = which.key or []
     if len(keys) > 1:

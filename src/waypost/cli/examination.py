@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from waypost.cli.failure import counted
 from waypost.core.clock import MICROSECONDS, SystemClock, SystemRandom
 from waypost.core.errors import ProjectError, StoreError, WaypostError
 from waypost.core.event import Events
@@ -92,7 +94,9 @@ def _project(root: Path, environment: str) -> tuple[Project | None, Finding]:
     except ProjectError as error:
         more = f", and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
         return None, Finding("fail", "project", f"{error.faults[0]}{more}", f"waypost check {root}")
-    return project, Finding("ok", "project", f"{project.options.name} {project.version}, {len(project.flows)} flows")
+    return project, Finding(
+        "ok", "project", f"{project.options.name} {project.version}, {counted(len(project.flows), 'flow')}"
+    )
 
 
 def _extras(project: Project) -> Iterator[Finding]:
@@ -119,7 +123,7 @@ def _packages_of(extra: str) -> list[str]:
 
 
 async def connections(root: Path, project: Project) -> list[Finding]:
-    """Whether each system of connections.yaml can be reached: opened and closed again."""
+    """Whether each system of connections.yaml can be reached: opened, asked for a sign of life, and closed."""
     from waypost.flow.assemble import Surroundings
 
     around = Surroundings(root, SystemClock(), SystemRandom(), Events())
@@ -130,12 +134,15 @@ async def connections(root: Path, project: Project) -> list[Finding]:
     return list(await asyncio.gather(*(_reach(name, c.pool) for name, c in around.connections.items())))
 
 
-async def _reach(name: str, pool: object) -> Finding:
+async def _reach(name: str, pool: Any) -> Finding:
     subject = f"connection {name}"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            await pool.open()  # type: ignore[attr-defined]
-            await pool.close()  # type: ignore[attr-defined]
+            try:
+                await pool.open()
+                await pool.check()
+            finally:
+                await pool.close()
     except WaypostError as error:
         return Finding("fail", subject, str(error))
     except TimeoutError:
@@ -164,7 +171,7 @@ def store(root: Path, environment: str, folder: Path) -> Finding:
         return Finding("fail", "store", str(error), error.remedy)
     except OSError as error:
         return Finding("fail", "store", f"{error.filename}: {error.strerror}", "check its owner, its mode and the disk")
-    return Finding("ok", "store", f"{folder}: {len(numbers)} shards, nothing runs")
+    return Finding("ok", "store", f"{folder}: {counted(len(numbers), 'shard')}, nothing runs")
 
 
 def room(folder: Path) -> Finding:

@@ -47,9 +47,14 @@ def error_data(error: WaypostError) -> dict[str, Any]:
     from waypost.core.errors import ProjectError
 
     if isinstance(error, ProjectError):
-        return {"error": {"code": error.code, "text": f"{len(error.faults)} faults"}, "faults": fault_rows(error)}
+        return {"error": {"code": error.code, "text": counted(len(error.faults), "fault")}, "faults": fault_rows(error)}
     parts = {name: getattr(error, name) for name in ("where", "found", "expected", "remedy") if getattr(error, name)}
     return {"error": {"code": error.code, "class": str(error.error_class), "text": str(error), **parts}}
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 fault``, ``2 faults``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def fault_rows(error: ProjectError) -> list[dict[str, Any]]:

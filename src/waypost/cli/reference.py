@@ -32,21 +32,21 @@ OTHERS = (
 )
 
 
-def pages(registry: Registry) -> dict[str, str]:
-    """Every page by its path below ``docs/reference``."""
+def pages(registry: Registry, command: Any) -> dict[str, str]:
+    """Every page by its path below ``docs/reference``; ``command`` is the whole command line."""
     return {
         "README.md": index_page(registry, OTHERS),
         **component_pages(registry),
         **_file_pages(),
-        "cli.md": cli_page(),
+        "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),
     }
 
 
-def write_pages(folder: Path, registry: Registry) -> list[str]:
+def write_pages(folder: Path, registry: Registry, command: Any) -> list[str]:
     """Write every page whose text is another and remove those of components that are gone; their paths."""
-    wanted, changed = pages(registry), []
+    wanted, changed = pages(registry, command), []
     for path, text in wanted.items():
         at = folder / path
         if not at.is_file() or at.read_text("utf-8") != text:
@@ -156,29 +156,26 @@ def states_page() -> str:
     ])  # fmt: skip
 
 
-def cli_page() -> str:
+def cli_page(command: Any) -> str:
     """Every verb with its arguments and options."""
-    from waypost.cli.main import VERBS, build
-
-    command: Any = build()
     parts = [
         NOTICE, "# The command line",
         "Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted. With `--json` standard "
         "output holds plain JSON and nothing else; an error is then `{\"error\": {\"code\", \"text\", …}}`.",
     ]  # fmt: skip
-    for heading, verbs in VERBS.items():
+    for heading, verbs in command.headings().items():
         parts.append(f"## {heading}")
-        for name, _ in verbs:
-            parts += _verb_parts(name, command.commands[name])
+        for verb in verbs:
+            parts += _verb_parts(verb.name, verb)
     return joined(parts)
 
 
 def _verb_parts(name: str, command: Any) -> Iterator[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    context = command.make_context(name, [], resilient_parsing=True)
     yield f"### waypost {name}"
-    words = [argument.metavar or argument.name.upper() for argument in arguments]
-    yield code("text", " ".join(["waypost", name, *words, *(["[OPTIONS]"] if options else [])]))
+    yield code("text", " ".join(["waypost", name, *command.collect_usage_pieces(context)]))
     yield "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     rows = [[f"`{a.metavar or a.name.upper()}`", a.help or ""] for a in arguments]
     rows += [[f"`{', '.join(o.opts)}{' ' + o.metavar if o.metavar else ''}`", _option_help(o)] for o in options]

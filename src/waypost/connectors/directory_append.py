@@ -39,6 +39,7 @@ from waypost.connectors.append_ledger import (
     key_hash,
     known_hashes,
 )
+from waypost.connectors.directory_disk import Disk
 from waypost.connectors.file_error import file_error
 from waypost.core.component import Outbound
 from waypost.core.errors import ConfigurationRefused
@@ -48,37 +49,6 @@ MAX_TORN_BYTES = 16 << 10
 """More than the entry of the largest batch: what is longer was not torn by a death."""
 _CHECK_BYTES = 1 << 20
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-class Disk:
-    """The calls that change a disk, in one place so that a test can end the world between any two."""
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> int:
-        """Write at ``offset``; behind the end where the descriptor was opened for appending."""
-        return os.pwrite(descriptor, data, offset)
-
-    def sync(self, descriptor: int) -> None:
-        os.fdatasync(descriptor)
-
-    def truncate(self, descriptor: int, size: int) -> None:
-        os.ftruncate(descriptor, size)
-
-    def create(self, path: Path, flags: int) -> int:
-        """Open a file that is not there; its name is durable when this returns."""
-        descriptor = os.open(path, flags | os.O_CREAT, 0o666)
-        self.sync_folder(path.parent)
-        return descriptor
-
-    def rename(self, old: Path, new: Path) -> None:
-        os.rename(old, new)
-        self.sync_folder(new.parent)
-
-    def sync_folder(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class AppendFile:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Annotated
 
 from waypost.connectors.append_ledger import writer_id
-from waypost.connectors.directory_append import AppendFile, Disk
+from waypost.connectors.directory_append import AppendFile
+from waypost.connectors.directory_disk import Disk
 from waypost.connectors.file_error import file_error
 from waypost.connectors.file_look import FileSkipped
 from waypost.connectors.file_name import NameTemplate, WhenExists, name_taken, template_faults, temporary_name

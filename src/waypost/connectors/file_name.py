@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 200
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"id|key|keys\.[^:{}]+|date(?::[^{}]+)?|counter(?::0?[0-9]{1,2}d?)?|flow|target|extension")
-_MEANINGFUL = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]')
+_MEANINGFUL = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%\ud800-\udfff]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 _SHARED = frozenset({"flow", "target", "extension", "date"})
 """The fields that are the same for messages of one type and second."""
@@ -71,9 +71,11 @@ def safe_value(text: str) -> str:
     >>> safe_value("../etc/passwd")
     '..%2Fetc%2Fpasswd'
     """
-    if _MEANINGFUL.search(text):
-        text = _MEANINGFUL.sub(lambda match: f"%{ord(match[0]):02X}", text)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\\", "%5C")
+    return _MEANINGFUL.sub(_percent, text) if _MEANINGFUL.search(text) else text
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 
 
 def safe_name(name: str) -> str:

@@ -43,3 +43,18 @@ def address_of(bound: socket.socket) -> str:
     """The base URL of a bound socket."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def split_listen(address: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``; port 0 takes a free one. ``ValueError`` says what is wrong.
+
+    >>> split_listen("127.0.0.1:8080"), split_listen("[::1]:0")
+    (('127.0.0.1', 8080), ('::1', 0))
+    """
+    host, colon, port = address.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not colon or not bare or (":" in bare and not host.startswith("[")):
+        raise ValueError("no host and port")
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"port {port!r}")
+    return bare, int(port)

@@ -182,6 +182,8 @@ _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 def convert(kind: Any, value: Any, file: YamlFile, path: Path, faults: list[Fault], option: Option) -> Any:
     """``value`` as ``kind``; None and a fault where it is not one."""
+    if kind is Any:
+        return value
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
@@ -246,8 +248,6 @@ def _entries(kind: Any, value: Any, file: YamlFile, path: Path, faults: list[Fau
 
 
 def _plain(kind: Any, value: Any) -> Any:
-    if kind is Any:
-        return value
     if kind is Duration:
         return _quantity(value, _DURATION, _DURATION_UNITS, Duration)
     if kind is Size:
@@ -259,7 +259,8 @@ def _plain(kind: Any, value: Any) -> Any:
     if kind is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if kind is Secret:
-        return value if isinstance(value, Secret) else Secret(str(value)) if isinstance(value, str | int) else None
+        written = isinstance(value, str | int) and not isinstance(value, bool)
+        return value if isinstance(value, Secret) else Secret(str(value)) if written else None
     if isinstance(kind, type) and issubclass(kind, str):
         if isinstance(value, bool):
             return kind("true" if value else "false") if kind is Expression else None

@@ -7,18 +7,14 @@ reader's key, the hop is sent there and told apart by the id of the message it c
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from waypost.core.component import Outbound, Outcome
 from waypost.core.errors import EndpointError, StoreFull
 from waypost.core.event import EndpointLost, MessagesDelivered
+from waypost.flow.host import Host
 from waypost.flow.lane import Lane, Sending
 from waypost.flow.load import Load
 from waypost.store.record import AnyRecord, Delivered, pack_refs
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
-
 
 PAUSE_SECONDS = 1.0
 """Pause after a hop that could not be made: another worker is away, or the disk is full."""
@@ -27,7 +23,7 @@ PAUSE_SECONDS = 1.0
 class ChannelLane(Lane):
     """Delivers by accepting: the readers' ``Accepted`` and our ``Delivered`` are one commit."""
 
-    engine: Engine
+    engine: Host
 
     async def _send(self, sending: Sending) -> None:
         outbounds = await self._outbounds(sending.refs, sending.keys)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
+from waypost.core.binding import split_listen
 from waypost.core.key import DEFAULT_RULES, KeyRule
 from waypost.core.registry import Component
-from waypost.core.spec import Duration, Expression, Option
+from waypost.core.spec import Duration, Expression, Option, OptionFault
 from waypost.core.yamlfile import Path, YamlFile
 
 PROJECT_FORMAT = 1
@@ -38,6 +39,12 @@ class ListenOptions:
 
     address: Annotated[str, Option("Host and port; loopback only.", example="127.0.0.1:8080")] = "127.0.0.1:8080"
 
+    def faults(self) -> Iterator[OptionFault]:
+        try:
+            split_listen(self.address)
+        except ValueError as error:
+            yield OptionFault("address", f"found {self.address!r}: {error}", "host and port, such as 127.0.0.1:8080")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectOptions:
@@ -60,7 +67,12 @@ class ProjectOptions:
 class KeyOptions:
     """A business key: where it is found and what of its value does not matter."""
 
-    path: Annotated[Expression, Option("Expression that gives the value, or a list of values.", example="order.number")]
+    path: Annotated[
+        Expression, Option("Expression that gives the value, or a list of values.", example="order.number")
+    ] = Expression("this")
+    header: Annotated[
+        str, Option("Header that holds the value instead, such as one read from a file's name.", example="file.po")
+    ] = ""
     ignore: Annotated[tuple[KeyRule, ...], Option("What does not matter when the key is looked for.")] = tuple(
         sorted(DEFAULT_RULES)
     )
@@ -154,6 +166,23 @@ class FlowDefinition:
     keys: Mapping[str, KeyOptions]
     steps: tuple[Use, ...]
     targets: Mapping[str, TargetUse]
+    file: YamlFile
+
+    @property
+    def name(self) -> str:
+        return self.options.flow
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyFlow:
+    """What could be read of a flow that has faults, so that its other faults are found too. None: not readable."""
+
+    options: FlowOptions
+    source: Use | None
+    format: Use | None
+    keys: Mapping[str, KeyOptions]
+    steps: tuple[Use | None, ...]
+    targets: Mapping[str, TargetUse | None]
     file: YamlFile
 
     @property

@@ -20,10 +20,11 @@ from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
-from waypost.flow.load import Decoded, Load, Placed
+from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
-from waypost.flow.spread import Part, Spread
+from waypost.flow.spread import Spread
 from waypost.flow.versions import Versions
 from waypost.store.protocol import OpenBatch, Reader, Shard
 from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
@@ -102,6 +103,9 @@ class Engine:
         """A flow of a version and who answers its questions today."""
         flow = self.versions.flow(version, name)
         return flow, requesters_of(flow, self.versions.project(version), self.around)
+
+    def takers(self) -> Mapping[str, FlowRunner]:
+        return self.runners
 
     def flow_names(self) -> list[str]:
         return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
@@ -262,6 +266,8 @@ class Engine:
             )  # fmt: skip
             if isinstance(lane, ChannelLane):
                 lane.engine = self
+            if use.traits.numbered:
+                lane.numbering = Numbering(self.shard, flow.name, target, self.workers)
             if answers_callers(flow):
                 lane.watch = self.answers.outcome
             self.lanes[at] = lane

@@ -6,19 +6,17 @@ import asyncio
 import hashlib
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import BATCH, Load
-from waypost.flow.spread import Part, ids_of
+from waypost.flow.host import Host
+from waypost.flow.load import BATCH, Load, Part
+from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
 
 WINDOW = 48
 """Loads of one source on their way to being durable at once."""
@@ -27,7 +25,7 @@ WINDOW = 48
 class Intake:
     """Reads one flow's source in this worker."""
 
-    def __init__(self, engine: Engine, flow: CompiledFlow, source: Any) -> None:
+    def __init__(self, engine: Host, flow: CompiledFlow, source: Any) -> None:
         self.engine, self.flow, self.source = engine, flow, source
         self.traits = flow.definition.source.traits
         self.exhausted = False
@@ -150,7 +148,7 @@ class Intake:
                 number, self.flow.name, partition, arrival.name, arrival.identity, arrival.size, self.engine.clock.now()
             )
             await shard.append([begun])
-        reading = _Reading(self, partition, number, self.engine.low_position(self.flow.name, partition))
+        reading = _Reading(self, arrival, partition, number)
         error = ""
         try:
             await reading.read(delivery)
@@ -188,8 +186,10 @@ class Intake:
 class _Reading:
     """One pass over a content, from where all shards have it on."""
 
-    def __init__(self, intake: Intake, partition: str, arrival: int, position: str) -> None:
-        self.intake, self.partition, self.arrival = intake, partition, arrival
+    def __init__(self, intake: Intake, arrival: Arrival, partition: str, number: int) -> None:
+        self.intake, self.partition, self.arrival = intake, partition, number
+        self.headers = dict(arrival.headers)
+        position = intake.engine.low_position(intake.flow.name, partition)
         offset, _, context = position.partition("|")
         self.offset = int(offset or "0", 16)
         self.context = bytes.fromhex(context)
@@ -220,8 +220,9 @@ class _Reading:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
-        for start in range(0, len(slices), BATCH):
-            for context, part in by_context(slices[start : start + BATCH]):
+        size = BATCH * self.intake.engine.workers
+        for start in range(0, len(slices), size):
+            for context, part in by_context(slices[start : start + size]):
                 await self._send_part(context, part)
 
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
@@ -232,7 +233,7 @@ class _Reading:
             intake.flow.name, [s.data for s in part], context, partition=self.partition,
             position=f"{part[-1].end:016x}{mark}", arrival=self.arrival,
             ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
-            faults={at: s.fault for at, s in enumerate(part) if s.fault},
+            faults={at: s.fault for at, s in enumerate(part) if s.fault}, shared_headers=self.headers,
         )  # fmt: skip
         self.records += len(part)
         positions = [f"{s.end:016x}{mark}" for s in part] if intake.engine.workers > 1 else ()

@@ -25,6 +25,7 @@ from waypost.core.traits import Repetition
 from waypost.flow.backlog import Backlog
 from waypost.flow.circuit import Circuit, backoff
 from waypost.flow.definition import RetryOptions
+from waypost.flow.numbering import Numbering
 from waypost.store.protocol import Shard
 from waypost.store.record import (
     AnyRecord,
@@ -74,6 +75,7 @@ class Lane:
         self.held = ""
         """Why nothing is sent: said by a person, or by a failure only a person can mend."""
         self.watch: Watch | None = None
+        self.numbering: Numbering | None = None
         self.suspect_below = 0
         """After an unclean stop: outputs before this one may have arrived, though no record says they were sent."""
         self._doubtful: set[int] = set()
@@ -180,10 +182,10 @@ class Lane:
         window = asyncio.Semaphore(self.traits.concurrency)
         try:
             while not self._stopping:
+                await window.acquire()
                 await self._until_ready()
                 if self._stopping:
                     return
-                await window.acquire()
                 refs, keys = self._take()
                 if not refs:
                     window.release()
@@ -338,7 +340,15 @@ class Lane:
             if attempt > 1 or self._suspect(ref):
                 out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=self._suspect(ref))
             ready.append((ref, key, out))
-        return ready
+        return await self._numbered(ready) if self.numbering else ready
+
+    async def _numbered(self, ready: list[tuple[int, int, Outbound]]) -> list[tuple[int, int, Outbound]]:
+        assert self.numbering is not None
+        numbers = await self.numbering.number([ref for ref, _, _ in ready])
+        return [
+            (ref, key, msgspec.structs.replace(out, sequence=number))
+            for (ref, key, out), number in zip(ready, numbers, strict=True)
+        ]
 
     async def _rebuild(self, missing: Sequence[int], keys: Mapping[int, int]) -> None:
         rebuilt = await self.rebuild(missing)
@@ -420,7 +430,7 @@ class Lane:
             _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
             tuple(found), self._any_suspect(refs),
         )  # fmt: skip
-        self.shard.append_later([record])
+        self.shard.append_later([record, *(self.numbering.over(refs) if self.numbering else ())])
         for ref, key in zip(refs, keys, strict=True):
             self._fresh.pop(ref, None)
             if key:

@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
+from waypost.core.binding import split_listen
 from waypost.core.clock import SystemClock, SystemRandom
 from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
 from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.control import Control
-from waypost.flow.definition import Project
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
 from waypost.flow.project import load_project
@@ -77,7 +77,7 @@ class Worker:
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
         shard = await store.open_shard(self.number, self.options.workers)
-        self.listener = Listener(self.project.options.listen.address) if self._listens(self.project) else None
+        self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
         around = Surroundings(
             self.root, SystemClock(), SystemRandom(), self.events, self.number, self.listener,
         )  # fmt: skip
@@ -99,8 +99,9 @@ class Worker:
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
-    def _listens(self, project: Project) -> bool:
-        return self.number == 0 and any(flow.source.component.name == "http" for flow in project.flows.values())
+    def _listens(self) -> bool:
+        flows = self.project.flows.values()
+        return self.number == 0 and any(flow.source.component.name == "http" for flow in flows)
 
     def _meet_peers(self) -> None:
         for other in range(self.options.workers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,9 +16,13 @@ from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
-from waypost.formats.csv_framer import CsvFramer
+from waypost.formats.csv_framer import CsvFramer, has_more_fields
 
 ColumnType = Literal["text", "integer", "decimal"]
+MOST_COLUMNS = 16_384
+"""More fields a record may not have: each costs many times its bytes once it is read."""
+_NAMED = 1000
+"""Columns looked through for a near name: a header from outside may have millions."""
 csv.field_size_limit(1 << 40)  # a record is bounded by the framer, which says so better than the csv module
 
 
@@ -78,6 +83,7 @@ class CsvFormat:
         self._encoding = "utf-8" if options.encoding == "utf-8-sig" else options.encoding
         self._known_context: tuple[bytes, _Layout | DataError] | None = None
         self._needs_quotes = re.compile(f"[\r\n{re.escape(options.delimiter + options.quote)}]").search
+        self._has_too_many = has_more_fields(options.delimiter.encode(), options.quote.encode(), MOST_COLUMNS)
         self._end = "\n" if options.line_ending == "lf" else "\r\n"
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
@@ -90,7 +96,7 @@ class CsvFormat:
         layout = self._layout(context)
         if isinstance(layout, DataError):
             return [layout] * len(batch)
-        rows = self._rows_at_once(batch)
+        rows = None if any(len(data) >= MOST_COLUMNS for data in batch) else self._rows_at_once(batch)
         return [self._document(row, layout) for row in (rows if rows is not None else map(self._row, batch))]
 
     def _rows_at_once(self, batch: Sequence[bytes]) -> list[list[str]] | None:
@@ -105,6 +111,9 @@ class CsvFormat:
         return csv.reader(texts, delimiter=self._options.delimiter, quotechar=self._options.quote, strict=True)
 
     def _row(self, data: bytes) -> list[str] | DataError:
+        if len(data) >= MOST_COLUMNS and self._has_too_many(data):
+            return DataError(f"more than {MOST_COLUMNS} fields", where=f"record of {len(data)} bytes",
+                             expected="fewer fields", remedy="check the delimiter", code="csv-columns")  # fmt: skip
         try:
             text = data.decode(self._encoding)
             (row,) = self._reader([text])
@@ -151,14 +160,15 @@ class CsvFormat:
                 return DataError(row.found, where=f"header, {row.where}", expected=row.expected, remedy=row.remedy,
                                  code="csv-header")  # fmt: skip
             names = [name.strip() or f"column_{i}" for i, name in enumerate(row, 1)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             return DataError(f"column {twice[0]!r} is named twice", where="header", expected="each column once",
                              remedy="give the names with columns: […]", code="csv-header")  # fmt: skip
         missing = [name for name in self._options.types if names and name not in names]
         if missing:
-            return DataError(f"no column {missing[0]!r}", where="header", expected=f"columns {', '.join(names)[:200]}",
-                             remedy=near(missing[0], names), code="csv-header")  # fmt: skip
+            return DataError(f"no column {missing[0]!r}", where="header",
+                             expected=f"columns {', '.join(names[:_NAMED])[:200]}",
+                             remedy=near(missing[0], names[:_NAMED]), code="csv-header")  # fmt: skip
         return _Layout(names, [(n, *_CONVERSIONS[t]) for n, t in self._options.types.items() if t != "text"])
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,11 +243,12 @@ def _fields(record: Any, columns: list[str], number: int) -> list[str]:
     if not isinstance(record, Mapping):
         raise DataError(f"a {type(record).__name__}", where=f"record {number}",
                         expected="a mapping of column to value", code="csv-record")  # fmt: skip
-    if extras := [name for name in record if name not in columns]:
+    known = set(columns)
+    if extras := [name for name in record if name not in known]:
         extra = extras[0]
         raise DataError(f"field {extra!r} has no column", where=f"record {number}",
-                        expected=f"columns {', '.join(columns)[:200]}",
-                        remedy=near(str(extra), columns) or "drop it in a map", code="csv-record")  # fmt: skip
+                        expected=f"columns {', '.join(columns[:_NAMED])[:200]}",
+                        remedy=near(str(extra), columns[:_NAMED]) or "drop it in a map", code="csv-record")  # fmt: skip
     return [_field(record.get(name), name, number) for name in columns]
 
 

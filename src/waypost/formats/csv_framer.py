@@ -125,7 +125,21 @@ _Test = Callable[[bytes], object]
 def _quote_patterns(delimiter: bytes, quote: bytes) -> tuple[_Test, _Test]:
     """Whether a line leaves no quote open, when it begins outside quotes and when it begins inside."""
     d, q = re.escape(delimiter), re.escape(quote)
-    inside = rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
-    field = rb"(?:%b%b%b|(?!%b))[^%b]*+" % (q, inside, q, q, d)
+    inside, field = _inside(q), _field(d, q)
     outside = re.compile(rb"(?:%b%b)*+%b" % (field, d, field))
     return outside.fullmatch, re.compile(rb"%b%b[^%b]*+(?:%b%b)*+" % (inside, q, d, d, field)).fullmatch
+
+
+def _inside(q: bytes) -> bytes:
+    return rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
+
+
+def _field(d: bytes, q: bytes) -> bytes:
+    return rb"(?:%b%b%b|(?!%b))[^%b]*+" % (q, _inside(q), q, q, d)
+
+
+def has_more_fields(delimiter: bytes, quote: bytes, most: int) -> Callable[[bytes], bool]:
+    """What says of a record whether it has more than ``most`` fields, without making them."""
+    d, q = re.escape(delimiter), re.escape(quote)
+    beyond = re.compile(rb"(?:%b%b){%d}" % (_field(d, q), d, most)).match
+    return lambda data: data.count(delimiter) >= most and beyond(data) is not None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import apsw
 
 from waypost.core.clock import Clock, Random, SystemClock, SystemRandom
 from waypost.core.errors import StoreError
+from waypost.store.backup import Backup, stepwise
 from waypost.store.codec import Codec
 from waypost.store.commit import Limits
 from waypost.store.disk import Disk, RealDisk
 from waypost.store.layout import create_store, read_description, read_secret, shard_numbers
 from waypost.store.opening import Folds, Setting, open_shard
 from waypost.store.shard import EmbeddedShard
+from waypost.store.verify import verify
 
 SQLITE_OLDEST = (3, 51, 3)
 """SQLite 3.7.0 to 3.51.2 can lose what is in a write-ahead log that two connections use."""
@@ -83,6 +85,14 @@ class EmbeddedStore:
             await shard.close()
             raise
         return shard
+
+    def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
+        """Copy the store into a new folder, whether or not it is open, here or elsewhere."""
+        return stepwise(Backup(self.setting(), os.path.abspath(folder)).run())
+
+    def verify(self) -> AsyncIterator[tuple[int, int, str]]:
+        """Read everything, whether or not the store is open."""
+        return stepwise(verify(self.setting()))
 
 
 def require_sqlite(found: str) -> None:

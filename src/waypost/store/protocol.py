@@ -240,6 +240,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[AnyRecord]
     story: Sequence[AnyRecord] = ()
     """Every later record that names any message of the batch, for telling the batch again."""
+    states: bytes = b""
+    """The state of every output of the batch, likewise."""
 
 
 class Reader(Protocol):
@@ -275,10 +277,10 @@ class MessageStore(Protocol):
 
     def reader(self) -> Reader: ...
 
-    async def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
+    def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
         """Copy a consistent store while it is written; yields (bytes done, bytes in all)."""
         ...
 
-    async def verify(self) -> AsyncIterator[tuple[int, int, str]]:
+    def verify(self) -> AsyncIterator[tuple[int, int, str]]:
         """Read everything and compare with its checksums; yields (done, in all, fault or '')."""
         ...

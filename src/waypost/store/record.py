@@ -45,8 +45,11 @@ class State(IntEnum):
     PARKED = 2
     """Waits for a person, a window, a missing value, or a released hold."""
     DELIVERED = 3
+    """The target has it."""
     FILTERED = 4
+    """Ended by a rule of the flow: it was not meant to go on."""
     CANCELLED = 5
+    """Ended by a person; it is never sent."""
     DEAD = 6
     """Gave up; in the Dead Letter Channel."""
     DOUBTFUL = 7
@@ -343,10 +346,18 @@ class Linked(Record, tag=24, frozen=True):
     at: int
 
 
+class Retold(Record, tag=25, frozen=True):
+    """An encoded record that named outputs of a batch, kept for its history when the batch is told again: a batch is
+    told again when its ``Accepted``, ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
+
+    seq: int
+    record: bytes
+
+
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked
+    | Activated | MovedAway | Opened | Closed | Linked | Retold
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode
@@ -354,12 +365,15 @@ decode: Callable[[bytes | memoryview], AnyRecord] = msgspec.msgpack.Decoder(AnyR
 
 
 def ref_of(seq: int, row: int) -> int:
+    """The reference of output ``row`` of batch ``seq``."""
     return seq << OUT_BITS | row
 
 
 def pack_refs(refs: list[int]) -> bytes:
+    """References as records hold them."""
     return struct.pack(f"<{len(refs)}Q", *refs)
 
 
 def unpack_refs(packed: bytes) -> tuple[int, ...]:
+    """What ``pack_refs`` packed."""
     return struct.unpack(f"<{len(packed) // 8}Q", packed)

@@ -100,7 +100,7 @@ def _tail(segment: Segment) -> _Tail:
         try:
             header, _ = segment.frame(at)
         except BadFrame as fault:
-            later = _later_frame(segment, at + 1, size)
+            later = later_frame(segment, at + 1, size)
             if later is not None:
                 raise segment.damaged(at, f"{fault}, and a good frame at {later}, written after it was safe") from fault
             break
@@ -109,7 +109,7 @@ def _tail(segment: Segment) -> _Tail:
     return _Tail(headers, at)
 
 
-def _later_frame(segment: Segment, start: int, size: int) -> int | None:
+def later_frame(segment: Segment, start: int, size: int) -> int | None:
     """Where the next good frame begins, or None."""
     for at in range(start, size, _PIECE):
         piece = segment.disk.read(segment.fd, _PIECE + len(MAGIC) - 1, at)

@@ -14,7 +14,8 @@ import pytest
 
 from waypost.connectors import append_ledger, directory_append
 from waypost.connectors.append_ledger import writer_id
-from waypost.connectors.directory_append import AppendFile, Disk
+from waypost.connectors.directory_append import AppendFile
+from waypost.connectors.directory_disk import Disk
 from waypost.core.component import Outbound
 from waypost.testing.connector_kit import again, outbound
 

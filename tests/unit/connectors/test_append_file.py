@@ -10,7 +10,8 @@ import pytest
 
 from waypost.connectors import append_ledger, directory_append
 from waypost.connectors.append_ledger import FIRST_LINE, HEAD_BYTES, decode_entries
-from waypost.connectors.directory_append import AppendFile, Disk
+from waypost.connectors.directory_append import AppendFile
+from waypost.connectors.directory_disk import Disk
 from waypost.core.component import Outbound
 from waypost.core.errors import AuthorisationRefused, ConfigurationRefused, EndpointUnavailable
 from waypost.testing.connector_kit import again, outbound

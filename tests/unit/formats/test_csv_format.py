@@ -82,6 +82,19 @@ def test_a_type_for_a_column_the_header_lacks_is_refused() -> None:
     assert (error.code, error.remedy) == ("csv-header", "did you mean 'price'?")
 
 
+def test_a_record_of_too_many_fields_is_refused_before_they_are_made() -> None:
+    (error,) = read(b"," * 16_384 + b"\n", "{header: false}")
+    assert isinstance(error, DataError)
+    assert error.code == "csv-columns"
+    (full,) = read(b"," * 16_383 + b"\n", "{header: false}")
+    assert len(full) == 16_384
+
+
+def test_delimiters_within_quotes_make_no_fields() -> None:
+    (document,) = read(b'"' + b"," * 20_000 + b'",2\n', "{header: false}")
+    assert document["column_2"] == "2"
+
+
 def test_a_broken_record_leaves_its_neighbours_alone() -> None:
     results = read(b"a,b\n1,2\n3\n4,5\n")
     assert [isinstance(r, DataError) for r in results] == [False, True, False]

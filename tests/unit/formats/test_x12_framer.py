@@ -123,3 +123,9 @@ def test_the_end_of_a_long_run_of_missing_trailers_is_found_in_one_pass() -> Non
     content = ISA + b"GS*PO*A*B*20260412*0715*1*X*004010~" + b"ST*850*0001~" * 50_000 + b"IEA*1*000000417~"
     (whole,) = cut(content)
     assert "without its SE segment" in whole.fault
+
+
+def test_many_interchanges_without_an_end_are_gone_through_but_once() -> None:
+    slices = cut(ISA * 20_000)
+    assert len(slices) == 20_000
+    assert all(s.fault for s in slices)

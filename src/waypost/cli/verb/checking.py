@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from waypost.flow.contract import FlowContract
     from waypost.testing.flow_case import CaseResult
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")]
 
 
 def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", as_json: AsJson = False) -> int:
@@ -43,7 +43,10 @@ def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", a
     for contract in promised:
         say("\n".join([*contract_text(contract, width()), ""]))
     off = len(project.flows) - len(promised)
-    say(f"{project.options.name} {project.version}: {_count(len(promised), 'flow')}" + (f", {off} off" if off else ""))
+    say(
+        f"{project.options.name} {project.version}: {failure.counted(len(promised), 'flow')}"
+        + (f", {off} off" if off else "")
+    )
     return 0
 
 
@@ -53,7 +56,7 @@ def _refuse(error: ProjectError, as_json: bool) -> int:
     else:
         for fault in error.faults:
             say(str(fault))
-        note(_count(len(error.faults), "fault"))
+        note(failure.counted(len(error.faults), "fault"))
     return failure.FAILED
 
 
@@ -81,10 +84,6 @@ def _aligned(name: str, text: str, width: int) -> list[str]:
     return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def test(
     directory: Folder = Path("."),
     environment: EnvironmentName = "dev",
@@ -97,7 +96,7 @@ def test(
     """
     import asyncio
 
-    from waypost.testing.flow_case import run_cases
+    from waypost.testing.flow_outcome import run_cases
 
     results = asyncio.run(run_cases(directory, environment, only))
     failed = [result for result in results if result.differences]

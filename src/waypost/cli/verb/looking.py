@@ -67,7 +67,7 @@ def _message_row(message: dict[str, Any]) -> list[str]:
 
 def files(
     place: Place,
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Files of this name; * stands for anything.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Files of this name; * stands for anything.")] = "",
     flow: Annotated[str, typer.Option("--flow", metavar="NAME", help="Files of this flow.")] = "",
     limit: Limit = 50,
 ) -> None:
@@ -82,7 +82,7 @@ def files(
 def dead(
     place: Place,
     which: Which,
-    what: Annotated[str, typer.Argument(metavar="[groups|list]", help="Groups by cause, or each message.")] = "groups",
+    what: Annotated[str, typer.Argument(metavar="groups|list", help="Groups by cause, or each message.")] = "groups",
     limit: Limit = 50,
 ) -> None:
     """What is dead or parked, grouped by cause or one by one."""

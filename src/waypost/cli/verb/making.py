@@ -13,9 +13,7 @@ from waypost.cli.output import print_json, say
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="A folder that is empty or not there.")] = Path(
-        "."
-    ),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty or not there.")] = Path("."),
     as_json: AsJson = False,
 ) -> None:
     """Make a small project that runs as it stands.

@@ -10,7 +10,7 @@ import typer
 
 
 def bench(
-    scenarios: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="By default all.")] = None,
+    scenarios: Annotated[list[str] | None, typer.Argument(metavar="SCENARIO", help="By default all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print plain JSON and nothing else.")] = False,
 ) -> int:
     """Measure speed as ratios to the raw disk.

@@ -11,7 +11,7 @@ from waypost.cli.asking import ask, query
 from waypost.cli.option import Place, Which
 from waypost.cli.output import note, print_json, progress, say
 
-Identifiers = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages by id.")]
+Identifiers = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Messages by id.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is kept with the decision.")]
 
 

@@ -48,7 +48,7 @@ def run(
     options = RunOptions(
         workers=workers, once=once, wait=wait, flows=tuple(flow or ()), timeout_seconds=_seconds(timeout)
     )
-    code = asyncio.run(run_system(directory, environment, options, EventLog(sys.stderr, log, quiet)))
+    code = asyncio.run(run_system(directory.resolve(), environment, options, EventLog(sys.stderr, log, quiet)))
     if as_json:
         print_json({"exit_code": code})
     return code
@@ -116,13 +116,14 @@ def _troubles(flows: list[dict[str, Any]]) -> list[str]:
 def send(
     place: Place,
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="The flow that takes the message.")],
-    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="What is sent; '-' is standard input.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What is sent; '-' is standard input.")] = "-",
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A header; repeatable.")
     ] = None,
 ) -> None:
     """Give a flow a message, as if its source had brought it."""
-    answer = ask(place, "send", flow=flow, body=_body(file), headers=_headers(header or []))
+    headers = _headers(header or [])
+    answer = ask(place, "send", flow=flow, body=_body(file), headers=headers)
     if place.as_json:
         return print_json(answer)
     for identifier in answer["ids"]:

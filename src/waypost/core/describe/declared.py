@@ -18,13 +18,14 @@ Data = dict[str, Any]
 def component_data(component: Component) -> Data:
     """Everything a component declares.
 
-    Keys: kind, name, summary, extra, shorthand, example, traits (by word, None where it has none), options
-    (``options_data``).
+    Keys: kind, name, summary, description (what its docstring says besides), extra, shorthand, example, traits (by
+    word, None where it has none), options (``options_data``).
     """
     return {
         "kind": component.kind,
         "name": component.name,
         "summary": component.summary,
+        "description": description(component),
         "extra": component.extra,
         "shorthand": component.spec.shorthand,
         "example": component.example,
@@ -32,6 +33,11 @@ def component_data(component: Component) -> Data:
         "traits_depend_on_options": component.traits_for is not None,
         "options": options_data(component.spec),
     }
+
+
+def description(component: Component) -> str:
+    """What the docstring of a component says after its first line."""
+    return (inspect.getdoc(component.build) or "").partition("\n")[2].strip()
 
 
 def options_data(spec: Spec) -> list[Data]:
@@ -51,7 +57,7 @@ def option_data(field: OptionField) -> Data:
     if not field.required:
         made["default"] = plain(field.default)
     given = {
-        "example": plain(option.example),
+        "example": plain(option.example) or None,
         "minimum": _bound(field.type, option.minimum),
         "maximum": _bound(field.type, option.maximum),
         "choices": list(choices(field.type)) or None,
@@ -95,7 +101,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return str(value)
     if isinstance(value, Duration):
-        return _in_units(float(value), _DURATIONS)
+        milliseconds = round(value * 1000)
+        exact = abs(value * 1000 - milliseconds) < 1e-6
+        return _in_units(milliseconds, _DURATIONS) if exact else float(value)
     if isinstance(value, Size):
         return _in_units(int(value), _SIZES)
     if isinstance(value, Enum):
@@ -114,16 +122,12 @@ def first_paragraph(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-_DURATIONS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
+_DURATIONS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1))
 
 
-def _in_units(value: float, units: tuple[tuple[str, float], ...]) -> Any:
-    for unit, worth in units:
-        count = round(value / worth, 6)
-        if count >= 1 and count == int(count):
-            return f"{int(count)}{unit}"
-    return int(value) if value == int(value) else value
+def _in_units(value: int, units: tuple[tuple[str, int], ...]) -> Any:
+    return next((f"{value // worth}{unit}" for unit, worth in units if value and value % worth == 0), value)
 
 
 def _bound(kind: Any, bound: float | None) -> Any:

@@ -47,6 +47,7 @@ def component_page(component: Component) -> str:
     """What a component is, how it is written, what it promises, and its options."""
     data = component_data(component)
     parts = [NOTICE, f"# {component.kind.capitalize()} `{component.name}`", component.summary]
+    parts.append(markdown(data["description"]))
     if component.extra:
         parts.append(f"Needs `pip install 'waypost[{component.extra}]'`.")
     if component.example:
@@ -157,6 +158,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(language: str, text: str) -> str:
+    """A fenced block."""
     return f"```{language}\n{text.rstrip()}\n```"
 
 
@@ -166,6 +168,7 @@ def markdown(text: str) -> str:
 
 
 def joined(parts: Iterable[str]) -> str:
+    """A page of its parts, an empty line between each."""
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 

@@ -14,6 +14,8 @@ WIDTH = 100
 def component_text(data: Data, width: int = WIDTH) -> str:
     """A component: what it is, what it promises, how it is written, and its options."""
     lines = [f"{data['kind']} {data['name']}", *_wrap(data["summary"], width, "  ")]
+    for paragraph in filter(None, data["description"].split("\n\n")):
+        lines += ["", *_wrap(paragraph, width, "  ")]
     if data["extra"]:
         lines += ["", f"Needs: pip install 'waypost[{data['extra']}]'"]
     if data["traits"]:

@@ -99,19 +99,19 @@ def find_end(data: bytes | bytearray, scan: int, delimiters: Delimiters, final: 
     """Where the interchange ends that was read up to ``scan``, and what is wrong with its end: behind its IEA
     segment; or where the next ISA begins, the IEA missing; or at the end of the data when it is ``final``. None when
     more bytes are needed."""
-    trailer = _find_segment(data, b"IEA" + delimiters.element, scan, len(data), delimiters)
-    until = len(data) if trailer < 0 else trailer
-    intruder = find_isa(data, scan, until)
+    intruder = find_isa(data, scan)  # first, so that many interchanges without an end are gone through but once
     while intruder >= 0 and not _begins_segment(data, intruder, delimiters):
-        intruder = find_isa(data, intruder + 1, until)
-    if intruder >= 0:
-        return intruder, "the IEA segment is missing: another interchange begins"
+        intruder = find_isa(data, intruder + 1)
+    until = intruder if intruder >= 0 else len(data)
+    trailer = _find_segment(data, b"IEA" + delimiters.element, scan, until, delimiters)
     if trailer >= 0:
-        end = data.find(delimiters.segment, trailer)
+        end = data.find(delimiters.segment, trailer, until)
         if end >= 0:
             return end + len(delimiters.segment), ""
-        if final:
+        if final and intruder < 0:
             return len(data), ""
+    if intruder >= 0:
+        return intruder, "the IEA segment is missing or not ended: another interchange begins"
     return (len(data), "the IEA segment is missing: the content ends") if final else None
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from waypost.store.derived import Watermark
 from waypost.testing.crash.inspector import Inspector
 from waypost.testing.crash.log import Acknowledged
-from waypost.testing.crash.platter import Image, Platter
-from waypost.testing.crash.recording import Recording
+from waypost.testing.crash.platter import Platter
+from waypost.testing.crash.recording import Beginning, Recording
 from waypost.testing.crash.reference import Reference
+from waypost.testing.crash.workload import Across
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,15 @@ def explore(
     every: int = 1,
     first: int = 0,
     stop_at: int = 20,
-    across: Callable[[Mapping[int, int]], str] = lambda counts: "",
+    across: Across = lambda groups, counts: "",
 ) -> Findings:
     """Judge the images after every ``every``-th operation from ``first`` on: the sure ones, and ``torn`` random ones.
     Ends after ``stop_at`` violations."""
     references = {number: Reference(groups, recording.secret) for number, groups in recording.groups.items()}
-    inspector = Inspector(recording.root, references, recording.bodies, across)
+    inspector = Inspector(recording.root, references, recording.bodies, lambda counts: across(recording.groups, counts))
     platter, random, findings = Platter(recording.root), Random(seed), Findings()
-    acknowledged: dict[int, Watermark] = {}
+    acknowledged = dict(recording.acknowledged)
+    begun = not recording.continued
     seen: set[int] = set()
     try:
         for entry in recording.log.entries:
@@ -75,7 +75,8 @@ def explore(
                 continue
             platter.apply(entry)
             findings.operations += 1
-            if findings.operations % every != first % every:
+            begun = begun or entry.kind == "settle"
+            if not begun or findings.operations % every != first % every:
                 continue
             for how, image in platter.images(random, torn):
                 key = hash(frozenset(image.items()))
@@ -94,11 +95,22 @@ def explore(
     return findings
 
 
+def left_by(recording: Recording, operations: int, seed: int) -> Beginning:
+    """One of the disks that a stop after so many operations may leave."""
+    platter, random, acknowledged = Platter(recording.root), Random(seed), dict(recording.acknowledged)
+    for entry in recording.log.entries:
+        if isinstance(entry, Acknowledged):
+            acknowledged[entry.shard] = max(entry.end, acknowledged.get(entry.shard, (0, 0)))
+        elif operations:
+            platter.apply(entry)
+            operations -= 1
+        else:
+            break
+    return Beginning(recording, random.choice([image for _, image in platter.images(random, 6)]), acknowledged)
+
+
 def _count(findings: Findings, how: str, site: str, phases: tuple[str, ...]) -> None:
     findings.images += 1
     findings.by_how[how] += 1
     for phase in phases or ("alone",):
         findings.crossings[site, phase] += 1
-
-
-__all__ = ["Findings", "Image", "Violation", "explore"]

@@ -12,9 +12,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from waypost.testing.crash.log import Operation
-from waypost.testing.crash.memory_disk import put, resize
 
 SECTOR = 512
+EVERYTHING, SAFE = -1, -2
+"""The two ways that leave nothing to chance."""
+WAYS = 8
+"""In how many ways each part is torn after an operation."""
+PARTS = ("journal", "state", "index")
+_ALL, _SYNCED = dict.fromkeys(PARTS, EVERYTHING), dict.fromkeys(PARTS, SAFE)
 
 Image = Mapping[str, bytes]
 """Path to content; folders are paths that end in '/'."""
@@ -29,8 +34,15 @@ class _File:
     """Written before a sync that failed."""
     since: list[Operation] = field(default_factory=list)
     """Made safe after that."""
+    _contents: dict[int, bytes] = field(default_factory=dict)
+
+    def happen(self, operation: Operation) -> None:
+        _apply(self.live, operation)
+        self.pending.append(operation)
+        self._contents = {}
 
     def sync(self) -> None:
+        self._contents = {}
         for operation in self.pending:
             _apply(self.safe, operation)
         if self.uncertain:
@@ -38,12 +50,23 @@ class _File:
         self.pending = []
 
     def lose(self) -> None:
+        self._contents = {}
         self.uncertain += [*self.since, *self.pending] if self.uncertain else self.pending
         self.pending, self.since = [], []
 
-    def torn(self, random: Random, share: float) -> bytes:
-        """Some of what is not safe, over what is."""
-        content = bytearray(self.safe)
+    def content(self, way: int) -> bytes:
+        """What of it a stop leaves, in one of many ways."""
+        if way not in self._contents:
+            self._contents[way] = self._content(way)
+        return self._contents[way]
+
+    def _content(self, way: int) -> bytes:
+        if way == EVERYTHING:
+            return bytes(self.live)
+        if way == SAFE or not (self.pending or self.uncertain):
+            return bytes(self.safe)
+        random = Random(way)
+        share, content = random.choice((0.1, 0.5, 0.9)), bytearray(self.safe)
         for operation in self.uncertain:
             _apply_torn(content, operation, random, share)
         for operation in self.since:
@@ -59,6 +82,16 @@ class _Folder:
     live: dict[str, int] = field(default_factory=dict)
     pending: list[Operation] = field(default_factory=list)
 
+    def names(self, way: int) -> dict[str, int]:
+        """Which names a stop leaves, in one of many ways."""
+        if way == EVERYTHING:
+            return self.live
+        if way == SAFE or not self.pending:
+            return self.safe
+        random = Random(~way)
+        choice = random.randrange(3)
+        return _some(self, random) if choice == 2 else (self.safe, self.live)[choice]
+
 
 class Platter:
     """A disk on which operations happen one after the other."""
@@ -72,13 +105,13 @@ class Platter:
         """Let an operation happen."""
         match operation.kind:
             case "write" | "truncate":
-                file = self._files[operation.inode]
-                _apply(file.live, operation)
-                file.pending.append(operation)
+                self._files[operation.inode].happen(operation)
             case "sync":
                 self._files[operation.inode].sync()
             case "lost":
                 self._files[operation.inode].lose()
+            case "settle":
+                self.settle()
             case "names":
                 folder = self._folders.setdefault(operation.path, _Folder())
                 folder.safe, folder.pending = dict(folder.live), []
@@ -106,43 +139,39 @@ class Platter:
             folder.safe, folder.pending = dict(folder.live), []
 
     def images(self, random: Random, torn: int) -> Iterator[tuple[str, Image]]:
-        """(how, image) of some disks a stop may leave now."""
-        yield "all", self._image(lambda f: bytes(f.live), lambda f: f.live)
+        """(how, image) of some disks a stop may leave now. Each database and the journal are torn in a few ways, and
+        ``torn`` combinations of those are drawn: SQLite's files and ours know nothing of each other."""
+        yield "all", self._image(_ALL, _ALL)
         if not self._unsafe():
             return
-        yield "synced", self._image(lambda f: bytes(f.safe), lambda f: f.safe)
-        yield "synced, all names", self._image(lambda f: bytes(f.safe), lambda f: f.live)
-        yield "all, synced names", self._image(lambda f: bytes(f.live), lambda f: f.safe)
+        yield "synced", self._image(_SYNCED, _SYNCED)
+        yield "synced, all names", self._image(_SYNCED, _ALL)
+        yield "all, synced names", self._image(_ALL, _SYNCED)
+        ways = [random.getrandbits(32) for _ in range(min(torn, WAYS))]
         for _ in range(torn):
-            share = random.choice((0.1, 0.5, 0.9))
-            names = random.choice((_live, _safe, _some))
-            yield "torn", self._image(lambda f: f.torn(random, share), lambda f: names(f, random))  # noqa: B023
+            chosen = {part: random.choice(ways) for part in PARTS}
+            yield "torn", self._image(chosen, chosen)
 
     def _unsafe(self) -> bool:
         return any(f.pending or f.uncertain for f in self._files.values()) or any(
             f.pending for f in self._folders.values()
         )
 
-    def _image(self, content: object, names: object) -> Image:
+    def _image(self, contents: Mapping[str, int], names: Mapping[str, int]) -> Image:
         image: dict[str, bytes] = {}
         waiting = [self.root]
         while waiting:
             path = waiting.pop()
             image[path + "/"] = b""
-            for name, inode in names(self._folders[path]).items():  # type: ignore[operator]
-                if inode:
-                    image[f"{path}/{name}"] = content(self._files[inode])  # type: ignore[operator]
-                else:
-                    waiting.append(f"{path}/{name}")
+            for part in PARTS:
+                for name, inode in self._folders[path].names(names[part]).items():
+                    if part_of(name) != part:
+                        continue
+                    if inode:
+                        image[f"{path}/{name}"] = self._files[inode].content(contents[part])
+                    else:
+                        waiting.append(f"{path}/{name}")
         return image
-
-
-def _live(folder: _Folder, random: Random) -> dict[str, int]:
-    return folder.live
-
-
-def _safe(folder: _Folder, random: Random) -> dict[str, int]:
-    return folder.safe
 
 
 def _some(folder: _Folder, random: Random) -> dict[str, int]:
@@ -189,6 +218,25 @@ def _apply_torn(content: bytearray, operation: Operation, random: Random, share:
             put(content, start, data[:size])
         start += size
         data = data[size:]
+
+
+def put(content: bytearray, at: int, data: bytes | memoryview) -> None:
+    """Write into a file's content; a hole before it is zeros."""
+    if at > len(content):
+        content.extend(bytes(at - len(content)))
+    content[at : at + len(data)] = data
+
+
+def resize(content: bytearray, size: int) -> None:
+    """Cut a file's content, or lengthen it with zeros."""
+    del content[size:]
+    content.extend(bytes(size - len(content)))
+
+
+def part_of(path: str) -> str:
+    """The part of the store a file belongs to: one of the databases, or everything else."""
+    name = path.rpartition("/")[2]
+    return name.partition(".")[0] if ".db" in name else "journal"
 
 
 def _parent(path: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -17,17 +17,20 @@ from waypost.core.clock import ManualClock, SeededRandom
 from waypost.store import index, opening, state_db
 from waypost.store.chunk import ChunkFolder
 from waypost.store.commit import Committer
-from waypost.store.derived import CommittedGroup, Derived, FoldedState
+from waypost.store.derived import CommittedGroup, Derived, FoldedState, Watermark
+from waypost.store.disk import Disk
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.index import SearchIndex
 from waypost.store.layout import ShardFolder
-from waypost.store.segment import Segment
+from waypost.store.recovery import Recovered, recover
+from waypost.store.segment import Identity, Segment
 from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
 from waypost.store.state_db import StateDatabase
 from waypost.testing.crash.inspector import SMALL
 from waypost.testing.crash.log import Log
-from waypost.testing.crash.memory_disk import MemoryDisk, never
+from waypost.testing.crash.platter import Image
+from waypost.testing.crash.recording_disk import Fails, RecordingDisk, never
 from waypost.testing.crash.reference import SHARED_MEMORY
 from waypost.testing.crash.reference import never as no_time
 from waypost.testing.crash.vfs import RecordingVfs
@@ -39,7 +42,6 @@ PHASES: Sequence[tuple[object, str, str]] = (
     (ChunkFolder, "store", "large body"),
     (StateDatabase, "write", "state flush"),
     (SearchIndex, "_write", "index flush"),
-    (opening, "recover", "recovery"),
     (state_db, "checkpoint", "checkpoint"),
     (index, "checkpoint", "checkpoint"),
 )
@@ -55,17 +57,27 @@ class Recording:
     groups: dict[int, list[CommittedGroup]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     secret: bytes = b""
+    acknowledged: dict[int, Watermark] = field(default_factory=dict)
+    """What a caller relied on before it began."""
+    continued: bool = False
+    """It began on a disk that another left; everything up to ``settle`` only builds that."""
+    recovered: dict[int, Watermark] = field(default_factory=dict)
+    """Where each journal was found to end when it was last opened."""
 
 
 class Stage:
     """What a workload works with: a store on the recorded disk, its clock, its chance."""
 
-    def __init__(self, recording: Recording, disk: MemoryDisk, seed: int) -> None:
+    def __init__(self, recording: Recording, disk: RecordingDisk, seed: int) -> None:
         self.recording, self.log, self.disk = recording, recording.log, disk
-        self.clock, self.random = ManualClock(), SeededRandom(seed)
+        self.clock, self._seed = ManualClock(), seed
         self.store = EmbeddedStore(
             recording.root, folds=self._folds, disk=disk, clock=self.clock, random=SeededRandom(seed + 1), limits=SMALL
         )
+
+    def chance(self, number: int) -> Random:
+        """Chance that repeats with the seed of the recording."""
+        return Random(1000 * self._seed + number)
 
     async def open(self, number: int = 0, workers: int = 1) -> EmbeddedShard:
         """Open a shard whose commits are noted."""
@@ -75,11 +87,12 @@ class Stage:
             return await self.store.open_shard(number, workers)
 
     def _folds(self, folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived]:
-        os.makedirs(folder.path, exist_ok=True)
         number = int(folder.path[-2:])
         state = StateFold(Path(folder.path) / "state.db", no_time)
         groups = self.recording.groups.setdefault(number, [])
         fold = state.apply
+        while groups and groups[-1].end > self.recording.recovered[number]:
+            groups.pop()
 
         def apply(group: CommittedGroup) -> None:
             fold(group)
@@ -94,18 +107,51 @@ class Stage:
 Workload = Callable[[Stage], Awaitable[None]]
 
 
-def record(name: str, workload: Workload, *, seed: int = 0, fails: Callable[[str, str], int] = never) -> Recording:
-    """Run a workload from an empty disk."""
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A disk to begin with, and what is known of it."""
+
+    recording: Recording
+    image: Image
+    acknowledged: Mapping[int, Watermark]
+
+
+def record(
+    name: str,
+    workload: Workload,
+    *,
+    seed: int = 0,
+    fails: Fails = never,
+    beginning: Beginning | None = None,
+) -> Recording:
+    """Run a workload from an empty disk, or from one that another left."""
     root = tempfile.mkdtemp(prefix="waypost-crash-", dir=SHARED_MEMORY)
-    log = Log()
-    recording = Recording(name, root, log)
-    disk = MemoryDisk(log, fails)
+    recording = Recording(name, root, Log())
+    disk = RecordingDisk(recording.log, root, fails)
     try:
-        with RecordingVfs(log, root), _watched(recording):
+        with RecordingVfs(recording.log, root, disk.files), _watched(recording):
+            if beginning is not None:
+                _begin(recording, disk, beginning)
             asyncio.run(workload(Stage(recording, disk, seed)))  # type: ignore[arg-type]
     finally:
         shutil.rmtree(root)
     return recording
+
+
+def _begin(recording: Recording, disk: RecordingDisk, beginning: Beginning) -> None:
+    earlier = beginning.recording
+    recording.groups = {number: list(groups) for number, groups in earlier.groups.items()}
+    recording.continued = True
+    recording.bodies, recording.acknowledged = dict(earlier.bodies), dict(beginning.acknowledged)
+    for old, data in sorted(beginning.image.items()):
+        path = recording.root + old.removeprefix(earlier.root)
+        if path.endswith("/"):
+            disk.make_folder(path[:-1])
+        else:
+            fd = disk.create(path)
+            disk.write(fd, [data], 0)
+            disk.close(fd)
+    recording.log.add("settle", recording.root)
 
 
 @contextmanager
@@ -115,12 +161,19 @@ def _watched(recording: Recording) -> Iterator[None]:
             stack.enter_context(patch.object(owner, name, _during(recording.log, phase, getattr(owner, name))))
         store = ChunkFolder.store
 
+        def recovering(disk: Disk, folder: str, identity: Identity, now: int) -> Recovered:
+            with recording.log.phase("recovery"):
+                found = recover(disk, folder, identity, now)
+            recording.recovered[identity.shard] = found.active.number, found.end
+            return found
+
         def noted(folder: ChunkFolder, segment: int, body: bytes) -> str:
             name = store(folder, segment, body)
             recording.bodies[name] = body
             return name
 
         stack.enter_context(patch.object(ChunkFolder, "store", noted))
+        stack.enter_context(patch.object(opening, "recover", recovering))
         yield
 
 

@@ -18,8 +18,9 @@ from functools import partial
 from typing import Annotated, Any
 
 from waypost.connectors.file_look import Disposition, FileFeed, FileOrder, FileSeen, FileSkipped, Glob, readable_name
-from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, namesakes, pattern_faults, printable_name, raw_name
+from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, pattern_faults, printable_name, raw_name
 from waypost.connectors.sftp_connection import SftpConnection, SftpMissing
+from waypost.connectors.sftp_disposal import SftpDisposal
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import BugError, EndpointError, EndpointUnavailable, ErrorClass, WaypostError
 from waypost.core.grants import Grants
@@ -76,8 +77,9 @@ class SftpSource:
         self.connection: SftpConnection = grants.connections[options.connection].pool
         self._glob = Glob(options.path)
         self.folder = self._glob.folder
-        self.archive = options.archive_path or posixpath.join(self.folder, "archive")
-        self.rejected = options.rejected_path or posixpath.join(self.folder, "rejected")
+        self.disposal = SftpDisposal(
+            self.connection, self.folder, archive=options.archive_path, rejected=options.rejected_path
+        )
         self.names = NamePattern(options.keys_from_name) if options.keys_from_name else None
         self.feed = FileFeed(
             self,
@@ -138,8 +140,7 @@ class SftpSource:
             if self._glob.matches(name) or self._glob.enters(name):
                 self.skip(name, "it is a symbolic link; put the file itself there")
         elif stat.S_ISDIR(mode):
-            own = (posixpath.normpath(self.archive), posixpath.normpath(self.rejected))
-            if self._glob.enters(name) and posixpath.normpath(self.path(name)) not in own:
+            if self._glob.enters(name) and not self.disposal.owns(self.path(name)):
                 folders.append(name)
         elif stat.S_ISREG(mode) and self._glob.matches(name):
             seen.append(FileSeen(name, attributes.size or 0, (attributes.mtime or 0) * 1_000_000_000))
@@ -163,48 +164,12 @@ class SftpSource:
             return None
         return delivery
 
-    async def stamp(self, name: str) -> tuple[int, int, int] | None:
-        """The stamp of what has that name now; None where nothing has."""
-        path = raw_name(self.path(name))
-        try:
-            found = await self.connection.call(self.place(name), "look at", lambda sftp: sftp.lstat(path))
-        except SftpMissing:
-            return None
-        return found.size or 0, (found.mtime or 0) * 1_000_000_000, 0
-
-    async def move(self, name: str, to: str, mark: str) -> None:
-        """Move the file into the folder ``to``, under a name that is free there."""
-        wanted = posixpath.join(to, name)
-        where = self.connection.place(wanted)
-        if not await self.connection.call(where, "move a file to", _moving(self.path(name), wanted, mark)):
-            raise EndpointUnavailable("every name for it is taken", where=where, remedy="clear this folder")
-
 
 def _opening(path: str) -> Any:
     async def opened(sftp: Any) -> tuple[Any, Any]:
         return sftp, await sftp.open(raw_name(path), "rb", encoding=None)
 
     return opened
-
-
-def _moving(source: str, wanted: str, mark: str) -> Any:
-    async def moved(sftp: Any) -> bool:
-        import asyncssh
-
-        await sftp.makedirs(raw_name(posixpath.dirname(wanted)), exist_ok=True)
-        for path in map(raw_name, namesakes(wanted, mark)):
-            if await sftp.lexists(path):
-                continue
-            try:
-                await sftp.rename(raw_name(source), path)
-            except asyncssh.SFTPError:
-                if await sftp.lexists(path):
-                    continue  # somebody was quicker
-                raise
-            return True
-        return False
-
-    return moved
 
 
 def _listing(folder: str) -> Any:
@@ -221,6 +186,7 @@ class SftpDelivery:
     records: Sequence[Received] | None = None
     arrival: Arrival | None = None
     partition = ""
+    _mark = ""
 
     def __init__(self, source: SftpSource, seen: FileSeen, client: Any, file: Any) -> None:
         self._source, self._seen, self._client, self._file = source, seen, client, file
@@ -269,8 +235,14 @@ class SftpDelivery:
     async def accept(self) -> None:
         if self._file is None:
             return
-        if self._source.options.after is not Disposition.LEAVE:
-            await self._dispose(self._source.archive)
+        disposal, seen, after = self._source.disposal, self._seen, self._source.options.after
+        gone = True
+        if after is Disposition.DELETE:
+            gone = await disposal.delete(seen.name, seen.stamp)
+        elif after is Disposition.ARCHIVE:
+            gone = await disposal.archive(seen.name, seen.stamp, self._mark)
+        if not gone:
+            self._source.skip(seen.name, "it changed after it was accepted; it is read as a new file")
         await self._end(finished=True)
 
     async def reject(self, cause: WaypostError) -> None:
@@ -278,7 +250,7 @@ class SftpDelivery:
         hopeless = cause.error_class in (ErrorClass.DATA, ErrorClass.CONTRACT)
         try:
             if hopeless and self._source.options.after is not Disposition.LEAVE:
-                await self._dispose(self._source.rejected, keep=True)
+                await self._source.disposal.set_aside(self._seen.name, self._seen.stamp, self._mark)
         finally:
             await self._end(finished=hopeless)
 
@@ -292,18 +264,6 @@ class SftpDelivery:
         if file is not None and connection.is_current(self._client):  # else it went with its connection
             with contextlib.suppress(EndpointError):
                 await connection.call(self._where, "close", lambda _: file.close())
-
-    async def _dispose(self, folder: str, *, keep: bool = False) -> None:
-        name, source = self._seen.name, self._source
-        found = await source.stamp(name)
-        if found is None:
-            return  # done before a crash
-        if found != self._seen.stamp:
-            source.skip(name, "it changed after it was accepted; it is read as a new file")
-        elif source.options.after is Disposition.DELETE and not keep:
-            await source.connection.call(self._where, "delete", lambda sftp: sftp.remove(source.path(name)))
-        else:
-            await source.move(name, folder, self._mark)
 
     async def _end(self, *, finished: bool) -> None:
         if self._file is not None:

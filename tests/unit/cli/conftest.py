@@ -1,0 +1,5 @@
+"""Fixtures of the command line's tests."""
+
+from tests.unit.cli.commanding import system, waypost
+
+__all__ = ["system", "waypost"]
