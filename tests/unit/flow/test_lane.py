@@ -184,7 +184,7 @@ async def test_a_target_that_raises_parks_what_it_was_sent():
     bench.add(1)
     await bench.run()
     assert bench.states() == {1: [State.PARKED]}
-    assert "KeyError: 'sku'" in [event.cause for event in bench.told if isinstance(event, MessageParked)][0]
+    assert "KeyError: 'sku'" in next(event.cause for event in bench.told if isinstance(event, MessageParked))
     await bench.stop()
 
 
