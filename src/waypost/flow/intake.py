@@ -36,6 +36,7 @@ class Intake:
         self._resumed = asyncio.Event()
         self._resumed.set()
         self._opened = False
+        self._looking: asyncio.Future[Delivery | None] | None = None
 
     @property
     def pause_seconds(self) -> float:
@@ -44,6 +45,8 @@ class Intake:
     def pause(self, cause: str) -> None:
         self.paused = cause
         self._resumed.clear()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def resume(self) -> None:
         self.paused = ""
@@ -78,7 +81,9 @@ class Intake:
         if not self._opened:
             await self.source.open()
             self._opened = True
-        delivery = await self.source.receive()
+        looked, delivery = await self._look()
+        if not looked:
+            return failures
         if failures:
             self.engine.events.emit(EndpointFound(endpoint=f"source of {self.flow.name}"))
             self.engine.trouble.pop(f"source of {self.flow.name}", None)
@@ -92,6 +97,15 @@ class Intake:
         else:
             await self._content(delivery)
         return 0
+
+    async def _look(self) -> tuple[bool, Delivery | None]:
+        """What the source has; ``(False, None)`` when a pause ended the wait for it."""
+        self._looking = asyncio.ensure_future(self.source.receive())
+        try:
+            await asyncio.wait([self._looking])
+            return (False, None) if self._looking.cancelled() else (True, self._looking.result())
+        finally:
+            self._looking.cancel()
 
     async def _room(self) -> None:
         """Wait while too much is open or the disk is full."""

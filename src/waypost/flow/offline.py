@@ -35,6 +35,7 @@ async def perform_offline(root: Path, environment: str, verb: str, params: Mappi
     shards = store.shards() or [0]
     for number in shards:
         shard = await store.open_shard(number, len(shards))
+        project = versions.active(project, shard.state.activations())
         engine = Engine(project, shard, live_reader([shard]), versions, around, workers=len(shards))
         try:
             await engine.start(sources=False)

@@ -83,6 +83,7 @@ class Worker:
         )  # fmt: skip
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
+        self.project = versions.active(self.project, shard.state.activations())
         self.engine = Engine(
             self.project, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
