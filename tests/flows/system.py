@@ -152,6 +152,8 @@ class System:
             for _ in range(20):
                 await asyncio.sleep(0)
             await self.engine.shard.append([])
+        while self.engine.shard._feed.lag:  # noqa: ASYNC110 - nothing tells when the index has it
+            await asyncio.sleep(0.001)
 
     async def messages(self, **params: Any) -> list[dict[str, Any]]:
         await self.settle()

@@ -201,6 +201,8 @@ async def test_a_message_that_failed_in_a_step_is_processed_again_on_retry(tmp_p
     assert await system.ask("retry", flow="copy", state="parked") == {"count": 1}
     await system.settle()
     assert await system.states() == ["parked", "delivered"]
+    await system.stop()
+    await system.start()
     assert await system.ask("cancel", flow="copy", state="parked") == {"count": 1}
     assert await system.states() == ["cancelled", "delivered"]
     await system.stop()
@@ -210,7 +212,7 @@ async def test_the_dead_are_grouped_by_cause(tmp_path):
     target = Counting(answers={record("a", n): [BAD] for n in range(3)})
     system = await System(tmp_path, out=target).start()
     system.put(*(record("a", n) for n in range(3)), "nonsense")
-    await system.until(lambda: len(target.sends) == 1)
+    await system.until(lambda: len(target.sends) == 3)
     await system.settle()
     groups = (await system.ask("dead"))["groups"]
     assert [(group["place"], group["count"]) for group in groups] == [("out", 3), ("format", 1)]

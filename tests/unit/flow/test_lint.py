@@ -167,6 +167,6 @@ def test_an_option_the_requester_does_not_know_is_named(tmp_path):
 
 def test_a_connection_that_answers_no_questions_cannot_be_asked(tmp_path):
     flow = FLOW.replace("targets:", "steps:\n  - enrich: {connection: s, parameters: {sku: sku}, into: p}\ntargets:")
-    connections = "s: {kind: sftp, address: 'sftp://h', user: u, password: p, host_key: 'ssh-ed25519 AAAA'}\n"
+    connections = "s: {kind: sftp, address: h, user: u, password: p, known_hosts: hosts}\n"
     told = faults(project(tmp_path, flows__copy=flow, connections=connections))
     assert any("answers no questions" in line for line in told), told
