@@ -124,10 +124,9 @@ class Engine:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        commands = self.shard.state.commands()
-        said = [commands[s] for s in ("all", "store", f"flow:{name}") if commands.get(s)]
+        said = self._said("all", "store", f"flow:{name}")
         if said:
-            intake.pause(f"{said[0]} by a person")
+            intake.pause(said)
         self.spawn(intake.run())
 
     def _recover(self, unclean: bool) -> None:
@@ -279,10 +278,7 @@ class Engine:
 
     def _held_by(self, at: tuple[str, str], connection: str) -> str:
         """Why a person wants nothing sent on a lane, or ''."""
-        commands = self.shard.state.commands()
-        subjects = ("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
-        said = [commands[subject] for subject in subjects if commands.get(subject)]
-        return f"{said[0]} by a person" if said else ""
+        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -307,11 +303,23 @@ class Engine:
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
             if everything or (kind == "flow" and flow == name):
-                intake.pause(f"{state} by a person") if state else intake.resume()
+                said = self._said("all", "store", f"flow:{flow}")
+                intake.pause(said) if said else intake.resume()
         for (flow, target), lane in self.lanes.items():
             meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
             if everything or meant or (kind == "connection" and lane.circuit.name == name):
-                lane.hold(f"{state} by a person") if state else lane.resume()
+                said = self._held_by((flow, target), lane.circuit.name)
+                lane.hold(said) if said else lane.resume()
+
+    def _said(self, *subjects: str) -> str:
+        """What people said of some subjects, or ''."""
+        commands = self.shard.state.commands()
+        for subject in subjects:
+            if commands.get(subject) == "restored":
+                return "restored from a backup: `waypost resume store` lets it read and send"
+            if commands.get(subject):
+                return f"{commands[subject]} by a person"
+        return ""
 
     # ── channels ──
 
@@ -369,8 +377,8 @@ class Engine:
 
     @property
     def exhausted(self) -> bool:
-        """Every polling source has been seen empty."""
-        return all(intake.exhausted or not intake.traits.polling for intake in self.intakes.values())
+        """Every polling source has been seen empty, or may not be read."""
+        return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
 
     def connections(self) -> Iterator[str]:
         return iter(self.around.connections)

@@ -31,10 +31,13 @@ from waypost.flow.wire import Server
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
+from waypost.store.retention import Ages, Retention
 
 CANNOT_START = 3
 """The exit code of a worker that would refuse to start again."""
 REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+RETENTION_SECONDS = 600.0
+"""Pause between two looks for messages that may go."""
 GC_YOUNG = 50_000
 """Objects between two collections: documents die young and hold no circles; looking for some costs half the time."""
 IDLE_TURNS = 3
@@ -96,8 +99,19 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        kept = self.project.options.retention
+        self.retention = Retention(
+            shard, store.disk, around.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
+        )
+        self.engine.spawn(self._retain())
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
+
+    async def _retain(self) -> None:
+        """Let messages go that are older than the project keeps them, now and then."""
+        while True:
+            await self.engine.clock.sleep(RETENTION_SECONDS)
+            await self.retention.run()
 
     def _listens(self) -> bool:
         flows = self.project.flows.values()
@@ -164,7 +178,10 @@ class Worker:
         if self.listener is not None:
             await self.listener.close()
         await self.server.stop()
-        await self.engine.stop()
+        try:
+            await self.engine.stop()
+        finally:
+            self.retention.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)

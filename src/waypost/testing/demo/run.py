@@ -128,4 +128,4 @@ def command_name() -> str:
     """How this installation's command is called from a shell."""
     beside = Path(sys.executable).with_name("waypost")
     found = shutil.which("waypost")
-    return "waypost" if found and Path(found).parent == beside.parent or not beside.exists() else str(beside)
+    return "waypost" if (found and Path(found).parent == beside.parent) or not beside.exists() else str(beside)
