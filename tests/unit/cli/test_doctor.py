@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections import namedtuple
@@ -39,10 +40,8 @@ def test_a_project_with_faults_fails_and_says_how_to_see_them_all(waypost: Comma
 
 
 async def test_a_connection_that_is_not_there_fails_with_its_place(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/db.sqlite"
-    files = {
-        "connections.yaml": f"gone: {{kind: sql, address: 'postgresql://127.0.0.1:1/x'}}\nhere: {{kind: sql, address: '{database}'}}\n"
-    }
+    connection = "gone: {kind: sql, address: 'postgresql://127.0.0.1:1/x', user: u}\n"
+    files = {"connections.yaml": connection}
     project = load_project(write(tmp_path, PROJECT | files))
     found = {finding.subject: finding for finding in await connections(tmp_path, project)}
     assert found["connection gone"].verdict == "fail" and "127.0.0.1" in found["connection gone"].found
@@ -51,16 +50,24 @@ async def test_a_connection_that_is_not_there_fails_with_its_place(tmp_path: Pat
 class Silent:
     """A system that never answers."""
 
-    async def open(self) -> None:
-        import asyncio
+    closed = False
 
+    async def open(self) -> None:
+        """It is there."""
+
+    async def check(self) -> None:
         await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 async def test_a_connection_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "CONNECT_SECONDS", 0.01)
-    finding = await examination._reach("slow", Silent())
+    silent = Silent()
+    finding = await examination._reach("slow", silent)
     assert finding.verdict == "fail" and "no answer within" in finding.found
+    assert silent.closed
 
 
 class TestStore:

@@ -61,7 +61,7 @@ def flows() -> Iterator[tuple[str, str, str]]:
 
 
 class TestNewFlow:
-    @pytest.mark.parametrize("source, target, form", flows())
+    @pytest.mark.parametrize("source, target, form", list(flows()))
     def test_a_flow_of_any_parts_lints_clean(
         self, waypost: Command, tmp_path: Path, source: str, target: str, form: str
     ) -> None:
@@ -100,7 +100,7 @@ class TestNewFlow:
             (("flow", "f", "--source", "sftpp"), "no source 'sftpp'"),
             (("flow", "f", "--format", "jsn"), "did you mean 'json'?"),
             (("connector", "x"), "no source checkout"),
-            (("step", "../x"), "a module's name"),
+            (("step", "../x"), "a name such as"),
         ],
     )
     def test_what_cannot_be_written_is_said_and_nothing_is_written(
@@ -161,7 +161,7 @@ def test_a_new_component_passes_its_conformance_tests_as_it_is(waypost: Command,
         env=environment, cwd=checkout, capture_output=True, text=True,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
-    assert " passed" in ran.stdout
+    assert ran.stdout.count(".") >= 10, ran.stdout
     linted = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), source, test],
         capture_output=True, text=True,
