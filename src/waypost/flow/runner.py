@@ -8,8 +8,9 @@ overtaken.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
@@ -159,9 +160,10 @@ class FlowRunner:
         left = [index for index in range(batch.count) if index not in done]
         if self._tries(batch.seq) == 0:
             await self._mark(batch.seq, -1, 1)
-            await self._process(
-                flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
-            )
+            async with self._untried_when_away(batch.seq, -1, 0):
+                await self._process(
+                    flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
+                )
             return
         row = len(batch.states)
         for index in left:
@@ -173,13 +175,23 @@ class FlowRunner:
             else:
                 await self._mark(batch.seq, index, tries + 1)
             over = self._over(batch.seq, index) + (self._over(batch.seq) if index == left[-1] else [])
-            row += await self._process(flow, batch.seq, part, effects, row, over)
+            async with self._untried_when_away(batch.seq, index, tries):
+                row += await self._process(flow, batch.seq, part, effects, row, over)
 
     def _tries(self, seq: int, index: int = -1) -> int:
         return len(self.engine.shard.state.step_state(self.flow.name, TRYING, f"{seq}/{index}"))
 
     async def _mark(self, seq: int, index: int, tries: int) -> None:
         await self.engine.shard.append([StepState(self.flow.name, TRYING, f"{seq}/{index}", b"x" * tries)])
+
+    @contextlib.asynccontextmanager
+    async def _untried_when_away(self, seq: int, index: int, tries: int) -> AsyncIterator[None]:
+        """A look-up's endpoint that is away is no death: the mark is taken back, or messages would be blamed for it."""
+        try:
+            yield
+        except EndpointError:
+            await self._mark(seq, index, tries)
+            raise
 
     def _over(self, seq: int, index: int = -1) -> list[AnyRecord]:
         return [StepState(self.flow.name, TRYING, f"{seq}/{index}", b"")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +90,7 @@ class _Show:
         teller.table(rows)
         good = all(row[3] for row in rows)
         teller.text("Everything came out as it should." if good else "Something did not come out as it should.")
-        say_what_next(stage, teller, stays=self.stays)
+        await say_what_next(stage, teller, stays=self.stays)
         return GOOD if good else BAD
 
     async def _answers(self) -> bool:
@@ -99,23 +101,31 @@ class _Show:
             return False
 
 
-def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
-    """The commands that show more of what has happened."""
+async def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
+    """The commands that show more of what has happened, with the ids and paths of this run."""
     teller.scene("Try next" + (", in another terminal" if stays else ""))
-    order = stage.erp.orders[0].order_id
-    for command in (
-        f"cd {stage.folder}",
-        "waypost status",
-        "waypost messages --key po=AC-5001       # every step of one order, across flows",
-        f"waypost messages --key order_id={order}    # found by the number the ERP gave it",
-        "waypost show ID                         # what each step made of it, and the proof",
-        "waypost files                           # every file, and what became of its records",
-        "waypost dead                            # the broken one, and why",
-        "waypost replay ID --dry-run             # what a changed map would make of it",
+    order, waypost = stage.erp.orders[0].order_id, command_name()
+    (message,) = (await stage.client.ask("messages", key=f"order_id={order}"))["messages"]
+    teller.text(f"  cd {stage.folder}")
+    for arguments, why in (
+        ("status", "what runs, and how it is doing"),
+        ("messages --key po=AC-5001", "one order, wherever it went"),
+        (f"messages --key order_id={order}", "found by the number the ERP gave it"),
+        (f"show {message['id']}", "what each step made of it, and the proof"),
+        ("files", "every file, and what became of its records"),
+        ("dead", "the broken one, and why"),
+        (f"replay {message['id']} --dry-run", "what a map you have changed would make of it"),
     ):
-        teller.text(f"  {command}")
+        teller.text(f"  {waypost} {arguments:<52} # {why}")
     if stays:
         teller.text()
-        teller.text(f"Still running. Shop orders: {stage.shop_address}   ERP: {stage.erp.address}/sales-orders")
-        teller.text(f"curl -d @{stage.samples}/shop-70001.json {stage.shop_address}")
+        teller.text(f"Still running. The ERP's ledger: {stage.erp.address}/sales-orders")
+        teller.text(f"The shop posts with: curl -d @samples/shop-70001.json {stage.shop_address}")
         teller.text("Ctrl-C ends it.")
+
+
+def command_name() -> str:
+    """How this installation's command is called from a shell."""
+    beside = Path(sys.executable).with_name("waypost")
+    found = shutil.which("waypost")
+    return "waypost" if found and Path(found).parent == beside.parent or not beside.exists() else str(beside)
