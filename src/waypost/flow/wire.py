@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.errors import EndpointUnavailable, WaypostError
+from waypost.core.errors import EndpointUnavailable, UsageError, WaypostError
 
 MAX_FRAME = 256 << 20
 _LENGTH = 4
@@ -27,11 +27,12 @@ class Ask(msgspec.Struct, array_like=True):
 
 
 class Reply(msgspec.Struct, array_like=True):
-    """The answer to question ``number``; ``error`` is empty when it went well."""
+    """The answer to question ``number``; ``error`` is empty when it went well, ``code`` is that of the error."""
 
     number: int
     body: bytes = b""
     error: str = ""
+    code: str = ""
 
 
 _asks = msgspec.msgpack.Decoder(Ask)
@@ -94,7 +95,7 @@ class Server:
                 try:
                     later = await self._answerer(ask.verb, ask.body)
                 except WaypostError as error:
-                    write_frame(writer, Reply(ask.number, b"", str(error)))
+                    write_frame(writer, Reply(ask.number, b"", str(error), error.code))
                     continue
                 task = asyncio.ensure_future(self._reply(writer, ask.number, later))
                 replies.add(task)
@@ -111,7 +112,7 @@ class Server:
         try:
             reply = Reply(number, await later)
         except WaypostError as error:
-            reply = Reply(number, b"", str(error))
+            reply = Reply(number, b"", str(error), error.code)
         except Exception as error:  # noqa: BLE001 - the asker must hear of it; the engine notices its own failures
             reply = Reply(number, b"", f"internal error: {type(error).__name__}: {error}")
         if not writer.is_closing():
@@ -133,5 +134,12 @@ async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30
     finally:
         writer.close()
     if reply.error:
-        raise WaypostError(reply.error)
+        raise refusal(reply)
     return reply.body
+
+
+def refusal(reply: Reply) -> WaypostError:
+    """The error a reply carries, with its code; one of wrong usage stays one."""
+    error = UsageError(reply.error) if reply.code == UsageError.code else WaypostError(reply.error)
+    error.code = reply.code or error.code
+    return error

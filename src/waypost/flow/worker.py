@@ -28,6 +28,7 @@ from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
+from waypost.observe.log import EventLog
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
@@ -57,6 +58,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     flows: Sequence[str] = ()
     timeout_seconds: float = 0.0
     who: str = ""
+    log: str = "text"
+    """How a worker process writes its events to standard error: ``text`` or ``json``."""
+    quiet: bool = False
 
 
 class Worker:
@@ -206,11 +210,8 @@ def fingerprint() -> str:
 async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
     """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
 
-    def say(text: object) -> None:
-        sys.stderr.write(f"worker {number}: {text}\n")
-
     events = Events()
-    events.subscribe(say)
+    events.subscribe(EventLog(sys.stderr, options.log, options.quiet, number))
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -219,7 +220,7 @@ async def work(root: Path, environment: str, number: int, options: RunOptions) -
         await worker.start()
         return await worker.run()
     except WaypostError as error:
-        say(error)
+        sys.stderr.write(f"worker {number}: {error}\n")
         return exit_code_of(error)
 
 
