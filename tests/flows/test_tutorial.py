@@ -41,7 +41,7 @@ def commands(block: str) -> Iterator[Command]:
 
 
 def fits(shown: list[str], said: str) -> bool:
-    """Whether ``said`` is what is shown: ``…`` in a line stands for anything, alone for any lines; blanks do not count."""
+    """Whether ``said`` is what is shown. ``…`` in a line stands for anything, alone for any lines."""
     pattern = ""
     for line in (" ".join(line.split()) for line in shown if line.strip()):
         if line == "…":
