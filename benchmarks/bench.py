@@ -33,7 +33,7 @@ class Plan:
 
 
 QUICK = Plan(
-    name="quick", repeats=1, journal_seconds=3, raw_seconds=0.2, messages=3_000, files=300, http_seconds=1,
+    name="quick", repeats=1, journal_seconds=3, raw_seconds=0.2, messages=10_000, files=500, http_seconds=1,
     stored=(10_000,), open=2_000, searches=30, steady_seconds=10, held=50_000, volume=50_000, sync_ms=(0, 5),
 )  # fmt: skip
 FULL = Plan(name="full", stored=(1_000_000, 10_000_000), steady_seconds=600)

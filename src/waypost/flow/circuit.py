@@ -44,12 +44,12 @@ class Circuit:
         return max(0.0, self.opens_at - self._clock.monotonic())
 
     def begin(self) -> bool:
-        """A send begins; True while half open: it is the probe, and ``end`` must be said of it."""
+        """A send begins; True when it is the probe of a circuit that is not closed: nothing else passes meanwhile."""
         self.probing = not self.closed
         return self.probing
 
-    def end(self) -> None:
-        """The probe is over, also where it said nothing of the endpoint."""
+    def end_probe(self) -> None:
+        """The probe is over, whatever it said; without a word about the endpoint the next send is the probe."""
         self.probing = False
 
     def succeeded(self) -> None:
@@ -60,8 +60,8 @@ class Circuit:
         self.cause = ""
 
     def failed(self, cause: str, *, at_once: bool = False) -> bool:
-        """Note a failure; True when the circuit was closed, so that it counts as the message's attempt. What was sent
-        before it opened and fails only now is no probe: it does not make the pause longer."""
+        """Note a failure; True when the circuit was closed, so that it counts as the message's attempt. Only the probe
+        makes an open circuit wait longer: what else fails then had begun before it opened."""
         probed, self.probing = self.probing, False
         self.failures += 1
         self.cause = cause

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
-from waypost.core.errors import StoreError
+from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
@@ -167,8 +167,10 @@ class Engine:
                     lane.add_waiting(ref, key, retry.attempt, retry.next_at)
                 else:
                     lane.add((ref,), (key,))
-                if unclean or state == State.DOUBTFUL:
-                    lane.doubtful.add(ref)
+                if state == State.DOUBTFUL or (retry is not None and retry.code == EndpointTimeout.code):
+                    lane.doubt(ref)
+            if unclean and not lane.traits.needs_intent:
+                lane.suspect_below = max(lane.suspect_below, refs[-1] + 1)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""

@@ -36,6 +36,7 @@ async def run(root: Path, environment: str, options: RunOptions, say: Say) -> in
     and other reasons not to start."""
     project = load_project(root, environment)
     folder = root / project.options.store
+    EmbeddedStore(str(folder), folds=open_folds).create()  # workers that start together would race for it
     await rebalance(folder, options.workers)
     EmbeddedStore(str(folder), folds=open_folds).create()
     if options.workers == 1:

@@ -48,7 +48,7 @@ async def test_each_failed_probe_makes_the_pause_longer() -> None:
 def test_a_probe_that_says_nothing_of_the_endpoint_lets_the_next_one_go() -> None:
     made = opened(ManualClock())
     made.begin()
-    made.end()
+    made.end_probe()
     assert not made.probing
 
 
