@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
@@ -12,7 +13,7 @@ from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
-from waypost.flow.assemble import Surroundings, requesters_of
+from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -85,12 +86,25 @@ class Engine:
 
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
+        self._rehearse(project)
         self.versions.keep(project)
         await self._halt()
+        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
         self.project = project
+        self.trouble.clear()
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
         self._runners_of = {}
         await self._begin(unclean=False)
+
+    def _rehearse(self, project: Project) -> None:
+        """Build all of a project once: what cannot be built is refused while everything still runs."""
+        around = replace(self.around, connections={})
+        around.connect(project)
+        for name, flow in project.flows.items():
+            requesters_of(compile_flow(flow, project, around), project, around)
+            around.build(flow.source, project, name)
+            for target in flow.targets.values():
+                around.build(target.use, project, name)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -298,7 +312,8 @@ class Engine:
         return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
 
     def obey(self, subject: str, state: str) -> None:
-        """Make a lasting command so: ``state`` '' = as usual."""
+        """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
+        still holds."""
         kind, _, name = subject.partition(":")
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
