@@ -21,6 +21,8 @@ from waypost.flow.project import load_project
 from waypost.flow.rebalance import rebalance
 from waypost.flow.wire import Server, ask_once
 from waypost.flow.worker import CANNOT_START, RunOptions, Worker
+from waypost.store.embedded import EmbeddedStore
+from waypost.store.folds import open_folds
 
 RESTART_SECONDS = 0.2
 """Pause before a worker that gave up by itself is started again; one that was killed is back at once."""
@@ -34,6 +36,7 @@ async def run(root: Path, environment: str, options: RunOptions, say: Say) -> in
     and other reasons not to start."""
     project = load_project(root, environment)
     folder = root / project.options.store
+    EmbeddedStore(str(folder), folds=open_folds).create()  # workers that start together would race for it
     await rebalance(folder, options.workers)
     if options.workers == 1:
         return await _alone(root, environment, folder, options, say)
