@@ -7,9 +7,9 @@ from pathlib import Path
 ORDERS = 5_000
 """Ordering keys."""
 FIELDS = (
-    "order_id created customer name street city zip country currency status channel note total tax weight priority"
-    " carrier terms rep sku"
-).split()
+    "order_id", "created", "customer", "name", "street", "city", "zip", "country", "currency", "status", "channel",
+    "note", "total", "tax", "weight", "priority", "carrier", "terms", "rep", "sku",
+)  # fmt: skip
 FILES = "{directory: {path: in/*.ndjson, after: archive, poll_seconds: 0.2}}"
 HTTP = "{http: {path: /orders}}"
 APPEND = "{directory: {path: out, name: NAME.ndjson, append: true}}"
@@ -60,7 +60,7 @@ def order(number: int, customers: int = ORDERS, size: int = 1024, created: str =
         '"zip": "12345", "country": "US", "currency": "USD", "status": "new", "channel": "web", "note": "'
     )
     tail = (
-        f'", "total": {number * 37 % 100_000 / 100:.2f}, "tax": 3.25, "weight": 12, "priority": 3, '
+        f'", "total": {number * 7919 % 100_000 / 100:.2f}, "tax": 3.25, "weight": 12, "priority": 3, '
         '"carrier": "UPS GROUND", "terms": "NET30", "rep": "rep-0042", "sku": "SKU-0000123"}\n'
     )
     return (head + "x" * (size - len(head) - len(tail)) + tail).encode()
@@ -86,5 +86,5 @@ def delivered(root: Path) -> int:
     for path in (root / "out").rglob("*"):
         if path.is_file() and not path.name.startswith("."):
             with path.open("rb") as file:
-                count += sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+                count += max(1, sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b"")))
     return count
