@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
-from waypost.core.errors import StoreError
+from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
@@ -20,11 +20,11 @@ from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
-from waypost.flow.load import Decoded, Load, Placed
+from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
-from waypost.flow.spread import Part, Spread
+from waypost.flow.spread import Spread
 from waypost.flow.versions import Versions
 from waypost.store.protocol import OpenBatch, Reader, Shard
 from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
@@ -104,6 +104,9 @@ class Engine:
         flow = self.versions.flow(version, name)
         return flow, requesters_of(flow, self.versions.project(version), self.around)
 
+    def takers(self) -> Mapping[str, FlowRunner]:
+        return self.runners
+
     def flow_names(self) -> list[str]:
         return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
 
@@ -164,8 +167,10 @@ class Engine:
                     lane.add_waiting(ref, key, retry.attempt, retry.next_at)
                 else:
                     lane.add((ref,), (key,))
-                if unclean or state == State.DOUBTFUL:
-                    lane.doubtful.add(ref)
+                if state == State.DOUBTFUL or (retry is not None and retry.code == EndpointTimeout.code):
+                    lane.doubt(ref)
+            if unclean and not lane.traits.needs_intent:
+                lane.suspect_below = max(lane.suspect_below, refs[-1] + 1)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""

@@ -6,19 +6,17 @@ import asyncio
 import hashlib
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import BATCH, Load
-from waypost.flow.spread import Part, ids_of
+from waypost.flow.host import Host
+from waypost.flow.load import BATCH, Load, Part
+from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
 
 WINDOW = 48
 """Loads of one source on their way to being durable at once."""
@@ -27,7 +25,7 @@ WINDOW = 48
 class Intake:
     """Reads one flow's source in this worker."""
 
-    def __init__(self, engine: Engine, flow: CompiledFlow, source: Any) -> None:
+    def __init__(self, engine: Host, flow: CompiledFlow, source: Any) -> None:
         self.engine, self.flow, self.source = engine, flow, source
         self.traits = flow.definition.source.traits
         self.exhausted = False

@@ -11,28 +11,17 @@ import asyncio
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import Load, Placed, order_of
+from waypost.flow.host import Host
+from waypost.flow.load import Load, Part, Placed, order_of
+from waypost.flow.peer import Peer
 from waypost.store.record import AnyRecord, Claimed, Positioned
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
-    from waypost.flow.peer import Peer
-
-
-class Part(msgspec.Struct, frozen=True):
-    """Some records of a load (``indices``) as batch ``seq`` of a worker, ids from ``first`` on."""
-
-    worker: int
-    seq: int
-    first: bytes
-    indices: Sequence[int]
 
 
 class Handed(msgspec.Struct, array_like=True):
@@ -67,7 +56,7 @@ def ids_of(parts: Sequence[Part]) -> list[bytes]:
 class Spread:
     """The worker's view of who owns what."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Host) -> None:
         self.engine = engine
         self.peers: dict[int, Peer] = {}
         self._taken: dict[tuple[str, str], str] = {}
@@ -78,7 +67,7 @@ class Spread:
         """Send each record where it belongs; the future is done when all of them are durable."""
         engine = self.engine
         if engine.workers == 1 or flow.definition.source.traits.replies:
-            placed = await engine.runners[flow.name].take(load)
+            placed = await engine.takers()[flow.name].take(load)
             return _then(placed, lambda p: [Part(engine.number, p.seq, p.first, range(len(load.raws)))])
         slots = self._slots(flow, load, positions)
         tickets: list[asyncio.Future[list[Part]]] = []
@@ -121,7 +110,7 @@ class Spread:
             if len(fresh) < len(positions):
                 load = part_of(load, fresh)
             self._taken[at] = load.position
-        return await engine.runners[load.flow].take(load)
+        return await engine.takers()[load.flow].take(load)
 
     # ── hops between flows ──
 
@@ -129,7 +118,7 @@ class Spread:
         """Accept what a channel hands over. Alone it is one commit with ``extra``; with other workers what they own
         goes there first, told apart by identity should it be sent again."""
         engine = self.engine
-        runner = engine.runners[load.flow]
+        runner = engine.takers()[load.flow]
         if engine.workers == 1:
             await (await runner.take(load, extra))
             return
@@ -159,7 +148,7 @@ class Spread:
         until = engine.clock.now() + HOP_MEMORY_US
         record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))
         self._hops.update(hopped.identities[i] for i in fresh)
-        taken = await engine.runners[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
+        taken = await engine.takers()[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
         taken.add_done_callback(lambda _: self._hops.difference_update(hopped.identities))
         return taken
 
