@@ -38,7 +38,6 @@ async def run(root: Path, environment: str, options: RunOptions, say: Say) -> in
     folder = root / project.options.store
     EmbeddedStore(str(folder), folds=open_folds).create()  # workers that start together would race for it
     await rebalance(folder, options.workers)
-    EmbeddedStore(str(folder), folds=open_folds).create()
     if options.workers == 1:
         return await _alone(root, environment, folder, options, say)
     return await _Supervisor(root, environment, folder, options, say).run()
