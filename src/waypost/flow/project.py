@@ -101,7 +101,9 @@ class _Loader:
     def load(self) -> Project:
         project_file = self.yaml("waypost.yaml")
         environment = self._environment(_declared(project_file.data))
-        options = Spec.of(ProjectOptions).parse(project_file, self._listening(project_file, environment), (), self.faults)
+        options = Spec.of(ProjectOptions).parse(
+            project_file, self._listening(project_file, environment), (), self.faults
+        )
         if options is not None and options.format > PROJECT_FORMAT:
             text = f"format {options.format}"
             self.faults.append(
