@@ -61,6 +61,7 @@ class Model:
         self.batches: dict[int, dict[str, Any]] = {}
         self.arrivals: dict[int, list[Any]] = {}
         self.told: set[int] = set()
+        self.retelling: dict[int, list[int]] = {}
         self.flat: dict[tuple[Any, ...], Any] = {}
         self.activations: list[Any] = []
         self.incarnation, self.clean = 0, True
@@ -82,18 +83,19 @@ class Model:
         match r:
             case Accepted() if r.seq in self.batches:
                 b = self.batches[r.seq]
-                b.update(accepted=at, effects=(), produced=())
+                b["accepted"] = at
+                self.retelling[r.seq] = [0, 0]
                 if finished(b):
                     self.told.add(r.seq)
-                    b["deaths"] = 0
+                    b.update(deaths=0, effects=(), produced=())
             case Accepted():
                 b = {"r": r, "accepted": at, "effects": (), "produced": (), "targets": (), "rows": [], "moved": False}
                 self.batches[r.seq] = {**b, "states": [], "retries": {}, "deaths": 0}
                 self.top(("position", r.flow, r.partition, -1), r.position)
             case Effects() if b := self.live(r.seq):
-                b["effects"] += (at,)
+                b["effects"] = self.placed(r.seq, 0, b["effects"], at)
             case Produced() if b := self.live(r.seq):
-                b["produced"] += (at,)
+                b["produced"] = self.placed(r.seq, 1, b["produced"], at)
                 if r.first_row == len(b["states"]):
                     rows = list(OUT_ROW.iter_unpack(r.rows))
                     b["targets"] = r.targets
@@ -147,6 +149,12 @@ class Model:
                 self.flat["command", r.subject] = r.state
             case Activated():
                 self.activations.append((r.version, r.at, r.who, r.details))
+
+    def placed(self, seq: int, kind: int, places: tuple[Any, ...], at: Location) -> tuple[Any, ...]:
+        """The places told again in a group take the place of those there were, in order."""
+        told = self.retelling.get(seq, [len(places)] * 2)
+        told[kind] += 1
+        return (*places[: told[kind] - 1], at, *places[told[kind] :])
 
     def top(self, key: tuple[Any, ...], value: Any) -> None:
         self.flat[key] = max(self.flat.get(key, value), value)
@@ -238,6 +246,7 @@ class Scribe:
                 group.append((Location(1, place, len(group)), record))
                 self.model.apply(*group[-1])
         self.model.told.clear()
+        self.model.retelling.clear()
         return group
 
     def verb(self) -> list[AnyRecord]:

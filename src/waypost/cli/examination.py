@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from waypost.cli.failure import counted
 from waypost.core.clock import MICROSECONDS, SystemClock, SystemRandom
@@ -122,7 +123,7 @@ def _packages_of(extra: str) -> list[str]:
 
 
 async def connections(root: Path, project: Project) -> list[Finding]:
-    """Whether each system of connections.yaml can be reached: opened and closed again."""
+    """Whether each system of connections.yaml can be reached: opened, asked for a sign of life, and closed."""
     from waypost.flow.assemble import Surroundings
 
     around = Surroundings(root, SystemClock(), SystemRandom(), Events())
@@ -133,12 +134,15 @@ async def connections(root: Path, project: Project) -> list[Finding]:
     return list(await asyncio.gather(*(_reach(name, c.pool) for name, c in around.connections.items())))
 
 
-async def _reach(name: str, pool: object) -> Finding:
+async def _reach(name: str, pool: Any) -> Finding:
     subject = f"connection {name}"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            await pool.open()  # type: ignore[attr-defined]
-            await pool.close()  # type: ignore[attr-defined]
+            try:
+                await pool.open()
+                await pool.check()
+            finally:
+                await pool.close()
     except WaypostError as error:
         return Finding("fail", subject, str(error))
     except TimeoutError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from random import Random as Mersenne
 from typing import Any
 
 import msgspec
@@ -56,7 +57,8 @@ class Ids:
     """Hands out id blocks that rise with time and never repeat within one store."""
 
     def __init__(self, clock: Clock, random: Random) -> None:
-        self._clock, self._random, self._last_ms, self._counter = clock, random, 0, 0
+        self._clock, self._last_ms, self._counter = clock, 0, 0
+        self._tails = Mersenne(random.bits(256))
 
     def block(self) -> int:
         """The first id of a fresh block, as an integer whose last 16 bits are zero."""
@@ -67,7 +69,7 @@ class Ids:
             self._counter += 1
             if self._counter > 0xFFF:
                 self._last_ms, self._counter = self._last_ms + 1, 0
-        tail = self._random.bits(46) << 16
+        tail = self._tails.getrandbits(46) << 16
         return (self._last_ms << 80) | (7 << 76) | (self._counter << 64) | (2 << 62) | tail
 
 

@@ -259,7 +259,8 @@ def _plain(kind: Any, value: Any) -> Any:
     if kind is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if kind is Secret:
-        return value if isinstance(value, Secret) else Secret(str(value)) if isinstance(value, str | int) else None
+        written = isinstance(value, str | int) and not isinstance(value, bool)
+        return value if isinstance(value, Secret) else Secret(str(value)) if written else None
     if isinstance(kind, type) and issubclass(kind, str):
         if isinstance(value, bool):
             return kind("true" if value else "false") if kind is Expression else None

@@ -78,8 +78,18 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         for number, (name, target) in enumerate(definition.targets.items())
     )
     return CompiledFlow(
-        definition, project.version, format_of(definition.format), _key_readers(definition.keys), steps, targets
-    )
+        definition, project.version, format_of(definition.format), _key_readers(definition.keys), steps, targets,
+        _narrow(definition, format_of(definition.format)),
+    )  # fmt: skip
+
+
+def _narrow(definition: FlowDefinition, source_format: Any) -> Callable[[bytes], Any] | None:
+    order_by = definition.options.delivery.order_by
+    narrowed = getattr(source_format, "narrowed", None)
+    if not order_by or narrowed is None or definition.keys[order_by].header:
+        return None
+    made: Callable[[bytes], Any] | None = narrowed(sorted(compile_expression(definition.keys[order_by].path).paths))
+    return made
 
 
 def _key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, Callable[[Any], list[str]]]:

@@ -12,6 +12,7 @@ from waypost.flow.explain import rows_of_message
 from waypost.flow.recall import row_of
 from waypost.store.protocol import Found, OpenBatch, Query
 from waypost.store.record import ORDER_ROW, OUT_MASK, AnyRecord, Decided, State, pack_refs, ref_of
+from waypost.store.retelling import told_again
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -67,8 +68,7 @@ class Changes:
                     row: (row_of(batch, row), State(batch.states[row])) for row in rows_of_index(batch, found.index)
                 }
             elif State.DELIVERED in states and (history := self.engine.reader.history(found.message)) is not None:
-                stored = history.batch
-                wanted.told = [stored.accepted, *stored.effects, *stored.produced, *history.story]
+                wanted.told = told_again(history.batch, history.states, history.story)
                 now = {(name, ordinal): state for name, ordinal, state, _ in found.targets}
                 rows = {
                     row: (key, State(now.get((key[1], key[2]), State.FILTERED)))

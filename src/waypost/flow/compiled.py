@@ -120,6 +120,8 @@ class CompiledFlow:
     keys: Mapping[str, Callable[[Any], list[str]]]
     steps: tuple[CompiledStep, ...]
     targets: tuple[CompiledTarget, ...]
+    narrow: Callable[[bytes], Any] | None = None
+    """Reads no more of a record than its ordering key, where the format can."""
 
     @property
     def name(self) -> str:

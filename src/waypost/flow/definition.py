@@ -67,7 +67,12 @@ class ProjectOptions:
 class KeyOptions:
     """A business key: where it is found and what of its value does not matter."""
 
-    path: Annotated[Expression, Option("Expression that gives the value, or a list of values.", example="order.number")]
+    path: Annotated[
+        Expression, Option("Expression that gives the value, or a list of values.", example="order.number")
+    ] = Expression("this")
+    header: Annotated[
+        str, Option("Header that holds the value instead, such as one read from a file's name.", example="file.po")
+    ] = ""
     ignore: Annotated[tuple[KeyRule, ...], Option("What does not matter when the key is looked for.")] = tuple(
         sorted(DEFAULT_RULES)
     )

@@ -21,6 +21,7 @@ from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Placed
+from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Part, Spread
@@ -260,6 +261,8 @@ class Engine:
             )  # fmt: skip
             if isinstance(lane, ChannelLane):
                 lane.engine = self
+            if use.traits.numbered:
+                lane.numbering = Numbering(self.shard, flow.name, target, self.workers)
             if answers_callers(flow):
                 lane.watch = self.answers.outcome
             self.lanes[at] = lane

@@ -150,7 +150,7 @@ class Intake:
                 number, self.flow.name, partition, arrival.name, arrival.identity, arrival.size, self.engine.clock.now()
             )
             await shard.append([begun])
-        reading = _Reading(self, partition, number, self.engine.low_position(self.flow.name, partition))
+        reading = _Reading(self, arrival, partition, number)
         error = ""
         try:
             await reading.read(delivery)
@@ -188,8 +188,10 @@ class Intake:
 class _Reading:
     """One pass over a content, from where all shards have it on."""
 
-    def __init__(self, intake: Intake, partition: str, arrival: int, position: str) -> None:
-        self.intake, self.partition, self.arrival = intake, partition, arrival
+    def __init__(self, intake: Intake, arrival: Arrival, partition: str, number: int) -> None:
+        self.intake, self.partition, self.arrival = intake, partition, number
+        self.headers = dict(arrival.headers)
+        position = intake.engine.low_position(intake.flow.name, partition)
         offset, _, context = position.partition("|")
         self.offset = int(offset or "0", 16)
         self.context = bytes.fromhex(context)
@@ -220,8 +222,9 @@ class _Reading:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
-        for start in range(0, len(slices), BATCH):
-            for context, part in by_context(slices[start : start + BATCH]):
+        size = BATCH * self.intake.engine.workers
+        for start in range(0, len(slices), size):
+            for context, part in by_context(slices[start : start + size]):
                 await self._send_part(context, part)
 
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
@@ -232,7 +235,7 @@ class _Reading:
             intake.flow.name, [s.data for s in part], context, partition=self.partition,
             position=f"{part[-1].end:016x}{mark}", arrival=self.arrival,
             ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
-            faults={at: s.fault for at, s in enumerate(part) if s.fault},
+            faults={at: s.fault for at, s in enumerate(part) if s.fault}, shared_headers=self.headers,
         )  # fmt: skip
         self.records += len(part)
         positions = [f"{s.end:016x}{mark}" for s in part] if intake.engine.workers > 1 else ()

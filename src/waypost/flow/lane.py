@@ -23,6 +23,7 @@ from waypost.core.message import id_text
 from waypost.flow.backlog import Backlog
 from waypost.flow.circuit import Circuit, backoff
 from waypost.flow.definition import RetryOptions
+from waypost.flow.numbering import Numbering
 from waypost.store.protocol import Shard
 from waypost.store.record import (
     AnyRecord,
@@ -59,6 +60,7 @@ class Lane:
         self.held = ""
         """Why nothing is sent: said by a person, or by a failure only a person can mend."""
         self.watch: Watch | None = None
+        self.numbering: Numbering | None = None
         self.doubtful: set[int] = set()
         self._fresh: dict[int, Outbound] = {}
         self._attempts: dict[int, int] = {}
@@ -258,7 +260,15 @@ class Lane:
             if attempt > 1 or ref in self.doubtful:
                 out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=ref in self.doubtful)
             ready.append((ref, key, out))
-        return ready
+        return await self._numbered(ready) if self.numbering else ready
+
+    async def _numbered(self, ready: list[tuple[int, int, Outbound]]) -> list[tuple[int, int, Outbound]]:
+        assert self.numbering is not None
+        numbers = await self.numbering.number([ref for ref, _, _ in ready])
+        return [
+            (ref, key, msgspec.structs.replace(out, sequence=number))
+            for (ref, key, out), number in zip(ready, numbers, strict=True)
+        ]
 
     # ── outcomes ──
 
@@ -301,7 +311,7 @@ class Lane:
             _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
             tuple(found), bool(self.doubtful and self.doubtful.intersection(refs)),
         )  # fmt: skip
-        self.shard.append_later([record])
+        self.shard.append_later([record, *(self.numbering.over(refs) if self.numbering else ())])
         for ref, key in zip(refs, keys, strict=True):
             self._fresh.pop(ref, None)
             if key:

@@ -42,6 +42,13 @@ class Load(msgspec.Struct):
     causes: list[bytes] = []
     origin: str = ""
     faults: dict[int, str] = {}
+    shared_headers: dict[str, str] = {}
+    """Headers of all the records, such as what their file's name says."""
+
+    def headers_of(self, index: int) -> Mapping[str, str]:
+        if not self.headers:
+            return self.shared_headers or NO_HEADERS
+        return {**self.shared_headers, **self.headers[index]} if self.shared_headers else self.headers[index]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -84,17 +91,22 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
         if broken else [read(document) for document in documents]
         for name, read in flow.keys.items()
     }  # fmt: skip
+    for name, options in flow.definition.keys.items():
+        if options.header:
+            found = (load.headers_of(index).get(options.header, "") for index in range(len(documents)))
+            keys[name] = [[value] if value else [] for value in found]
     ordering = _ordering(flow, keys, broken, refused)
     order = [ordering_hash(text, secret) if text else 0 for text in ordering] if ordering else []
     left_out = broken if len(refused) == len(broken) else {index for index, _, _ in refused}
     content_type = load.content_type or flow.format.content_type
     headers, causes = load.headers, load.causes
+    shared: Mapping[str, str] = load.shared_headers or NO_HEADERS
     messages = [
         (
             index,
             Message(
                 (first + index).to_bytes(16, "big"), document, at, content_type,
-                headers[index] if headers else NO_HEADERS, ordering[index] if ordering else "",
+                load.headers_of(index) if headers else shared, ordering[index] if ordering else "",
                 causes[index] if causes else b"", causes[index] if causes else b"",
             ),
         )
@@ -102,6 +114,23 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
         if not left_out or index not in left_out
     ]  # fmt: skip
     return Decoded(first, at, messages, refused, order, keys, causes if load.origin == SAME_KEY else [])
+
+
+def order_of(flow: CompiledFlow, load: Load, secret: bytes) -> list[int]:
+    """What ``decode_load`` gives as ``order``, where possible by reading no more of a record than its key."""
+    if flow.narrow is None or load.faults:
+        return decode_load(flow, load, 0, 0, secret).order
+    name = flow.definition.options.delivery.order_by
+    read, narrow = flow.keys[name], flow.narrow
+    found = []
+    for raw in load.raws:
+        try:
+            document = narrow(raw)
+        except ValueError:
+            return decode_load(flow, load, 0, 0, secret).order
+        found.append(read(document))
+    ordering = _ordering(flow, {name: found}, set(), [])
+    return [ordering_hash(text, secret) if text else 0 for text in ordering]
 
 
 def _ordering(
@@ -132,8 +161,15 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _pack(load.headers) if load.headers else b"", tuple(load.causes), load.origin, _rules(flow),
+        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow),
     )  # fmt: skip
+
+
+def _packed_headers(load: Load) -> bytes:
+    """One mapping per record; a single one when all share it; nothing when there are none."""
+    if load.headers:
+        return _pack([load.headers_of(index) for index in range(len(load.raws))])
+    return _pack([load.shared_headers]) if load.shared_headers else b""
 
 
 def _rules(flow: CompiledFlow) -> tuple[str, ...]:
@@ -265,10 +301,12 @@ def bodies_of(bodies: Bodies, count: int) -> list[bytes]:
 
 def load_of(record: Accepted) -> Load:
     """The load an accepted record came from, for recomputing."""
+    headers = _unpack(record.headers) if record.headers else None
+    shared = headers[0] if headers and len(headers) == 1 else {}
     return Load(
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
-        record.position, record.arrival, record.ranges, _unpack(record.headers) if record.headers else None,
-        list(record.causes), record.origin,
+        record.position, record.arrival, record.ranges, None if shared else headers,
+        list(record.causes), record.origin, shared_headers=shared,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import msgspec
 from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import Load, Placed, decode_load
+from waypost.flow.load import Load, Placed, order_of
 from waypost.store.record import AnyRecord, Claimed, Positioned
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ class Spread:
     def _slots(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> list[int]:
         """The slot of each record: of its ordering key, or, without one, of its position, which never changes."""
         if flow.definition.options.delivery.order_by:
-            order = decode_load(flow, load, 0, 0, self.engine.shard.secret).order
-            return [slot_of(key) for key in order]
+            return [slot_of(key) for key in order_of(flow, load, self.engine.shard.secret)]
         if positions and positions[0]:
             return [zlib.crc32(f"{load.partition}|{p}".encode()) % SLOTS for p in positions]
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]

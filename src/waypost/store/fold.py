@@ -52,6 +52,7 @@ class Fold:
         self.touched: set[int] = set()
         self.stored_seq = 0
         self._told_again: dict[int, KeptBatch] = {}
+        self._retelling: dict[int, list[int]] = {}
         self._same: dict[Any, Any] = {}
 
     def apply(self, at: Location, record: Any) -> None:
@@ -62,6 +63,7 @@ class Fold:
             other(self.ledger, at, record)
 
     def end_group(self) -> None:
+        self._retelling.clear()
         if not self._told_again:
             return
         for batch in self._told_again.values():
@@ -111,23 +113,33 @@ class Fold:
 
     def _tell_again(self, at: Location, r: Accepted) -> None:
         batch = self.find(r.seq)
+        self._retelling[r.seq] = [0, 0]
         if batch is None:
             self._told_again[r.seq] = self._batch(at, r)
             return
-        batch.accepted, batch.effects, batch.produced = at, (), ()
+        batch.accepted = at
         self._keep(batch)
+
+    def _placed(self, seq: int, kind: int, places: tuple[Location, ...], at: Location) -> tuple[Location, ...]:
+        """``places`` with one more, or with the next of those told again in its new place."""
+        told = self._retelling.get(seq)
+        if told is None:
+            return (*places, at)
+        number = told[kind]
+        told[kind] += 1
+        return (*places[:number], at, *places[number + 1 :])
 
     def effects(self, at: Location, r: Effects) -> None:
         batch = self.find(r.seq)
         if batch is not None:
-            batch.effects = (*batch.effects, at)
+            batch.effects = self._placed(r.seq, 0, batch.effects, at)
             self._keep(batch)
 
     def produced(self, at: Location, r: Produced) -> None:
         batch = self.find(r.seq)
         if batch is None:
             return
-        batch.produced = (*batch.produced, at)
+        batch.produced = self._placed(r.seq, 1, batch.produced, at)
         if r.first_row < len(batch.states):
             self._keep(batch)
             return

@@ -16,7 +16,7 @@ from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
-from waypost.store.indexed import NOWHERE, IndexedBatch, pack_place
+from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
 from waypost.store.posting import Hasher
@@ -34,7 +34,9 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Retold,
     State,
+    decode,
     unpack_refs,
 )
 from waypost.store.sqlite import checkpoint, select
@@ -56,6 +58,7 @@ class SearchIndex:
         self._firsts: dict[bytes, int] = {}
         self._flushing_firsts: dict[bytes, int] = {}
         self._fresh: list[bytes] = []
+        self._retelling: dict[int, int] = {}
         self._flushing: list[bytes] = []
         self._extents: dict[int, Extent] = {}
         self._segments: tuple[int, int] | None = None
@@ -79,6 +82,7 @@ class SearchIndex:
             rule = _RULES.get(type(record))
             if rule is not None:
                 rule(self, at, record)
+        self._retelling.clear()
         segment = group.end[0]
         self._segments = (self._segments[0] if self._segments else segment, segment)
         self._applied = group.end
@@ -164,7 +168,8 @@ class SearchIndex:
         place = pack_place(at)
         told_again = self.batches.get(r.seq) if r.seq <= self._last_seq else None
         if told_again is not None:
-            told_again.accepted, told_again.produced, told_again.story = place, NOWHERE, b""
+            told_again.accepted = place
+            self._retelling[r.seq] = 0
             self.batches.set(r.seq, told_again)
         else:
             batch = IndexedBatch(r.seq, r.flow, r.version, r.first_id, r.count, r.at, r.arrival, place)
@@ -195,7 +200,10 @@ class SearchIndex:
         batch = self.batches.get(r.seq)
         if batch is None:
             return
-        batch.produced += pack_place(at)
+        told = self._retelling.get(r.seq)
+        batch.produced = _placed(batch.produced, pack_place(at), told)
+        if told is not None:
+            self._retelling[r.seq] = told + 1
         self.batches.set(r.seq, batch)
         for name, message, value in r.keys:
             self._fresh.append(self.hasher.one(name, r.seq << OUT_BITS | message, normalise(value)))
@@ -254,6 +262,12 @@ class SearchIndex:
     def body(self, at: Location, r: OutboundBody) -> None:
         self._tell(self.batches.get(r.ref >> OUT_BITS), pack_place(at))
 
+    def retold(self, at: Location, r: Retold) -> None:
+        batch, inner, place = self.batches.get(r.seq), decode(r.record), pack_place(at)
+        self._tell(batch, place)
+        if isinstance(inner, DeliveryFailed) and (known := self.failures.get(inner.ref)) is not None:
+            self.failures.set(inner.ref, msgspec.structs.replace(known, place=place))
+
     def linked(self, at: Location, r: Linked) -> None:
         for message in (r.message, r.other):
             first = block_of(message)[0].to_bytes(16, "big")
@@ -293,6 +307,13 @@ class SearchIndex:
                 self.failures.set(ref, msgspec.structs.replace(known, state=state))
 
 
+def _placed(places: bytes, place: bytes, told: int | None) -> bytes:
+    """``places`` with one more, or with number ``told`` of them in its new place."""
+    if told is None:
+        return places + place
+    return places[: told * PLACE_SIZE] + place + places[(told + 1) * PLACE_SIZE :]
+
+
 _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     Accepted: SearchIndex.accepted,
     Effects: SearchIndex.effects,
@@ -304,4 +325,5 @@ _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     OutboundBody: SearchIndex.body,
     MovedAway: SearchIndex.moved,
     Linked: SearchIndex.linked,
+    Retold: SearchIndex.retold,
 }

@@ -94,7 +94,7 @@ class IndexDatabase:
         self.path = path
         self.writer: apsw.Connection | None = None
         if not read_only:
-            self.writer = connect(path, synchronous="NORMAL", cache_kib=8192)
+            self.writer = connect(path, cache_kib=8192)
             self.writer.execute(schema("index"))
         self.fetcher, self.asker = connect(path, read_only=True), connect(path, read_only=True, cache_kib=8192)
         self.words = Words(select(self.fetcher, "SELECT id, text FROM word"))

@@ -13,7 +13,7 @@ from hashlib import blake2b
 import apsw
 import msgspec
 
-from waypost.store.sqlite import select
+from waypost.store.sqlite import select, transaction
 
 ENTRY = 16
 HASH = 7
@@ -121,31 +121,29 @@ def add_chunk(connection: apsw.Connection, blob: bytes, segments: tuple[int, int
 
 def step(connection: apsw.Connection) -> bool:
     """Do one bounded piece of merging or deleting, in a transaction; False when there is nothing to do."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        more = _step(connection)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-    return more
+    with transaction(connection):
+        building = select(connection, "SELECT id, slices, done FROM chunk WHERE stage = 1 LIMIT 1")
+        if building:
+            _merge_slice(connection, *building[0])
+        return bool(building) or _delete_some(connection) or _begin_merge(connection)
 
 
-def _step(connection: apsw.Connection) -> bool:
-    building = select(connection, "SELECT id, slices, done FROM chunk WHERE stage = 1 LIMIT 1")
-    if building:
-        _merge_slice(connection, *building[0])
-        return True
+def delete_step(connection: apsw.Connection) -> bool:
+    """Delete a bounded piece of a dead chunk, in a transaction; False when there is none."""
+    with transaction(connection):
+        return _delete_some(connection)
+
+
+def _delete_some(connection: apsw.Connection) -> bool:
     dead = select(connection, "SELECT id, slices, done FROM chunk WHERE stage = 2 LIMIT 1")
     if dead:
         _delete_slice(connection, *dead[0])
-        return True
-    return _begin_merge(connection)
+    return bool(dead)
 
 
 def forget_segments(connection: apsw.Connection, kept: Sequence[int]) -> None:
     """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that are there."""
-    with connection:
+    with transaction(connection):
         held = msgspec.json.encode(list(kept)).decode()
         connection.execute(
             "UPDATE chunk SET stage = 2, done = 0, slices = postings / ?2 + 1 "

@@ -240,6 +240,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[AnyRecord]
     story: Sequence[AnyRecord] = ()
     """Every later record that names any message of the batch, for telling the batch again."""
+    states: bytes = b""
+    """The state of every output of the batch, likewise."""
 
 
 class Reader(Protocol):

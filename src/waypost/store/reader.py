@@ -10,7 +10,7 @@ from typing import Protocol
 
 from waypost.core.errors import StoreDamaged
 from waypost.store.failure import FailureGroup
-from waypost.store.indexed import PLACE_SIZE, unpack_places
+from waypost.store.indexed import PLACE_SIZE, IndexedBatch, unpack_places
 from waypost.store.ledger import Arrival
 from waypost.store.protocol import ArrivalRow, Found, History, Location, Query, StoredBatch
 from waypost.store.record import (
@@ -27,7 +27,9 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Retold,
     State,
+    decode,
     message_state,
     ref_of,
     unpack_refs,
@@ -44,6 +46,10 @@ class BatchLoader(Protocol):
 
     def record(self, at: Location) -> AnyRecord:
         """The record at a place. Raises ``StoreDamaged`` when there is none."""
+        ...
+
+    def segments(self) -> list[int]:
+        """The segments there are; retention removes them."""
         ...
 
 
@@ -72,7 +78,8 @@ class _Records:
             if len(self._read) >= _READ_AT_ONCE:
                 self._read = {}
             try:
-                self._read[place] = self._view.journal.record(unpack_places(place)[0])
+                record = self._view.journal.record(unpack_places(place)[0])
+                self._read[place] = decode(record.record) if isinstance(record, Retold) else record
             except StoreDamaged:
                 self._read[place] = None
         return self._read[place]
@@ -171,7 +178,7 @@ class StoreReader:
         load = view.journal.record
         accepted = view.whole(load(unpack_places(batch.accepted)[0]))
         produced = [record for p in unpack_places(batch.produced) if isinstance(record := load(p), Produced)]
-        later = [load(place) for place in dict.fromkeys(unpack_places(batch.story))]
+        later = self._later(view, batch)
         if not isinstance(accepted, Accepted) or len(produced) * PLACE_SIZE != len(batch.produced):
             raise StoreDamaged(
                 f"no batch {batch.seq} where the index says",
@@ -180,10 +187,35 @@ class StoreReader:
             )
         effects = [record for record in later if isinstance(record, Effects)]
         refs = {ref_of(batch.seq, row) for row, *_ in hit.outputs}
-        story = [view.whole(record) for record in later if not isinstance(record, Effects)]
+        story = [record for record in later if not isinstance(record, Effects)]
         named = [record for record in story if _names(record, hit.id, refs)]
         found = self._found(view, hit, _keys(hit, _Records(view)), _Records(view))
-        return History(found=found, batch=StoredBatch(accepted, effects, produced), records=named, story=story)
+        return History(
+            found=found, batch=StoredBatch(accepted, effects, produced), records=named, story=story,
+            states=bytes(batch.states),
+        )  # fmt: skip
+
+    def _later(self, view: ShardView, batch: IndexedBatch) -> list[AnyRecord]:
+        """The later records of a batch, as far as their segments are there. Those told again come first: they are what
+        there was until then."""
+        there = set(view.journal.segments())
+        told: dict[bytes, AnyRecord] = {}
+        direct: list[AnyRecord] = []
+        for place in dict.fromkeys(unpack_places(batch.story)):
+            if place.segment in there:
+                record = view.journal.record(place)
+                if isinstance(record, Retold):
+                    told[record.record] = decode(record.record)
+                else:
+                    direct.append(view.whole(record))
+        once: set[AnyRecord] = {*told.values()}
+        later = list(told.values())
+        for record in direct:
+            if record not in once:
+                later.append(record)
+                if isinstance(record, Effects | OutboundBody):
+                    once.add(record)
+        return later
 
 
 def _newest_first(found: Found) -> int:

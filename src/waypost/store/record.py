@@ -353,10 +353,18 @@ class Linked(Record, tag=24, frozen=True):
     at: int
 
 
+class Retold(Record, tag=25, frozen=True):
+    """An encoded record that named outputs of a batch, kept for its history when the batch is told again: a batch is
+    told again when its ``Accepted``, ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
+
+    seq: int
+    record: bytes
+
+
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked
+    | Activated | MovedAway | Opened | Closed | Linked | Retold
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode

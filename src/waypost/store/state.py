@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from waypost.store.ledger import Arrival, Ledger
 from waypost.store.outputs import KeptBatch, tally
 from waypost.store.overlay import Overlay
 from waypost.store.protocol import OpenBatch, Retry
-from waypost.store.record import OUT_BITS, OUT_MASK, State
+from waypost.store.record import KEPT, OUT_BITS, OUT_MASK, State
 from waypost.store.state_db import (
     ACTIVATIONS,
     ARRIVAL_NAMES,
@@ -262,6 +262,39 @@ class StateFold:
             (known[number], _sum(known[number].finished, unfinished.get(number, {})))
             for number in sorted(known, reverse=True)
         ]
+
+    def segments_of(self, batch: KeptBatch) -> set[int]:
+        """The segments a batch needs: of its records, and of the outbound bodies of outputs not finished."""
+        needed = {at.segment for at in (batch.accepted, *batch.effects, *batch.produced)}
+        if batch.troubled:
+            for row, state in enumerate(batch.states):
+                retry = self._known_retry(batch.seq << OUT_BITS | row) if state in KEPT else None
+                if retry is not None and retry.body is not None:
+                    needed.add(retry.body.segment)
+        return needed
+
+    def _known_retry(self, ref: int) -> Retry | None:
+        late = self._fold.retries.late(ref, _NOT_LATE)
+        if late is None or isinstance(late, Retry):
+            return late
+        with self._database.asking:
+            return RETRIES.get(self._database.asker, ref)
+
+    def expired_claims(self) -> list[tuple[str, bytes]]:
+        """Claims in the database whose time is over."""
+        now = self._now()
+        with self._database.asking:
+            return [key for key, (until, _) in CLAIMS.items(self._database.asker) if 0 < until <= now]
+
+    def forget_claims(self, keys: Iterable[tuple[str, bytes]]) -> int:
+        """Take away those of some claims whose time is over; on the thread of ``apply``."""
+        forgotten = 0
+        for key in keys:
+            found = self._ledger.claims.get(key)
+            if found is not None and 0 < found[0] <= self._now():
+                self._ledger.claims.set(key, None)
+                forgotten += 1
+        return forgotten
 
     def known_arrivals(self) -> list[tuple[int, Arrival]]:
         """Every arrival by number, in no order."""

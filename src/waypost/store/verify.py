@@ -219,9 +219,10 @@ def differences(state: StateFold, told: StateFold, since: int, *, whole: bool) -
     for seq in sorted({*ours, *theirs}):
         if (one := _picture(ours.get(seq))) != (other := _picture(theirs.get(seq))):
             yield f"batch {seq} is {one}; the journal says {other}"
-    checked = ["last_seq", "last_arrival", "incarnation", "clean"]
-    for name in checked:
-        if getattr(state, name) != getattr(told, name) and (whole or getattr(told, name)):
+    checked = {"last_seq": told.last_seq, "last_arrival": told.last_arrival}
+    checked |= {"incarnation": told.incarnation, "clean": told.incarnation}
+    for name, is_told in checked.items():
+        if (whole or is_told) and getattr(state, name) != getattr(told, name):
             yield f"{name} is {getattr(state, name)}; the journal says {getattr(told, name)}"
     if whole and state.counts() != told.counts():
         yield f"counts are {state.counts()}; the journal says {told.counts()}"

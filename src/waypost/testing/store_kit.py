@@ -80,9 +80,9 @@ def accepted(seq: int, bodies: list[bytes] | int = 3, *, shard: int = 0, **more:
         bodies = [f"body {seq}.{i}".encode() for i in range(bodies)]
     keys = (("po", tuple((f"S{seq}-{i}",) for i in range(len(bodies)))),)
     order = b"".join(ORDER_ROW.pack(1 + i) for i in range(len(bodies)))
-    given: dict[str, object] = {"keys": keys, "order": order, "flow": "orders", **more}
+    given: dict[str, object] = {"keys": keys, "order": order, "flow": "orders", "at": 1000 + seq, **more}
     return Accepted(
-        seq=seq, version="v1", first_id=first_id(seq, shard), count=len(bodies), at=1000 + seq, bodies=pack(bodies),
+        seq=seq, version="v1", first_id=first_id(seq, shard), count=len(bodies), bodies=pack(bodies),
         **given,  # type: ignore[arg-type]
     )  # fmt: skip
 

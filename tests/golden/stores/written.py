@@ -48,7 +48,7 @@ RECORDS: list[list[r.AnyRecord]] = [
     [r.Positioned("orders", "in/a.json", "20", 3), r.Claimed((("dedupe", b"k" * 16, b"m" * 16, 0),))],
     [r.Numbered("control", 42, True), r.TimerSet("t", 5000, b"p"), r.TimerDone("t")],
     [r.StepState("orders", "aggregate", "key", b"value"), r.MovedAway(REFS, (2,), 1, 1007)],
-    [r.Linked(b"m" * 16, "duplicate-of", b"n" * 16, 1008)],
+    [r.Linked(b"m" * 16, "duplicate-of", b"n" * 16, 1008), r.Retold(1, r.encode(r.Intended(REFS)))],
     [msgspec.structs.replace(FIRST, seq=2, count=1, bodies=pack([LARGE_BODY]), origin="")],
 ]
 

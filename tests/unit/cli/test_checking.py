@@ -74,11 +74,11 @@ class TestCases:
     def test_cases_can_be_chosen_by_name(self, waypost: Command, tmp_path: Path) -> None:
         said = waypost("test", write(tmp_path, {**PROJECT, "tests/copy.yaml": CASES}), "--only", "goo", "--json")
         assert said.code == 0
-        assert said.json == {
-            "passed": 1, "failed": 0,
-            "cases": [
-                {"file": "tests/copy.yaml", "line": 3, "flow": "copy", "case": "good", "passed": True, "differences": []}
-            ],
+        answer = said.json
+        (good,) = answer.pop("cases")
+        assert answer == {"passed": 1, "failed": 0}
+        assert good == {
+            "file": "tests/copy.yaml", "line": 3, "flow": "copy", "case": "good", "passed": True, "differences": [],
         }  # fmt: skip
 
     def test_a_project_without_cases_says_so(self, waypost: Command, tmp_path: Path) -> None:

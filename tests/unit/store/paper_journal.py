@@ -62,6 +62,9 @@ class PaperJournal:
         self.state.apply(group)
         self.index.apply(group)
 
+    def segments(self) -> list[int]:
+        return sorted({at.segment for at in self.written})
+
     def record(self, at: Location) -> AnyRecord:
         if at not in self.written:
             raise StoreDamaged(f"no segment {at.segment}")

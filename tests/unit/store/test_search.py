@@ -16,7 +16,7 @@ from waypost.store.chunk import unpack
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.failure import mask
 from waypost.store.folds import live_reader, open_folds
-from waypost.store.protocol import Found, Query
+from waypost.store.protocol import Found, Location, Query
 from waypost.store.reader import StoreReader
 from waypost.store.record import (
     ArrivalBegun,
@@ -31,6 +31,7 @@ from waypost.store.record import (
     MovedAway,
     State,
 )
+from waypost.store.retelling import told_again
 from waypost.store.search import key_forms
 
 Settle = Callable[[PaperJournal], None]
@@ -273,13 +274,20 @@ def test_a_batch_told_again_is_found_in_its_new_place(journal: PaperJournal, set
     journal.commit(accepted(1), produced(1), failed(1, 1, State.DEAD))
     journal.flush()
     journal.segment = 2
-    journal.commit(accepted(1), produced(1, [State.OPEN, State.DEAD, State.OPEN]), failed(1, 1, State.DEAD))
+    decided = Decided(refs(1, 0), State.CANCELLED, 7, "ann", "", "cancel")
+    journal.commit(decided)
+    history = journal.reader().history(id_of(1, 1))
+    assert history is not None
+    journal.commit(*told_again(history.batch, history.states, history.story))
     settle(journal)
     journal.written = {at: raw for at, raw in journal.written.items() if at.segment == 2}
     history = journal.reader().history(id_of(1, 1))
     assert history is not None
     assert [type(record) for record in history.records] == [DeliveryFailed]
+    assert list(history.story) == [failed(1, 1, State.DEAD), decided]
+    assert list(history.states) == [State.CANCELLED, State.DEAD, State.OPEN]
     assert journal.state.counts()["orders"]["dead"] == 1
+    assert journal.state.batch(1).produced == (Location(2, 300, 1),)  # type: ignore[union-attr]
     assert journal.reader().find(Query(key=("po", "1-1")))[0].failures[0].text == "no such item 4711"
 
 

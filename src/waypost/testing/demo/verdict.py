@@ -75,5 +75,7 @@ def _each(what: str, expected: Iterable[str], found: Iterable[str]) -> Row:
     """As a multiset: what is missing and what is there too often is said."""
     wanted, got = Counter(expected), Counter(found)
     said = [str(got.total())]
-    said += [f"missing {name}" for name in sorted(wanted - got)] + [f"too often {name}" for name in sorted(got - wanted)]
+    said += [f"missing {name}" for name in sorted(wanted - got)] + [
+        f"too often {name}" for name in sorted(got - wanted)
+    ]
     return what, str(wanted.total()), ", ".join(said), wanted == got
