@@ -22,6 +22,7 @@ from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Placed
 from waypost.flow.numbering import Numbering
+from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Part, Spread
@@ -62,6 +63,8 @@ class Engine:
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
+        self.ready = asyncio.Event()
+        """Set while the flows can take what other workers hand over."""
 
     # ── life ──
 
@@ -78,6 +81,7 @@ class Engine:
         self._recover(unclean)
         for subject, state in self.shard.state.commands().items():
             self.obey(subject, state)
+        self.ready.set()
         if not self.standing:
             for name, runner in self.runners.items():
                 if self.reads(name):
@@ -86,6 +90,7 @@ class Engine:
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
         self.versions.keep(project)
+        self.ready.clear()
         await self._halt()
         self.project = project
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
@@ -113,8 +118,8 @@ class Engine:
         if definition.source.component.name == "channel":
             return False
         if definition.source.component.name == "http":
-            return self.number == 0
-        return sorted(self.project.flows).index(flow) % self.workers == self.number
+            return self.number == FIRST
+        return reader_of(flow, self.workers) == self.number
 
     async def _start_source(self, name: str, flow: CompiledFlow) -> None:
         if self.workers > 1:
@@ -169,8 +174,13 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
-        await self._halt()
+        await self.halt()
         await self.shard.close()
+
+    async def halt(self) -> None:
+        """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
+        self.standing = True
+        await self._halt()
 
     async def _halt(self) -> None:
         for intake in self.intakes.values():
@@ -216,7 +226,7 @@ class Engine:
     # ── durable, then on ──
 
     def submit(
-        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
     ) -> asyncio.Future[Placed]:
         """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
@@ -236,6 +246,8 @@ class Engine:
                 done.set_result(result)
 
         commit = self.shard.submit(records)
+        if load is not None:
+            self.spread.readings.submitted(load, commit)
         self._commits.add(commit)
         commit.add_done_callback(landed)
         return done
@@ -319,9 +331,12 @@ class Engine:
             and source.options.channel == channel
         )
 
-    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
-        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it."""
-        await self.spread.hop(load, identities, extra)
+    async def hop(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
+    ) -> None:
+        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it. ``again``: some
+        of it may have been accepted before."""
+        await self.spread.hop(load, identities, extra, again=again)
 
     # ── who waits for what ──
 

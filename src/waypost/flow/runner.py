@@ -81,6 +81,8 @@ class FlowRunner:
         self, load: Load, decoded: Decoded, processed: Processed, effects: LiveEffects, extra: Sequence[AnyRecord]
     ) -> asyncio.Future[Placed]:
         engine = self.engine
+        if (refused := engine.spread.readings.refusal(load)) is not None:
+            return refused
         seq = engine.shard.next_seq()
         produced = produced_record(self.flow, decoded, processed, seq)
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
@@ -93,21 +95,27 @@ class FlowRunner:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
             self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        return engine.submit(Placed(seq, decoded.first_id), records, committed)
+        return engine.submit(Placed(seq, decoded.first_id), records, committed, load)
 
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
+        if (refused := engine.spread.readings.refusal(load)) is not None:
+            return refused
         seq = engine.shard.next_seq()
         self._accepting += 1
 
         def committed() -> None:
-            self._accepting -= 1
             self._late.append(seq)
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=len(load.raws)))
             self.catch_up()
 
         records = [accepted_record(self.flow, load, decoded, seq), *extra]
-        return engine.submit(Placed(seq, decoded.first_id), records, committed)
+        ticket = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
+        ticket.add_done_callback(self._accepted)
+        return ticket
+
+    def _accepted(self, _: asyncio.Future[Placed]) -> None:
+        self._accepting -= 1
 
     def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine

@@ -8,7 +8,7 @@ embedded store (``waypost.store.embedded``) and, later, PostgreSQL implement the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -94,6 +94,10 @@ class ShardState(Protocol):
 
     def positions(self, flow: str) -> Mapping[str, str]:
         """Partition → position, for all of a flow's source."""
+        ...
+
+    def uneven(self) -> Collection[tuple[str, str]]:
+        """(flow, partition) of which some slot stands further on than the others, after slots were exchanged."""
         ...
 
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:

@@ -87,6 +87,7 @@ class EmbeddedShard:
             self._refuse_when_stopped()
             self._take_numbers(records)
         except StoreError as fault:
+            self._next_seq = self._sent_seq
             future.set_exception(fault)
         else:
             self._send_later()

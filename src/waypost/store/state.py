@@ -219,6 +219,15 @@ class StateFold:
         for (flow, partition, slot), position in self._ledger.positions.over(POSITIONS.items(self._database.reader)):
             yield flow, partition, slot, position
 
+    def uneven(self) -> set[tuple[str, str]]:
+        """(flow, partition) of which some slot stands further on than the others."""
+        slots = [(flow, partition) for flow, partition, slot, _ in self.all_positions() if slot >= 0]
+        furthest = dict.fromkeys(slots, "")
+        for flow, partition, slot, position in self.all_positions():
+            if slot >= 0:
+                furthest[flow, partition] = max(furthest[flow, partition], position)
+        return {at for at, position in furthest.items() if position > self.position(*at)}
+
     def all_claims(self) -> Iterator[tuple[str, bytes, bytes, int]]:
         """(scope, key, message, expires) of every claim that has not expired."""
         now = self._now()
