@@ -174,8 +174,14 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
+        only_looked = self.standing
         await self.halt()
-        await self.shard.close()
+        await self.close(still_doubtful=only_looked and self.shard.unclean)
+
+    async def close(self, *, still_doubtful: bool = False) -> None:
+        """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
+        doubtful = still_doubtful or any(lane.doubtful for lane in self.lanes.values())
+        await self.shard.close(clean=not doubtful)
 
     async def halt(self) -> None:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -25,7 +25,6 @@ from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Positioned
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
-    from waypost.flow.peer import Peer
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -66,12 +65,20 @@ def ids_of(parts: Sequence[Part]) -> list[bytes]:
     return [placed[index] for index in sorted(placed)]
 
 
+class Asked(Protocol):
+    """Another worker, wherever it runs."""
+
+    def ask(self, verb: str, body: Any, kind: Any) -> asyncio.Future[Any]:
+        """The answer to a question, as ``kind``."""
+        ...
+
+
 class Spread:
     """The worker's view of who owns what."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.peers: dict[int, Peer] = {}
+        self.peers: Mapping[int, Asked] = {}
         self.readings = Readings()
         self._low: dict[tuple[str, str], str] = {}
         self._hops: dict[bytes, asyncio.Future[Placed]] = {}

@@ -173,8 +173,9 @@ class Shard(Protocol):
         """False when the disk is so full that nothing more may be accepted; outcomes can still be written."""
         ...
 
-    async def close(self) -> None:
-        """Append ``Closed``, flush derived state, let go of the lock."""
+    async def close(self, *, clean: bool = True) -> None:
+        """Append ``Closed``, flush derived state, let go of the lock. ``clean=False``: without ``Closed``, so that
+        whoever opens it next takes what is open for what a crash left."""
         ...
 
 
