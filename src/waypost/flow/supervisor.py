@@ -162,8 +162,8 @@ class _Supervisor:
             code = await self._listen()
             if code is not None:
                 return code
-            if self.stopping.is_set():
-                return 0
+            if self.stopping.is_set() or not self._pids:
+                return 0 if self.stopping.is_set() else 1
             for number in sorted(self._pids):
                 self.say(WorkerDied(worker=number, code=-signal.SIGKILL))
             self._pids = {}
