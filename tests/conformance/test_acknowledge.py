@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waypost.core.grants import Grants
 from waypost.core.message import Message
-from waypost.steps.acknowledge import Acknowledge, AcknowledgeOptions
+from waypost.formats.edi.acknowledge_step import Acknowledge, AcknowledgeOptions
 from waypost.testing.format_kit import build_format, decode_all, frame
 
 COVERS = {("step", "acknowledge")}

@@ -13,14 +13,15 @@ import msgspec
 import pytest
 
 from waypost.core.errors import CommitFailed
+from waypost.store import index_db
 from waypost.store.chunk import ChunkFolder
 from waypost.store.commit import Committed, Committer
 from waypost.store.record import MovedAway
 from waypost.store.shard import EmbeddedShard
-from waypost.testing.crash import inspector
+from waypost.testing.crash import inspector, workload
 from waypost.testing.crash.explore import Findings, explore, left_by
-from waypost.testing.crash.memory_disk import MemoryDisk
 from waypost.testing.crash.recording import Stage, record
+from waypost.testing.crash.recording_disk import RecordingDisk
 from waypost.testing.crash.workload import SCENES, Scene, Traffic, none_lost_in_moving, recovering
 
 Plant = Callable[[], AbstractContextManager[object]]
@@ -28,34 +29,34 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 def acknowledge_before_sync() -> AbstractContextManager[object]:
     """A commit returns at once, and is synced together with the next."""
-    real, owed = MemoryDisk.datasync, []
+    real, owed = RecordingDisk.datasync, []
 
-    def late(disk: MemoryDisk, fd: int) -> None:
+    def late(disk: RecordingDisk, fd: int) -> None:
         path, inode = disk._open[fd]
-        if disk.log.on and path.endswith(".seg"):
+        if path.endswith(".seg"):
             for earlier in owed:
                 disk.log.add("sync", *earlier)
-            owed[:] = [(path, inode.number)]
+            owed[:] = [(path, inode)]
         else:
             real(disk, fd)
 
-    return patch.object(MemoryDisk, "datasync", late)
+    return patch.object(RecordingDisk, "datasync", late)
 
 
 def skipped_sync() -> AbstractContextManager[object]:
-    real = MemoryDisk.datasync
+    real = RecordingDisk.datasync
 
-    def none(disk: MemoryDisk, fd: int) -> None:
-        if not disk._open[fd][0].endswith(".seg"):
+    def none(disk: RecordingDisk, fd: int) -> None:
+        if not disk.path_of(fd).endswith(".seg"):
             real(disk, fd)
 
-    return patch.object(MemoryDisk, "datasync", none)
+    return patch.object(RecordingDisk, "datasync", none)
 
 
 def missing_sync_of_the_journal_folder() -> AbstractContextManager[object]:
-    real = MemoryDisk.sync_folder
+    real = RecordingDisk.sync_folder
     return patch.object(
-        MemoryDisk, "sync_folder", lambda disk, path: None if path.endswith("/journal") else real(disk, path)
+        RecordingDisk, "sync_folder", lambda disk, path: None if path.endswith("/journal") else real(disk, path)
     )
 
 
@@ -64,9 +65,9 @@ def missing_sync_of_the_names_of_large_bodies() -> AbstractContextManager[object
 
 
 def missing_sync_of_large_bodies() -> AbstractContextManager[object]:
-    real = MemoryDisk.datasync
+    real = RecordingDisk.datasync
     return patch.object(
-        MemoryDisk, "datasync", lambda disk, fd: None if "/chunks/" in disk._open[fd][0] else real(disk, fd)
+        RecordingDisk, "datasync", lambda disk, fd: None if "/chunks/" in disk.path_of(fd) else real(disk, fd)
     )
 
 
@@ -100,6 +101,27 @@ def watermark_over_uncommitted() -> Iterator[None]:
 
 
 @contextmanager
+def unlink_before_watermark() -> Iterator[None]:
+    """Segments go that the index has not made durable."""
+    real = workload.remove_behind
+    with patch.object(workload, "remove_behind", lambda stage, shard, _: real(stage, shard, shard.end)):
+        yield
+
+
+def index_not_synced() -> AbstractContextManager[object]:
+    """The index tells a watermark that a loss of power takes back."""
+    real = index_db.connect
+    return patch.object(index_db, "connect", lambda path, **options: real(path, **{**options, "synchronous": "NORMAL"}))
+
+
+def missing_sync_of_the_folders_of_a_backup() -> AbstractContextManager[object]:
+    real = RecordingDisk.sync_folder
+    return patch.object(
+        RecordingDisk, "sync_folder", lambda disk, path: None if "/backups" in path else real(disk, path)
+    )
+
+
+@contextmanager
 def going_on_after_a_failed_sync() -> Iterator[None]:
     """The shard counts the commit as not done and writes the next one behind it."""
     commit = Committer.commit
@@ -109,7 +131,7 @@ def going_on_after_a_failed_sync() -> Iterator[None]:
             return commit(committer, group)
         except CommitFailed:
             committer.fault = None
-            committer._end = len(committer._disk._open[committer._active.fd][1].data)
+            committer._end = committer._active.size
             return commit(committer, group)
 
     with patch.object(Committer, "commit", careless):
@@ -118,27 +140,27 @@ def going_on_after_a_failed_sync() -> Iterator[None]:
 
 def sync_tried_again() -> AbstractContextManager[object]:
     """A sync that failed is made a second time, and believed."""
-    real = MemoryDisk.datasync
+    real = RecordingDisk.datasync
 
-    def again(disk: MemoryDisk, fd: int) -> None:
+    def again(disk: RecordingDisk, fd: int) -> None:
         try:
             real(disk, fd)
         except OSError:
             real(disk, fd)
 
-    return patch.object(MemoryDisk, "datasync", again)
+    return patch.object(RecordingDisk, "datasync", again)
 
 
 def recovery_trusts_what_it_reads() -> AbstractContextManager[object]:
     """What was written and not known to be safe is synced, not written again."""
-    real = MemoryDisk.write
+    real = RecordingDisk.write
 
-    def only_new(disk: MemoryDisk, fd: int, buffers: list[bytes], at: int) -> None:
+    def only_new(disk: RecordingDisk, fd: int, buffers: list[bytes], at: int) -> None:
         data = b"".join(buffers)
         if disk.read(fd, len(data), at) != data:
             real(disk, fd, buffers, at)
 
-    return patch.object(MemoryDisk, "write", only_new)
+    return patch.object(RecordingDisk, "write", only_new)
 
 
 def given_up_before_it_was_copied() -> AbstractContextManager[object]:
@@ -168,6 +190,9 @@ PLANTS: dict[Plant, tuple[str, str]] = {
     index_not_replayed: ("flowing", "the index is no fold"),
     state_not_replayed: ("flowing", "the state is no fold"),
     watermark_over_uncommitted: ("flowing", LOST),
+    unlink_before_watermark: ("removing", "no segment|no fold"),
+    index_not_synced: ("removing", "the index is no fold"),
+    missing_sync_of_the_folders_of_a_backup: ("backing up", "the backup|a finished backup is gone"),
     going_on_after_a_failed_sync: ("failing", LOST),
     sync_tried_again: ("failing", LOST),
     recovery_trusts_what_it_reads: ("failing", LOST),

@@ -13,7 +13,19 @@ from typer.main import get_command
 
 from waypost.cli import failure
 from waypost.cli.option import expanded
-from waypost.cli.verb import checking, describing, doctor, looking, making, measuring, repairing, running, steering
+from waypost.cli.verb import (
+    checking,
+    describing,
+    doctor,
+    keeping,
+    looking,
+    making,
+    measuring,
+    repairing,
+    running,
+    showing,
+    steering,
+)
 
 Verb = tuple[str, Callable[..., Any]]
 
@@ -26,6 +38,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("describe", describing.describe),
     ),
     "Run it": (
+        ("demo", showing.demo),
         ("run", running.run),
         ("status", running.status),
         ("send", running.send),
@@ -54,6 +67,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("schedule", steering.schedule),
     ),
     "Look after the store": (
+        ("backup", keeping.backup),
+        ("restore", keeping.restore),
+        ("verify", keeping.verify),
         ("doctor", doctor.doctor),
         ("bench", measuring.bench),
     ),
@@ -64,12 +80,17 @@ class Grouped(TyperGroup):
     """Lists the verbs under the headings of ``VERBS``."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        for heading, verbs in VERBS.items():
+        for heading, commands in self.headings().items():
             with formatter.section(heading):
-                rows = [
-                    (name.ljust(9), self.commands[name].get_short_help_str(formatter.width - 15)) for name, _ in verbs
-                ]
-                formatter.write_dl(rows)
+                limit = formatter.width - 15
+                formatter.write_dl([(c.name.ljust(9), c.get_short_help_str(limit)) for c in commands])
+
+    def headings(self) -> dict[str, list[Any]]:
+        """The commands under each heading, in the order given."""
+        found: dict[str, list[Any]] = {}
+        for command in self.commands.values():
+            found.setdefault(getattr(command, "rich_help_panel", "") or "", []).append(command)
+        return found
 
 
 def build() -> TyperGroup:
@@ -79,9 +100,9 @@ def build() -> TyperGroup:
         add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.callback()(top)
-    for verbs in VERBS.values():
+    for heading, verbs in VERBS.items():
         for name, function in verbs:
-            app.command(name)(expanded(function))
+            app.command(name, rich_help_panel=heading)(expanded(function))
     command = get_command(app)
     assert isinstance(command, TyperGroup)
     return command

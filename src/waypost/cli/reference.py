@@ -32,21 +32,21 @@ OTHERS = (
 )
 
 
-def pages(registry: Registry) -> dict[str, str]:
-    """Every page by its path below ``docs/reference``."""
+def pages(registry: Registry, command: Any) -> dict[str, str]:
+    """Every page by its path below ``docs/reference``; ``command`` is the whole command line."""
     return {
         "README.md": index_page(registry, OTHERS),
         **component_pages(registry),
         **_file_pages(),
-        "cli.md": cli_page(),
+        "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),
     }
 
 
-def write_pages(folder: Path, registry: Registry) -> list[str]:
+def write_pages(folder: Path, registry: Registry, command: Any) -> list[str]:
     """Write every page whose text is another and remove those of components that are gone; their paths."""
-    wanted, changed = pages(registry), []
+    wanted, changed = pages(registry, command), []
     for path, text in wanted.items():
         at = folder / path
         if not at.is_file() or at.read_text("utf-8") != text:
@@ -156,20 +156,17 @@ def states_page() -> str:
     ])  # fmt: skip
 
 
-def cli_page() -> str:
+def cli_page(command: Any) -> str:
     """Every verb with its arguments and options."""
-    from waypost.cli.main import VERBS, build
-
-    command: Any = build()
     parts = [
         NOTICE, "# The command line",
         "Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted. With `--json` standard "
         "output holds plain JSON and nothing else; an error is then `{\"error\": {\"code\", \"text\", …}}`.",
     ]  # fmt: skip
-    for heading, verbs in VERBS.items():
+    for heading, verbs in command.headings().items():
         parts.append(f"## {heading}")
-        for name, _ in verbs:
-            parts += _verb_parts(name, command.commands[name])
+        for verb in verbs:
+            parts += _verb_parts(verb.name, verb)
     return joined(parts)
 
 

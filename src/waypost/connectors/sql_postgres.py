@@ -18,7 +18,7 @@ from waypost.core.errors import ConfigurationRefused, MessageError, near
 if TYPE_CHECKING:
     import ssl
 
-    from waypost.connectors.sql_connection import SqlConnectionOptions
+    from waypost.connectors.sql_options import SqlConnectionOptions
 
 CLOSE_SECONDS = 2.0
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext", "char"})

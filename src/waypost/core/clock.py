@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -43,7 +44,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told; sleepers wake in order of their time."""
+    """A clock that moves only when told; sleepers wake in order of their time, never early."""
 
     def __init__(self, start: int = 1_700_000_000 * MICROSECONDS) -> None:
         self._now = start
@@ -58,7 +59,8 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + int(seconds * MICROSECONDS), next(self._ticket), future))
+        due = self._now + math.ceil(seconds * MICROSECONDS)
+        heapq.heappush(self._sleepers, (due, next(self._ticket), future))
         await future
 
     async def advance(self, seconds: float) -> None:

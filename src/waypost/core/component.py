@@ -188,7 +188,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Requester(Protocol):
     """The asking side of a connector."""
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        """Make ready; called before every ``ask``, so cheap when it is ready."""
+        ...
 
     async def ask(self, batch: Sequence[Request]) -> Sequence[Any]:
         """The answer to each request as plain JSON data (Decimals allowed), in the order given; None = not found. A

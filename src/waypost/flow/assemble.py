@@ -55,6 +55,7 @@ class Surroundings:
 
 
 def expression_of(text: str) -> Callable[[Any], Any]:
+    """An expression as a function of the document."""
     return compile_expression(text).evaluate
 
 

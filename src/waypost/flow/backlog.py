@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +13,8 @@ _TRIM = 8192
 class Backlog:
     """First in, first out, but a key that is *busy* (in flight, or waiting for a retry) holds back its later entries.
 
-    Entries are (reference, key hash); key 0 has no order to keep.
+    Entries are (reference, key hash); key 0 has no order to keep. A busy key belongs to the one entry that made it so:
+    that entry alone may be taken, put back and settled while the key is busy.
     """
 
     def __init__(self) -> None:
@@ -25,19 +27,25 @@ class Backlog:
         self._busy: dict[int, array[int] | None] = {}
         self._held = 0
         self._void: set[int] = set()
+        """Entries taken away that still lie somewhere in here; dropped when their turn comes."""
+        self._rising = True
+        """References in ``_refs`` rise, so that one is found by halving."""
 
     def __len__(self) -> int:
-        """Entries not handed out: ready and held back."""
-        return len(self._refs) - self._head + len(self._front) + len(self._turn) + self._held
+        """Entries to be handed out: ready and held back."""
+        return len(self._refs) - self._head + len(self._front) + len(self._turn) + self._held - len(self._void)
 
     @property
     def ready(self) -> bool:
         return self._head < len(self._refs) or bool(self._front) or bool(self._turn)
 
     def add(self, refs: Iterable[int], keys: Iterable[int]) -> None:
-        """Entries at the end, in order."""
+        """Entries at the end, in order: the references of one call rise."""
+        end = len(self._refs)
         self._refs.extend(refs)
         self._keys.extend(keys)
+        if end > self._head and end < len(self._refs) and self._refs[end] < self._refs[end - 1]:
+            self._rising = False
 
     def take(self, limit: int, mark_busy: bool) -> tuple[list[int], list[int]]:
         """Up to ``limit`` entries whose keys are not busy. ``mark_busy``: their keys are busy until ``release``."""
@@ -109,23 +117,47 @@ class Backlog:
             self._busy[key] = None
         self._turn.append((ref, key))
 
-    def put_back(self, refs: Sequence[int], keys: Sequence[int], owned: bool) -> None:
-        """Entries that were taken and not sent go to the front, in order. ``owned``: they keep their keys busy."""
-        entries = reversed(list(zip(refs, keys, strict=True)))
-        (self._turn if owned else self._front).extendleft(entries)
+    def put_back(self, refs: Sequence[int], keys: Sequence[int]) -> None:
+        """Entries that were taken and not sent go to the front, in order; a busy key of theirs stays theirs."""
+        for ref, key in reversed(list(zip(refs, keys, strict=True))):
+            (self._turn if key in self._busy else self._front).appendleft((ref, key))
+
+    def behind(self, ref: int, key: int) -> None:
+        """An entry that was taken beside an earlier one of its key, which is busy since, waits behind it."""
+        self._hold(ref, key)
 
     def again(self, ref: int, key: int) -> None:
         """An entry whose key it itself keeps busy (a retry that is due) gets its turn."""
         self._turn.append((ref, key))
 
-    def void(self, refs: Iterable[int]) -> None:
-        """Entries that must not be handed out any more (cancelled, held by a person)."""
-        self._void.update(refs)
+    def holds(self, ref: int, key: int) -> bool:
+        """Whether an entry is in here to be handed out."""
+        return ref not in self._void and self._lies(ref, key)
 
-    def unvoid(self, ref: int) -> None:
+    def void(self, ref: int, key: int) -> bool:
+        """Do not hand out an entry (cancelled, held by a person). False when it is not in here."""
+        if not self.holds(ref, key):
+            return False
+        self._void.add(ref)
+        return True
+
+    def unvoid(self, ref: int) -> bool:
+        """Hand out an entry after all, in its old place. False when it was not taken away, or is gone from here."""
+        found = ref in self._void
         self._void.discard(ref)
+        return found
+
+    def _lies(self, ref: int, key: int) -> bool:
+        if ref in (self._busy.get(key) or ()) or (ref, key) in self._turn or (ref, key) in self._front:
+            return True
+        if not self._rising:
+            return ref in self._refs[self._head :]
+        at = bisect_left(self._refs, ref, self._head)
+        return at < len(self._refs) and self._refs[at] == ref
 
     def _trim(self) -> None:
+        if self._head == len(self._refs):
+            self._rising = True
         if self._head > _TRIM and self._head * 2 > len(self._refs):
             del self._refs[: self._head]
             del self._keys[: self._head]

@@ -88,23 +88,21 @@ class Changes:
         return wanted
 
     def _take_effect(self, refs: Sequence[tuple[Found, int]], to: State) -> None:
+        """Tell the lanes, a batch at a time."""
         engine = self.engine
+        by_lane: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
         for found, ref in refs:
             batch = engine.shard.state.batch(found.seq)
-            flow = engine.versions.flow(found.version, found.flow)
-            lane = engine.lanes.get((found.flow, self._target(found, ref)))
-            if lane is not None:
-                lane.drop((ref,))
-            if to is State.OPEN and batch is not None:
-                key = ORDER_ROW.unpack_from(batch.order, found.index * ORDER_ROW.size)[0] if batch.order else 0
-                engine.lane(flow, row_of(batch, ref & OUT_MASK)[1]).restore(ref, key)
-
-    def _target(self, found: Found, ref: int) -> str:
-        batch = self.engine.shard.state.batch(found.seq)
-        if batch is not None:
-            return row_of(batch, ref & OUT_MASK)[1]
-        history = self.engine.reader.history(found.message)
-        return rows_of_message(history)[ref & OUT_MASK][1] if history else ""
+            if batch is None:
+                continue
+            key = ORDER_ROW.unpack_from(batch.order, found.index * ORDER_ROW.size)[0] if batch.order else 0
+            target = row_of(batch, ref & OUT_MASK)[1]
+            by_lane.setdefault((found.version, found.flow, target), []).append((ref, key))
+        for (version, flow, target), entries in by_lane.items():
+            if to is State.OPEN:
+                engine.lane(engine.versions.flow(version, flow), target).restore(entries)
+            elif (lane := engine.lanes.get((flow, target))) is not None:
+                lane.drop(entries, to)
 
     async def _rerun(self, found: Found, decided: Decided) -> None:
         """Process a message again that failed inside the flow: its failed row gives way to what comes of it now."""

@@ -7,26 +7,26 @@ reader's key, the hop is sent there and told apart by the id of the message it c
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
-from waypost.core.component import Outbound
-from waypost.core.errors import EndpointUnavailable, StoreFull, WaypostError
-from waypost.core.event import MessagesDelivered
-from waypost.flow.lane import Lane
+from waypost.core.component import Outbound, Outcome
+from waypost.core.errors import EndpointError, StoreFull
+from waypost.core.event import EndpointLost, MessagesDelivered
+from waypost.flow.host import Host
+from waypost.flow.lane import Lane, Sending
 from waypost.flow.load import Load
 from waypost.store.record import AnyRecord, Delivered, Intended, pack_refs
 
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
+PAUSE_SECONDS = 1.0
+"""Pause after a hop that could not be made: another worker is away, or the disk is full."""
 
 
 class ChannelLane(Lane):
     """Delivers by accepting: the readers' ``Accepted`` and our ``Delivered`` are one commit."""
 
-    engine: Engine
+    engine: Host
 
-    async def _send(self, refs: list[int], keys: list[int]) -> None:
-        outbounds = await self._outbounds(refs, keys)
+    async def _send(self, sending: Sending) -> None:
+        outbounds = await self._outbounds(sending.refs, sending.keys)
         if not outbounds:
             return
         refs, keys, batch = map(list, zip(*outbounds, strict=True))
@@ -41,21 +41,25 @@ class ChannelLane(Lane):
             for number, reader in enumerate(readers):
                 extra: list[AnyRecord] = [delivered] if number == len(readers) - 1 else []
                 await self._hop(reader, name, batch, extra)
-        except (EndpointUnavailable, StoreFull) as error:
-            self._interrupted(refs, keys, error)
+        except (EndpointError, StoreFull) as error:
+            self._interrupted(refs, keys)
+            self.events.emit(EndpointLost(endpoint=f"channel {name}", cause=str(error)))
+            await self._pause(PAUSE_SECONDS)
             return
         for ref, key in zip(refs, keys, strict=True):
             self._forget(ref)
             self.backlog.release(key)
-        self.circuit.succeeded()
         self.events.emit(MessagesDelivered(flow=self.flow, target=self.name, messages=len(refs)))
+        if self.watch:
+            for ref in refs:
+                self.watch(ref, Outcome(delivered=True, address=f"channel:{name}"))
 
-    def _interrupted(self, refs: list[int], keys: list[int], error: WaypostError) -> None:
+    def _interrupted(self, refs: list[int], keys: list[int]) -> None:
         """Some of the readers may have them already: they are sent again, and told apart."""
-        self.doubtful.update(refs)
+        for ref in refs:
+            self.doubt(ref)
         self.shard.append_later([Intended(pack_refs(refs))])
         self._put_back(refs, keys)
-        self.circuit.failed(str(error), at_once=True)
 
     async def _hop(self, reader: str, name: str, batch: list[Outbound], extra: list[AnyRecord]) -> None:
         load = Load(

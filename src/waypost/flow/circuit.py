@@ -43,9 +43,14 @@ class Circuit:
             return 0.05
         return max(0.0, self.opens_at - self._clock.monotonic())
 
-    def begin(self) -> None:
-        """A send begins; while half open it is the probe."""
+    def begin(self) -> bool:
+        """A send begins; True when it is the probe of a circuit that is not closed: nothing else passes meanwhile."""
         self.probing = not self.closed
+        return self.probing
+
+    def end_probe(self) -> None:
+        """The probe is over, whatever it said; without a word about the endpoint the next send is the probe."""
+        self.probing = False
 
     def succeeded(self) -> None:
         self.probing = False
@@ -55,12 +60,13 @@ class Circuit:
         self.cause = ""
 
     def failed(self, cause: str, *, at_once: bool = False) -> bool:
-        """Note a failure; True when the circuit was closed, so that it counts as the message's attempt."""
-        self.probing = False
+        """Note a failure; True when the circuit was closed, so that it counts as the message's attempt. Only the probe
+        makes an open circuit wait longer: what else fails then had begun before it opened."""
+        probed, self.probing = self.probing, False
         self.failures += 1
         self.cause = cause
         was_closed = self.closed
-        if not was_closed or at_once or self.failures >= THRESHOLD:
+        if probed or (was_closed and (at_once or self.failures >= THRESHOLD)):
             self.openings += 1
             seconds = backoff(self.openings, self._first, self._limit, self._random)
             self.opens_at = self._clock.monotonic() + seconds

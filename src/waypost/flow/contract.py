@@ -36,6 +36,7 @@ def contracts(project: Project) -> list[FlowContract]:
 
 
 def contract_of(flow: FlowDefinition) -> FlowContract:
+    """The contract of one flow."""
     return FlowContract(
         flow=flow.name, accepts=_accepts(flow), fused=True, order_by=flow.options.delivery.order_by,
         targets=tuple(_target(flow, target) for target in flow.targets.values()),

@@ -304,6 +304,7 @@ def arrival_row(row: Any) -> dict[str, Any]:
 
 
 def message_id(params: Params) -> bytes:
+    """The message a verb is about. Raises ``DataError`` for what is no id."""
     try:
         return parse_id(str(params.get("id", "")))
     except ValueError as error:

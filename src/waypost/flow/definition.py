@@ -174,6 +174,23 @@ class FlowDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultyFlow:
+    """What could be read of a flow that has faults, so that its other faults are found too. None: not readable."""
+
+    options: FlowOptions
+    source: Use | None
+    format: Use | None
+    keys: Mapping[str, KeyOptions]
+    steps: tuple[Use | None, ...]
+    targets: Mapping[str, TargetUse | None]
+    file: YamlFile
+
+    @property
+    def name(self) -> str:
+        return self.options.flow
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionDefinition:
     """A named system of ``connections.yaml``."""
 

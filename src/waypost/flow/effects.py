@@ -79,7 +79,9 @@ class LiveEffects:
             if step.asks == "claim":
                 fresh: Sequence[Any] = [self._claims.claim(question) for question in asked]
             else:
-                fresh = await self._requesters[step.name].ask([question.request for question in asked])
+                requester = self._requesters[step.name]
+                await requester.open()
+                fresh = await requester.ask([question.request for question in asked])
             for at, question, answer in zip(unknown, asked, fresh, strict=True):
                 if isinstance(answer, WaypostError):
                     answers[at] = answer
@@ -105,6 +107,7 @@ class RecordedEffects:
 
 
 def matching(step: CompiledStep, question: Question, known: tuple[bytes, bytes]) -> Any:
+    """The recorded answer, or a ``BugError`` where the question is not the one that was recorded."""
     digest, answer = known
     if digest != question.digest:
         return BugError(
@@ -129,11 +132,14 @@ class Claims:
         self.fresh: list[tuple[str, bytes, bytes, int]] = []
 
     def claim(self, question: Question) -> dict[str, str] | None:
-        """None when the key is new (it is claimed for this message), else who has it."""
+        """None when the key is new (it is claimed for this message), or its holder is what this message replays; else
+        who has it."""
         wanted = question.request.parameters
         scope = str(wanted["scope"])
         key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=self._secret).digest()
         holder = self._pending.get((scope, key)) or self._state.claim(scope, key)
+        if holder is not None and holder == question.message.causation_id:
+            return None
         if holder is not None and holder != question.message.id:
             return {"original": id_text(holder)}
         keep = float(wanted.get("keep_seconds") or 0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
-from waypost.core.errors import StoreError
+from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
@@ -20,12 +20,13 @@ from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
-from waypost.flow.load import Decoded, Load, Placed
+from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
+from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
-from waypost.flow.spread import Part, Spread
+from waypost.flow.spread import Spread
 from waypost.flow.versions import Versions
 from waypost.store.protocol import OpenBatch, Reader, Shard
 from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
@@ -50,6 +51,7 @@ class Engine:
         self.claims = Claims(shard.state, shard.secret, self.clock.now)
         self.recall = Recall(shard, versions)
         self.answers = Answers()
+        self.readings = Readings()
         self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
@@ -108,6 +110,9 @@ class Engine:
         """A flow of a version and who answers its questions today."""
         flow = self.versions.flow(version, name)
         return flow, requesters_of(flow, self.versions.project(version), self.around)
+
+    def takers(self) -> Mapping[str, FlowRunner]:
+        return self.runners
 
     def flow_names(self) -> list[str]:
         return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
@@ -169,8 +174,10 @@ class Engine:
                     lane.add_waiting(ref, key, retry.attempt, retry.next_at)
                 else:
                     lane.add((ref,), (key,))
-                if unclean or state == State.DOUBTFUL:
-                    lane.doubtful.add(ref)
+                if state == State.DOUBTFUL or (retry is not None and retry.code == EndpointTimeout.code):
+                    lane.doubt(ref)
+            if unclean and not lane.traits.needs_intent:
+                lane.suspect_below = max(lane.suspect_below, refs[-1] + 1)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
@@ -180,7 +187,7 @@ class Engine:
 
     async def close(self, *, still_doubtful: bool = False) -> None:
         """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
-        doubtful = still_doubtful or any(lane.doubtful for lane in self.lanes.values())
+        doubtful = still_doubtful or any(lane.suspect_below and not lane.idle for lane in self.lanes.values())
         await self.shard.close(clean=not doubtful)
 
     async def halt(self) -> None:
@@ -253,7 +260,7 @@ class Engine:
 
         commit = self.shard.submit(records)
         if load is not None:
-            self.spread.readings.submitted(load, commit)
+            self.readings.submitted(load, commit)
         self._commits.add(commit)
         commit.add_done_callback(landed)
         return done
@@ -364,6 +371,14 @@ class Engine:
         if runner is not None and runner.behind > 64:
             return f"{runner.behind} batches wait to be processed"
         return f"{waiting} outputs wait to be delivered" if waiting >= limit else ""
+
+    def apart(self, flow: str, partition: str) -> bool:
+        """Whether records of a partition must be told apart by their positions."""
+        return self.spread.apart(flow, partition)
+
+    def level(self, flow: str, partition: str, position: str) -> None:
+        """All of a partition up to ``position`` is durable."""
+        self.spread.level(flow, partition, position)
 
     def low_position(self, flow: str, partition: str) -> str:
         """Up to where every shard has a partition."""

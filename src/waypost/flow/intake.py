@@ -7,7 +7,7 @@ import hashlib
 import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,12 +16,10 @@ from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, 
 from waypost.core.event import ArrivalCompleted, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import BATCH, Load
-from waypost.flow.spread import Part, ids_of
+from waypost.flow.host import Host
+from waypost.flow.load import BATCH, Load, Part
+from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
 
 WINDOW = 48
 """Loads of one source on their way to being durable at once."""
@@ -30,7 +28,7 @@ WINDOW = 48
 class Intake:
     """Reads one flow's source in this worker."""
 
-    def __init__(self, engine: Engine, flow: CompiledFlow, source: Any) -> None:
+    def __init__(self, engine: Host, flow: CompiledFlow, source: Any) -> None:
         self.engine, self.flow, self.source = engine, flow, source
         self.traits = flow.definition.source.traits
         self.exhausted = False
@@ -131,7 +129,7 @@ class Intake:
         if isinstance(delivery, NamedDelivery):
             delivery.identify([message_id for parts in placed for message_id in ids_of(parts)])
         if received:
-            self.engine.spread.level(self.flow.name, delivery.partition, received[-1].position)
+            self.engine.level(self.flow.name, delivery.partition, received[-1].position)
         await delivery.accept()
         if self.traits.replies:
             waiting = [self.engine.answers.wait(part.seq, len(part.indices)) for parts in placed for part in parts]
@@ -207,7 +205,7 @@ class _Reading:
         self.offset = int(offset or "0", 16)
         self.context = bytes.fromhex(context)
         self.records = int(records or "0", 16)
-        self._apart = intake.engine.spread.apart(start.flow, start.partition)
+        self._apart = intake.engine.apart(start.flow, start.partition)
         self.size = self.offset
         self._whole = self.offset == 0
         self._sha = hashlib.sha256()
@@ -264,7 +262,7 @@ class _Reading:
             self._unsaid += 1
         if reached and self._unsaid >= WINDOW:
             self._unsaid = 0
-            self.intake.engine.spread.level(self.start.flow, self.start.partition, reached)
+            self.intake.engine.level(self.start.flow, self.start.partition, reached)
 
 
 def _well_done(ticket: asyncio.Future[Any]) -> bool:

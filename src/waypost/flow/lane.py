@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from waypost.core.clock import MICROSECONDS, Clock, Random
 from waypost.core.component import BATCH_FAILED, Outbound, Outcome
-from waypost.core.errors import BugError, EndpointError, ErrorClass, WaypostError
+from waypost.core.errors import BugError, CommitFailed, EndpointError, ErrorClass, StoreFull, WaypostError
 from waypost.core.event import DeliveryFailed as DeliveryFailedEvent
 from waypost.core.event import Events, FlowStopped, MessageDied, MessageParked, MessagesDelivered
 from waypost.core.message import id_text
+from waypost.core.traits import Repetition
 from waypost.flow.backlog import Backlog
 from waypost.flow.circuit import Circuit, backoff
 from waypost.flow.definition import RetryOptions
@@ -43,6 +45,19 @@ _pack = msgspec.msgpack.Encoder().encode
 Rebuild = Callable[[Sequence[int]], Awaitable[Mapping[int, Outbound | WaypostError]]]
 AnswerKeys = Callable[[Outcome], Iterable[tuple[str, str]]]
 Watch = Callable[[int, Outcome], None]
+Entry = tuple[int, int]
+"""An output: its reference and the hash of its ordering key."""
+FULL_PAUSE_SECONDS = 1.0
+"""Pause after the disk was too full to write an intent."""
+
+
+@dataclass(slots=True)
+class Sending:
+    """One send under way."""
+
+    refs: Sequence[int]
+    keys: Sequence[int]
+    probe: bool
 
 
 class Lane:
@@ -61,7 +76,15 @@ class Lane:
         """Why nothing is sent: said by a person, or by a failure only a person can mend."""
         self.watch: Watch | None = None
         self.numbering: Numbering | None = None
-        self.doubtful: set[int] = set()
+        self.suspect_below = 0
+        """After an unclean stop: outputs before this one may have arrived, though no record says they were sent."""
+        self._doubtful: set[int] = set()
+        self._unsure: set[int] = set()
+        """Those of the doubtful whose target must be asked before they are sent."""
+        self._flying: set[int] = set()
+        self._taken_away: dict[int, State] = {}
+        """What a person decided on outputs in flight, for the case that they do not arrive."""
+        self._broken: BaseException | None = None
         self._fresh: dict[int, Outbound] = {}
         self._attempts: dict[int, int] = {}
         self._waiting: list[tuple[float, int, int]] = []
@@ -103,26 +126,45 @@ class Lane:
         delay = max(0.0, (due_us - self.clock.now()) / MICROSECONDS)
         heapq.heappush(self._waiting, (self.clock.monotonic() + delay, ref, key))
 
-    def drop(self, refs: Iterable[int]) -> None:
-        """Outputs a person took away. One in flight may still arrive."""
-        gone = set(refs)
-        self.backlog.void(gone)
-        kept = [entry for entry in self._waiting if entry[1] not in gone]
-        for _, ref, key in self._waiting:
-            if ref in gone:
-                self.backlog.unvoid(ref)
+    def doubt(self, ref: int) -> None:
+        """An output may have arrived before; a target that can be asked is asked before it is sent again."""
+        self._doubtful.add(ref)
+        if self.traits.repetition is Repetition.ASKED:
+            self._unsure.add(ref)
+
+    def drop(self, entries: Iterable[Entry], state: State) -> None:
+        """Outputs a person took away, which makes them ``state``. One in flight may still arrive."""
+        waiting = {ref for _, ref, _ in self._waiting}
+        gone: set[int] = set()
+        for ref, key in entries:
+            if ref in self._flying:
+                self._taken_away[ref] = state
+            elif ref in waiting:
+                gone.add(ref)
                 self.backlog.release(key)
-        self._waiting = kept
-        heapq.heapify(self._waiting)
-        for ref in gone:
-            self._forget(ref)
+                self._forget(ref)
+            elif self.backlog.void(ref, key):
+                self._forget(ref)
+        if gone:
+            self._waiting = [entry for entry in self._waiting if entry[1] not in gone]
+            heapq.heapify(self._waiting)
         self._wake.set()
 
-    def restore(self, ref: int, key: int) -> None:
-        """An output a person wants sent, again or after all; it may have arrived before."""
-        self.backlog.unvoid(ref)
-        self.doubtful.add(ref)
-        self.add((ref,), (key,))
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Outputs a person wants sent, again or after all. One that still has its place keeps it, so that no later
+        one of its key overtakes it; others go to the end and may have arrived before."""
+        waiting = {ref for _, ref, _ in self._waiting}
+        for ref, key in entries:
+            if ref in self._flying:
+                self._taken_away.pop(ref, None)
+            elif ref in waiting:
+                self._waiting = [(0.0 if at == ref else due, at, of) for due, at, of in self._waiting]
+                heapq.heapify(self._waiting)
+            elif not self.backlog.unvoid(ref) and not self.backlog.holds(ref, key):
+                self._doubtful.add(ref)
+                self.add((ref,), (key,))
+        self.circuit.close()
+        self._wake.set()
 
     def hold(self, cause: str) -> None:
         self.held = cause
@@ -133,12 +175,6 @@ class Lane:
         self.circuit.close()
         self._wake.set()
 
-    def hurry(self) -> None:
-        """Try what waits for a retry now."""
-        self._waiting = [(0.0, ref, key) for _, ref, key in self._waiting]
-        self.circuit.close()
-        self._wake.set()
-
     # ── the loop ──
 
     async def run(self) -> None:
@@ -146,26 +182,34 @@ class Lane:
         window = asyncio.Semaphore(self.traits.concurrency)
         try:
             while not self._stopping:
+                await window.acquire()
                 await self._until_ready()
                 if self._stopping:
                     return
-                await window.acquire()
-                batch = self._take()
-                if not batch[0]:
+                refs, keys = self._take()
+                if not refs:
                     window.release()
                     continue
-                self.in_flight += len(batch[0])
+                self.in_flight += len(refs)
+                self._flying.update(refs)
+                sending = Sending(refs, keys, self.circuit.begin())
                 if self.traits.concurrency == 1:
-                    await self._carry(window, *batch)
+                    await self._carry(window, sending)
                 else:
-                    task = asyncio.create_task(self._carry(window, *batch))
+                    task = asyncio.create_task(self._carry(window, sending))
                     self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    task.add_done_callback(self._landed)
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks)
             if self._opened:
                 await self.target.close()
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._broken = task.exception()
+            self._wake.set()
 
     async def stop(self) -> None:
         """Send nothing more; what is in flight is waited for by ``run``."""
@@ -174,6 +218,8 @@ class Lane:
 
     async def _until_ready(self) -> None:
         while not self._stopping:
+            if self._broken is not None:
+                raise self._broken
             self._wake.clear()
             now = self.clock.monotonic()
             while self._waiting and self._waiting[0][0] <= now:
@@ -207,58 +253,92 @@ class Lane:
             limit, self._singly = 1, self._singly - 1
         return self.backlog.take(limit, mark_busy=self.traits.concurrency > 1)
 
-    async def _carry(self, window: asyncio.Semaphore, refs: list[int], keys: list[int]) -> None:
+    async def _carry(self, window: asyncio.Semaphore, sending: Sending) -> None:
         try:
-            await self._send(refs, keys)
+            await self._send(sending)
         finally:
-            self.in_flight -= len(refs)
+            if sending.probe:
+                self.circuit.end_probe()
+            self.in_flight -= len(sending.refs)
+            self._flying.difference_update(sending.refs)
             window.release()
             self._wake.set()
 
-    async def _send(self, refs: list[int], keys: list[int]) -> None:
-        self.circuit.begin()
-        outbounds = await self._outbounds(refs, keys)
+    async def _send(self, sending: Sending) -> None:
+        outbounds = await self._outbounds(sending.refs, sending.keys)
         if not outbounds:
-            self.circuit.probing = False
             return
-        refs, keys, batch = zip(*outbounds, strict=True)  # type: ignore[assignment]
+        refs: Sequence[int]
+        keys: Sequence[int]
+        batch: Sequence[Outbound]
+        refs, keys, batch = zip(*outbounds, strict=True)
         begun = self.clock.monotonic()
         try:
             if not self._opened:
                 await self.target.open()
                 self._opened = True
+            if self._unsure and not self._unsure.isdisjoint(refs):
+                refs, keys, batch = await self._resolved(refs, keys, batch)
+                if not refs:
+                    return
             if self.traits.needs_intent:
                 await self.shard.append([Intended(pack_refs(list(refs)))])
             outcomes = await self.target.send(batch)
         except EndpointError as error:
             self._endpoint_failed(refs, keys, batch, error)
             return
+        except StoreFull:
+            self._put_back(refs, keys)
+            await self.clock.sleep(FULL_PAUSE_SECONDS)
+            return
+        except CommitFailed:
+            raise
         except WaypostError as error:
             outcomes = [Outcome.failed(error)] * len(refs)
         except Exception as error:  # noqa: BLE001 - a target that raises anything else is a bug of the target
             text = f"{type(error).__name__}: {error}"
             outcomes = [Outcome.failed(BugError(text, where=f"target {self.name}"))] * len(refs)
+        if len(outcomes) != len(refs):
+            text = f"{len(outcomes)} outcomes for {len(refs)} messages"
+            outcomes = [Outcome.failed(BugError(text, where=f"target {self.name}"))] * len(refs)
         self._settle(refs, keys, batch, outcomes, int((self.clock.monotonic() - begun) * MICROSECONDS))
 
-    async def _outbounds(self, refs: list[int], keys: list[int]) -> list[tuple[int, int, Outbound]]:
+    async def _resolved(
+        self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound]
+    ) -> tuple[Sequence[int], Sequence[int], Sequence[Outbound]]:
+        """Ask the target about those in doubt: what happened there is journaled as delivered; the rest is given back
+        to be sent, no longer in doubt."""
+        asked = [at for at, ref in enumerate(refs) if ref in self._unsure]
+        found = await self.target.resolve([batch[at] for at in asked])
+        happened: dict[int, Outcome] = {}
+        for at, outcome in zip(asked, found, strict=True):
+            self._unsure.discard(refs[at])
+            self._doubtful.discard(refs[at])
+            if outcome is not None and outcome.delivered:
+                happened[at] = outcome
+        if happened:
+            self.circuit.succeeded()
+            self._delivered([refs[at] for at in happened], [keys[at] for at in happened], [*happened.values()], 0)
+        left = [at for at in range(len(refs)) if at not in happened]
+        sent = [msgspec.structs.replace(batch[at], possible_duplicate=self._suspect(refs[at])) for at in left]
+        return [refs[at] for at in left], [keys[at] for at in left], sent
+
+    def _suspect(self, ref: int) -> bool:
+        return ref < self.suspect_below or ref in self._doubtful
+
+    async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""
         missing = [ref for ref in refs if ref not in self._fresh]
         if missing:
-            rebuilt = await self.rebuild(missing)
-            for ref, key in zip(refs, keys, strict=True):
-                made = rebuilt.get(ref)
-                if isinstance(made, Outbound):
-                    self._fresh[ref] = made
-                elif made is not None:
-                    self._fail(ref, key, None, Outcome.failed(made), State.PARKED)
+            await self._rebuild(missing, dict(zip(refs, keys, strict=True)))
         ready = []
         for ref, key in zip(refs, keys, strict=True):
             out = self._fresh.get(ref)
             if out is None:
                 continue
             attempt = self._attempts.get(ref, 0) + 1
-            if attempt > 1 or ref in self.doubtful:
-                out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=ref in self.doubtful)
+            if attempt > 1 or self._suspect(ref):
+                out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=self._suspect(ref))
             ready.append((ref, key, out))
         return await self._numbered(ready) if self.numbering else ready
 
@@ -269,6 +349,18 @@ class Lane:
             (ref, key, msgspec.structs.replace(out, sequence=number))
             for (ref, key, out), number in zip(ready, numbers, strict=True)
         ]
+
+    async def _rebuild(self, missing: Sequence[int], keys: Mapping[int, int]) -> None:
+        rebuilt = await self.rebuild(missing)
+        for ref in missing:
+            made = rebuilt.get(ref)
+            if isinstance(made, Outbound):
+                self._fresh[ref] = made
+            elif made is not None:
+                self._fail(ref, keys[ref], None, Outcome.failed(made), State.PARKED)
+            else:
+                self._forget(ref)
+                self.backlog.release(keys[ref])
 
     # ── outcomes ──
 
@@ -292,9 +384,35 @@ class Lane:
         if good:
             self.circuit.succeeded()
             self._delivered([refs[i] for i in good], [keys[i] for i in good], [outcomes[i] for i in good], took_us)
-        for ref, key, out, outcome in zip(refs, keys, batch, outcomes, strict=True):
-            if not outcome.delivered:
+        self._failures([e for e in zip(refs, keys, batch, outcomes, strict=True) if not e[3].delivered])
+
+    def _failures(self, failed: Sequence[tuple[int, int, Outbound, Outcome]]) -> None:
+        """In order; an entry beside an earlier one of its key that is still to be sent waits behind it."""
+        back: list[Entry] = []
+        stopped: set[int] = set()
+        blocked: set[int] = set()
+        for ref, key, out, outcome in failed:
+            if ref in self._taken_away:
+                self._end_taken_away(ref, 0 if key in blocked else key, out, outcome)
+            elif key and key in blocked:
+                self.backlog.behind(ref, key)
+            elif outcome.error_class is ErrorClass.CONFIGURATION or (key and key in stopped):
+                back.append((ref, key))
+                stopped.add(key)
+                self._stop_for(outcome.error)
+            else:
                 self._failed(ref, key, out, outcome)
+                if ref in self._attempts:
+                    blocked.add(key)
+        if back:
+            self._put_back(*zip(*back, strict=True))
+
+    def _end_taken_away(self, ref: int, key: int, out: Outbound, outcome: Outcome) -> None:
+        """It did not arrive, and a person had decided on it meanwhile: that holds."""
+        state, attempt = self._taken_away[ref], self._attempts.get(ref, 0) + 1
+        self._journal_failure(ref, out if state is State.PARKED else None, outcome, state, attempt, 0)
+        self._forget(ref)
+        self.backlog.release(key)
 
     def _delivered(self, refs: Sequence[int], keys: Sequence[int], outcomes: Sequence[Outcome], took_us: int) -> None:
         first = outcomes[0]
@@ -309,17 +427,16 @@ class Lane:
             (first.status,) if alike else tuple(o.status for o in outcomes),
             tuple(o.answer for o in outcomes) if answered else (),
             _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
-            tuple(found), bool(self.doubtful and self.doubtful.intersection(refs)),
+            tuple(found), self._any_suspect(refs),
         )  # fmt: skip
         self.shard.append_later([record, *(self.numbering.over(refs) if self.numbering else ())])
         for ref, key in zip(refs, keys, strict=True):
             self._fresh.pop(ref, None)
             if key:
                 self.backlog.release(key)
-        if self._attempts or self.doubtful:
+        if self._attempts or self._doubtful or self._taken_away:
             for ref in refs:
-                self._attempts.pop(ref, None)
-                self.doubtful.discard(ref)
+                self._forget(ref)
         self.events.emit(MessagesDelivered(flow=self.flow, target=self.name, messages=len(refs)))
         if self.watch:
             for ref, outcome in zip(refs, outcomes, strict=True):
@@ -327,10 +444,6 @@ class Lane:
 
     def _failed(self, ref: int, key: int, out: Outbound, outcome: Outcome) -> None:
         error_class = outcome.error_class or ErrorClass.BUG
-        if error_class is ErrorClass.CONFIGURATION:
-            self._put_back((ref,), (key,))
-            self._stop_for(outcome.error)
-            return
         if error_class is ErrorClass.AUTHORISATION:
             self.circuit.failed(outcome.error, at_once=True)
             self._retry(ref, key, out, outcome, counts=False)
@@ -353,7 +466,7 @@ class Lane:
         first_failure = ref not in self._attempts
         self._attempts[ref] = attempt
         if outcome.in_doubt:
-            self.doubtful.add(ref)
+            self.doubt(ref)
         self._journal_failure(ref, out if first_failure else None, outcome, State.RETRYING, attempt, wait)
         self.backlog.block(key)
         heapq.heappush(self._waiting, (self.clock.monotonic() + wait, ref, key))
@@ -400,11 +513,17 @@ class Lane:
         self.circuit.failed(str(error), at_once=True)
         outcome = Outcome.failed(error)
         if outcome.in_doubt:
-            self.doubtful.update(refs)
-            self.shard.append_later([_body_record(ref, out) for ref, out in zip(refs, batch, strict=True)])
+            unsaid = [(ref, out) for ref, out in zip(refs, batch, strict=True) if ref not in self._doubtful]
+            self.shard.append_later([_body_record(ref, out) for ref, out in unsaid])
+            for ref in refs:
+                self.doubt(ref)
         self._put_back(refs, keys)
         attempt = self._attempts.get(refs[0], 0)
-        self._journal_failure(refs[0], None, outcome, State.RETRYING, attempt, self.circuit.wait_seconds())
+        told = refs if self.traits.needs_intent and not outcome.in_doubt else refs[:1]
+        for ref in told:
+            if ref not in self._taken_away:
+                wait = self.circuit.wait_seconds()
+                self._journal_failure(ref, None, outcome, State.RETRYING, self._attempts.get(ref, 0), wait)
         self.events.emit(
             DeliveryFailedEvent(
                 flow=self.flow,
@@ -421,12 +540,24 @@ class Lane:
             self.events.emit(FlowStopped(flow=f"{self.flow}/{self.name}", cause=cause))
 
     def _put_back(self, refs: Sequence[int], keys: Sequence[int]) -> None:
-        self.backlog.put_back(refs, keys, owned=self.traits.concurrency > 1)
+        kept = [(ref, key) for ref, key in zip(refs, keys, strict=True) if ref not in self._taken_away]
+        for ref, key in zip(refs, keys, strict=True):
+            if ref in self._taken_away:
+                self._forget(ref)
+                self.backlog.release(key)
+        self.backlog.put_back([ref for ref, _ in kept], [key for _, key in kept])
+
+    def _any_suspect(self, refs: Sequence[int]) -> bool:
+        if self.suspect_below and any(ref < self.suspect_below for ref in refs):
+            return True
+        return bool(self._doubtful) and not self._doubtful.isdisjoint(refs)
 
     def _forget(self, ref: int) -> None:
         self._fresh.pop(ref, None)
         self._attempts.pop(ref, None)
-        self.doubtful.discard(ref)
+        self._doubtful.discard(ref)
+        self._unsure.discard(ref)
+        self._taken_away.pop(ref, None)
 
 
 def _body_record(ref: int, out: Outbound) -> OutboundBody:

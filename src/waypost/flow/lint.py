@@ -9,18 +9,20 @@ from typing import Any
 from waypost.core.errors import Fault, near
 from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
-from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FlowDefinition, Use
+from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
 from waypost.mapping.expression import ExpressionFault, compile_expression
 
+Flow = FlowDefinition | FaultyFlow
+
 
 def lint_flows(
-    flows: Iterable[FlowDefinition],
+    flows: Iterable[Flow],
     connections: Mapping[str, ConnectionDefinition],
     environment: Environment,
     files: Mapping[str, bytes],
 ) -> list[Fault]:
-    """Every fault of a project whose files parse."""
+    """Every fault of what could be read of a project's files."""
     faults: list[Fault] = []
     flows = list(flows)
     for connection in connections.values():
@@ -40,32 +42,31 @@ def lint_flows(
 
 
 def _lint_flow(
-    flow: FlowDefinition, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes]
+    flow: Flow, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes]
 ) -> Iterator[Fault]:
-    targets = flow.targets
+    targets = [target for target in flow.targets.values() if target is not None]
     uses = [flow.source, flow.format, *flow.steps]
-    for target in targets.values():
+    for target in targets:
         uses += [target.use, target.format] if target.format is not flow.format else [target.use]
         if not target.format.traits.writes:
             text = f"format {target.format.component.name!r} cannot be written"
             yield flow.file.fault(target.use.path, "format", text, "", "give the target a format of its own")
     for use in uses:
-        yield from _lint_use(use, connections, files, targets)
-    order = flow.options.delivery.order_by
-    if order and order not in flow.keys:
+        if use is not None:
+            yield from _lint_use(use, connections, files, flow.targets)
+    order, known = flow.options.delivery.order_by, flow.options.keys
+    if order and order not in known:
         text = f"no key {order!r}"
-        yield flow.file.fault(
-            ("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, flow.keys)
-        )
+        yield flow.file.fault(("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, known))
     for name, key in flow.keys.items():
         yield from _lint_expression(key.path, flow, ("keys", name))
-    for target in targets.values():
+    for target in targets:
         for part, keys in (("keys", target.produced_keys), ("answer_keys", target.answer_keys)):
             for name, key in keys.items():
                 yield from _lint_expression(key.path, flow, ("targets", target.name, part, name))
 
 
-def _lint_expression(text: str, flow: FlowDefinition, path: YamlPath) -> Iterator[Fault]:
+def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:
     try:
         compile_expression(text)
     except ExpressionFault as error:
@@ -127,19 +128,20 @@ def _walk(value: Any, path: YamlPath, kinds: tuple[str, ...]) -> Iterator[tuple[
         yield path, value, kinds
 
 
-def _lint_channels(flows: list[FlowDefinition]) -> Iterator[Fault]:
+def _lint_channels(flows: list[Flow]) -> Iterator[Fault]:
     """A channel needs a reader, and no chain of channels may lead back to where it began."""
-    readers: dict[str, list[FlowDefinition]] = {}
+    readers: dict[str, list[Flow]] = {}
+    unknown = any(flow.source is None for flow in flows)  # it may be the reader that is missed
     for flow in flows:
-        if flow.source.component.name == "channel":
+        if flow.source is not None and flow.source.component.name == "channel":
             readers.setdefault(flow.source.options.channel, []).append(flow)
     leads: dict[str, set[str]] = {}
     for flow in flows:
         for target in flow.targets.values():
-            if target.use.component.name != "channel":
+            if target is None or target.use.component.name != "channel":
                 continue
             name = target.use.options.channel
-            if name not in readers:
+            if name not in readers and not unknown:
                 text = f"no flow reads channel {name!r}"
                 yield flow.file.fault(
                     target.use.path, "unread-channel", text, "", near(name, readers) or "add a flow that does"
@@ -165,10 +167,10 @@ def _cycle(start: str, leads: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def _lint_listeners(flows: list[FlowDefinition]) -> Iterator[Fault]:
-    taken: dict[tuple[str, str], FlowDefinition] = {}
+def _lint_listeners(flows: list[Flow]) -> Iterator[Fault]:
+    taken: dict[tuple[str, str], Flow] = {}
     for flow in flows:
-        if flow.source.component.name != "http":
+        if flow.source is None or flow.source.component.name != "http":
             continue
         route = (getattr(flow.source.options, "method", "POST"), flow.source.options.path)
         if route in taken:

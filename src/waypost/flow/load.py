@@ -62,6 +62,15 @@ class Placed(msgspec.Struct, frozen=True):
     first: bytes
 
 
+class Part(msgspec.Struct, frozen=True):
+    """Some records of a load (``indices``) as batch ``seq`` of a worker, ids from ``first`` on."""
+
+    worker: int
+    seq: int
+    first: bytes
+    indices: Sequence[int]
+
+
 class Decoded(msgspec.Struct):
     """A load's messages, before the steps. ``order`` and ``keys`` are as in ``Accepted``."""
 
@@ -155,6 +164,7 @@ def _ordering(
 
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
+    """The record that makes a load durable."""
     ends, total = [], 0
     for raw in load.raws:
         total += len(raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.registry import Kind, load_components, registry
-from waypost.core.spec import Expression, Spec
+from waypost.core.spec import Expression, Spec, convert
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.flow.definition import (
     PROJECT_FORMAT,
     ConnectionClass,
     ConnectionDefinition,
+    FaultyFlow,
     FlowDefinition,
     FlowOptions,
     KeyOptions,
@@ -97,6 +99,8 @@ class _Loader:
     def __init__(self, files: Mapping[str, bytes], root: Path, environment: str) -> None:
         self.files, self.root, self.environment_name = files, root, environment
         self.faults: list[Fault] = []
+        self.faulty: list[FlowDefinition | FaultyFlow] = []
+        """Flows with faults, as far as they could be read."""
 
     def load(self) -> Project:
         project_file = self.yaml("waypost.yaml")
@@ -111,7 +115,7 @@ class _Loader:
             )
         connections = self._connections(environment)
         flows = self._flows(environment)
-        self.faults += lint_flows(flows.values(), connections, environment, self.files)
+        self.faults += lint_flows([*flows.values(), *self.faulty], connections, environment, self.files)
         if self.faults or options is None:
             raise ProjectError(self.faults)
         return Project(options, environment.name, version_of(self.files), flows, connections, self.files)
@@ -186,6 +190,9 @@ class _Loader:
             if options is None:
                 if file.data is None and len(self.faults) == before:
                     self.faults.append(file.fault((), "empty", "an empty file", "a flow"))
+                elif isinstance(file.data, dict):
+                    readable = self._flow(readable_options(file), file, environment)
+                    self.faulty += [readable] if readable else []
                 continue
             flow = self._flow(options, file, environment)
             if flow and options.flow in made:
@@ -198,7 +205,9 @@ class _Loader:
         return made
 
     def _flow(self, options: FlowOptions, file: YamlFile, environment: Environment) -> FlowDefinition | None:
-        source = self._one("source", options.source, file, ("source",), "source", environment)
+        source = None
+        if options.source or file.data.get("source") == {}:
+            source = self._one("source", options.source, file, ("source",), "source", environment)
         fmt = self._format(options.format, file, ("format",))
         keys = self._keys(options.keys, file, ("keys",))
         steps = self._steps(options.steps, file, environment)
@@ -206,9 +215,10 @@ class _Loader:
             name: self._target(name, raw, fmt, file, ("targets", name), environment)
             for name, raw in options.targets.items()
         }
-        if not targets:
+        if not file.data.get("targets"):
             self.faults.append(file.fault((), "missing-option", "no targets", "", "name at least one under 'targets:'"))
         if source is None or fmt is None or None in steps or None in targets.values():
+            self.faulty.append(FaultyFlow(options, source, fmt, keys, tuple(steps), targets, file))
             return None
         return FlowDefinition(
             options, source, fmt, keys, tuple(s for s in steps if s), {n: t for n, t in targets.items() if t}, file
@@ -236,7 +246,10 @@ class _Loader:
         return TargetUse(use, written, keep == "sent", answered, produced) if use and written else None
 
     def _keys(self, raw: Mapping[str, Any], file: YamlFile, path: YamlPath) -> dict[str, KeyOptions]:
-        made = {}
+        made: dict[str, KeyOptions] = {}
+        if not isinstance(raw, Mapping):
+            self.faults.append(file.fault(path, "type", f"found {raw!r}", "names with their expressions"))
+            return made
         for name, value in raw.items():
             if isinstance(value, dict):
                 options = Spec.of(KeyOptions).parse(file, value, (*path, name), self.faults)
@@ -318,3 +331,27 @@ def _declared(data: Any) -> dict[str, str]:
     """The values an environment must give, as far as they are written rightly."""
     values = data.get("values") if isinstance(data, dict) else None
     return {n: t for n, t in values.items() if isinstance(t, str)} if isinstance(values, dict) else {}
+
+
+def readable_options(file: YamlFile) -> FlowOptions:
+    """The options of a flow that has faults: what cannot be read is left at its default, or empty."""
+    empty = FlowOptions(flow="", description="", owner="", source={})
+    readable = _readable(empty, file, file.data, ())
+    assert isinstance(readable, FlowOptions)
+    return readable
+
+
+def _readable(options: Any, file: YamlFile, data: Mapping[str, Any], path: YamlPath) -> Any:
+    """``options`` with what of ``data`` can be read put in."""
+    found: dict[str, Any] = {}
+    for field in Spec.of(type(options)).fields:
+        if field.name not in data:
+            continue
+        faults: list[Fault] = []
+        value, at = data[field.name], (*path, field.name)
+        read = convert(field.type, value, file, at, faults, field.option)
+        if not faults:
+            found[field.name] = read
+        elif dataclasses.is_dataclass(field.type) and isinstance(value, Mapping):
+            found[field.name] = _readable(getattr(options, field.name), file, value, at)
+    return dataclasses.replace(options, **found)

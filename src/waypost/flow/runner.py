@@ -8,9 +8,9 @@ overtaken.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
@@ -19,6 +19,7 @@ from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
+from waypost.flow.host import Host
 from waypost.flow.load import (
     Decoded,
     Load,
@@ -33,9 +34,6 @@ from waypost.flow.load import (
 from waypost.store.protocol import OpenBatch
 from waypost.store.record import AnyRecord, Effects, State, StepState
 
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
-
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
 TRYING = "(trying)"
@@ -47,7 +45,7 @@ CAUTIOUS = 64
 class FlowRunner:
     """Accepts loads of one flow and processes them with one version of it."""
 
-    def __init__(self, engine: Engine, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
+    def __init__(self, engine: Host, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
         self.engine, self.flow, self.requesters = engine, flow, requesters
         self.cautious = 0
         self._late: deque[int] = deque()
@@ -81,7 +79,7 @@ class FlowRunner:
         self, load: Load, decoded: Decoded, processed: Processed, effects: LiveEffects, extra: Sequence[AnyRecord]
     ) -> asyncio.Future[Placed]:
         engine = self.engine
-        if (refused := engine.spread.readings.refusal(load)) is not None:
+        if (refused := engine.readings.refusal(load)) is not None:
             return refused
         seq = engine.shard.next_seq()
         produced = produced_record(self.flow, decoded, processed, seq)
@@ -99,7 +97,7 @@ class FlowRunner:
 
     def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
         engine = self.engine
-        if (refused := engine.spread.readings.refusal(load)) is not None:
+        if (refused := engine.readings.refusal(load)) is not None:
             return refused
         seq = engine.shard.next_seq()
         self._accepting += 1
@@ -170,9 +168,10 @@ class FlowRunner:
         left = [index for index in range(batch.count) if index not in done]
         if self._tries(batch.seq) == 0:
             await self._mark(batch.seq, -1, 1)
-            await self._process(
-                flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
-            )
+            async with self._untried_when_away(batch.seq, -1, 0):
+                await self._process(
+                    flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
+                )
             return
         row = len(batch.states)
         for index in left:
@@ -184,13 +183,23 @@ class FlowRunner:
             else:
                 await self._mark(batch.seq, index, tries + 1)
             over = self._over(batch.seq, index) + (self._over(batch.seq) if index == left[-1] else [])
-            row += await self._process(flow, batch.seq, part, effects, row, over)
+            async with self._untried_when_away(batch.seq, index, tries):
+                row += await self._process(flow, batch.seq, part, effects, row, over)
 
     def _tries(self, seq: int, index: int = -1) -> int:
         return len(self.engine.shard.state.step_state(self.flow.name, TRYING, f"{seq}/{index}"))
 
     async def _mark(self, seq: int, index: int, tries: int) -> None:
         await self.engine.shard.append([StepState(self.flow.name, TRYING, f"{seq}/{index}", b"x" * tries)])
+
+    @contextlib.asynccontextmanager
+    async def _untried_when_away(self, seq: int, index: int, tries: int) -> AsyncIterator[None]:
+        """A look-up's endpoint that is away is no death: the mark is taken back, or messages would be blamed for it."""
+        try:
+            yield
+        except EndpointError:
+            await self._mark(seq, index, tries)
+            raise
 
     def _over(self, seq: int, index: int = -1) -> list[AnyRecord]:
         return [StepState(self.flow.name, TRYING, f"{seq}/{index}", b"")]

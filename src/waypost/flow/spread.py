@@ -11,29 +11,17 @@ import asyncio
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.load import Load, Placed, order_of
+from waypost.flow.host import Host
+from waypost.flow.load import Load, Part, Placed, order_of
 from waypost.flow.placement import owner_of
-from waypost.flow.readings import Readings
 from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Positioned
-
-if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
-
-
-class Part(msgspec.Struct, frozen=True):
-    """Some records of a load (``indices``) as batch ``seq`` of a worker, ids from ``first`` on."""
-
-    worker: int
-    seq: int
-    first: bytes
-    indices: Sequence[int]
 
 
 class Handed(msgspec.Struct, array_like=True):
@@ -76,10 +64,9 @@ class Asked(Protocol):
 class Spread:
     """The worker's view of who owns what."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Host) -> None:
         self.engine = engine
         self.peers: Mapping[int, Asked] = {}
-        self.readings = Readings()
         self._low: dict[tuple[str, str], str] = {}
         self._hops: dict[bytes, asyncio.Future[Placed]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
@@ -94,7 +81,7 @@ class Spread:
         """Send each record where it belongs; the future is done when all of them are durable."""
         engine = self.engine
         if flow.definition.source.traits.replies or not self.apart(load.flow, load.partition):
-            placed = await engine.runners[flow.name].take(load)
+            placed = await engine.takers()[flow.name].take(load)
             return _then(placed, lambda p: [Part(engine.number, p.seq, p.first, range(len(load.raws)))])
         slots = self._slots(flow, load, positions)
         tickets: list[asyncio.Future[list[Part]]] = []
@@ -128,14 +115,14 @@ class Spread:
         async with self._turns.setdefault(load.flow, asyncio.Lock()):
             if positions and positions[0]:
                 at, state = (load.flow, load.partition), engine.shard.state
-                floor = max(self.readings.floor(*at), state.position(*at))
+                floor = max(self.engine.readings.floor(*at), state.position(*at))
                 fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
                 if not fresh:
-                    return self.readings.durable(*at)
+                    return self.engine.readings.durable(*at)
                 if len(fresh) < len(positions):
                     load = part_of(load, fresh)
             load, begun = self._known_here(load)
-            ticket = await engine.runners[load.flow].take(load, begun)
+            ticket = await engine.takers()[load.flow].take(load, begun)
             if begun:
                 ticket.add_done_callback(lambda _: self._begun.pop((load.flow, *load.content[:2]), None))
             return ticket
@@ -163,7 +150,7 @@ class Spread:
         in the same commit. What is not in one commit with ``extra`` is told apart by identity, should it be sent
         ``again``."""
         engine = self.engine
-        runner = engine.runners[load.flow]
+        runner = engine.takers()[load.flow]
         if engine.workers == 1 and extra and not again:
             await (await runner.take(load, extra))
             return
@@ -197,7 +184,7 @@ class Spread:
         record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))
         durable: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
         self._hops.update(dict.fromkeys((hopped.identities[i] for i in fresh), durable))
-        taken = await engine.runners[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
+        taken = await engine.takers()[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
         taken.add_done_callback(lambda taken: self._hopped(hopped, taken, durable))
         return _then(asyncio.gather(durable, *pending), lambda placed: placed[0])
 

@@ -90,7 +90,7 @@ async def _alone(root: Path, environment: str, folder: Path, options: RunOptions
     await worker.start()
 
     async def answer(verb: str, body: bytes) -> Awaitable[bytes]:
-        return worker.packed(worker.control.perform(verb, msgspec.msgpack.decode(body)))
+        return worker.packed(worker.perform(verb, msgspec.msgpack.decode(body)))
 
     control = Server(control_path(folder), answer)
     await control.start()

@@ -85,5 +85,6 @@ def bundle_bytes(files: Mapping[str, bytes]) -> bytes:
 
 
 def bundle_files(data: bytes) -> dict[str, bytes]:
+    """The files of a bundle, by path."""
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
         return {name: bundle.read(name) for name in bundle.namelist()}

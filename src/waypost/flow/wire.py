@@ -43,12 +43,14 @@ Answerer = Callable[[str, bytes], Awaitable[Awaitable[bytes]]]
 
 
 def write_frame(writer: asyncio.StreamWriter, value: Ask | Reply) -> None:
+    """Queue one frame; it is sent as the connection allows."""
     data = pack(value)
     writer.write(len(data).to_bytes(_LENGTH, "little"))
     writer.write(data)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """The next frame. Raises ``IncompleteReadError`` at the end, ``EndpointUnavailable`` for one that is too long."""
     length = int.from_bytes(await reader.readexactly(_LENGTH), "little")
     if length > MAX_FRAME:
         raise EndpointUnavailable(f"a frame of {length} bytes", expected=f"at most {MAX_FRAME}")

@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from waypost.core.errors import EndpointUnavailable, StoreDamaged, StoreError, S
 from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
+from waypost.flow.attic import Attic
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
+from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
@@ -86,11 +88,9 @@ class Worker:
         )  # fmt: skip
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
-        self.engine = Engine(
-            self.project, shard, live_reader([shard]), versions, around,
-            workers=self.options.workers, only=self.options.flows,
-        )  # fmt: skip
-        self.control = Control(self.engine, self.root, self.environment, self.stopping, who=self.options.who)
+        self.control = self._control_of(shard, versions, around)
+        self.engine = self.control.engine
+        self.attic = Attic(lambda left: self._control_of(left, versions, around))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         if self.options.workers > 1:
@@ -99,6 +99,19 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        if self.number == FIRST:
+            await self.attic.open(store, self.options.workers)
+
+    def _control_of(self, shard: EmbeddedShard, versions: Versions, around: Surroundings) -> Control:
+        engine = Engine(
+            self.project, shard, live_reader([shard]), versions, around,
+            workers=self.options.workers, only=self.options.flows,
+        )  # fmt: skip
+        return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
+
+    async def perform(self, verb: str, params: Mapping[str, Any]) -> Any:
+        """The result of a verb of the control socket."""
+        return await self.attic.joined(verb, await self.control.perform(verb, params), params)
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
@@ -145,7 +158,7 @@ class Worker:
             return self.packed(_done(None))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
-        return self.packed(self.control.perform(verb, msgspec.msgpack.decode(body)))
+        return self.packed(self.perform(verb, msgspec.msgpack.decode(body)))
 
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
@@ -192,6 +205,7 @@ class Worker:
         await self.engine.halt()
         await self.server.stop()
         await self.engine.close()
+        await self.attic.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)

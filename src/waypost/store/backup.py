@@ -74,6 +74,7 @@ class Backup:
         made = Manifest(FORMAT_VERSION, self._setting.store_id.hex(), self._setting.clock.now(), self._files)
         text = json.dumps(msgspec.to_builtins(made), indent=1) + "\n"
         write_file(disk, f"{self._target}/{MANIFEST}", text.encode())
+        disk.sync_folder(self._target.rpartition("/")[0] or "/")
 
     def _size_of(self, number: int) -> int:
         folder = ShardFolder(self._setting.store, number)

@@ -16,7 +16,7 @@ from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
-from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place
+from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place, plain_rows
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
 from waypost.store.posting import Hasher
@@ -51,7 +51,7 @@ class SearchIndex:
         self.database = IndexDatabase(path, read_only=read_only)
         self.totals: IndexTotals = self.database.totals()
         self.hasher = Hasher(secret, self.totals.names)
-        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=20_000)
+        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=4000)
         self.failures: Overlay[int, FailedOutput] = Overlay(self.database.failed)
         self.asking = threading.Lock()
         """Held by a query while it uses ``database.asker``."""
@@ -210,7 +210,8 @@ class SearchIndex:
         if r.first_row < len(batch.states):
             return
         batch.targets = r.targets
-        batch.rows += row_layout(r.rows)
+        rows, plain = batch.rows + row_layout(r.rows), plain_rows(batch.count)
+        batch.rows = plain if rows == plain else rows
         batch.states += row_states(r.rows)
         for failure in r.failures:
             group = FailureGroup(batch.flow, failure.place, failure.error_class, failure.code, mask(failure.text))

@@ -21,10 +21,12 @@ NOWHERE = b""
 
 
 def pack_place(at: Location) -> bytes:
+    """A place as ``PLACE_SIZE`` bytes."""
     return _PLACE.pack(at.segment, at.offset, at.item)
 
 
 def unpack_places(packed: bytes) -> list[Location]:
+    """Every place of some packed one after the other."""
     return [Location(*place) for place in _PLACE.iter_unpack(packed)]
 
 
@@ -82,6 +84,7 @@ class IndexedBatch(msgspec.Struct, gc=False):
 
 
 def unpack_states(packed: bytes, rows: bytes) -> bytearray:
+    """What ``packed_states`` packed, for outputs with this layout."""
     return bytearray(packed) or bytearray((State.DELIVERED,)) * (len(rows) // LAYOUT_SIZE)
 
 
@@ -95,6 +98,7 @@ def plain_rows(count: int) -> bytes:
 
 
 def unpacked_rows(packed: bytes, count: int) -> bytes:
+    """The layout that ``packed_rows`` packed, of a batch of ``count`` messages."""
     return zlib.decompress(packed) if packed else plain_rows(count)
 
 

@@ -65,10 +65,11 @@ def shard_numbers(disk: Disk, store: str) -> list[int]:
 
 
 def create_store(disk: Disk, store: str, clock: Clock, random: Random) -> StoreDescription:
-    """Make a new, empty store; one that is there already stays as it is. ``store.json`` is written last."""
+    """Make a new, empty store; one that is there already stays as it is, and is not locked for it, so that workers
+    may start at the same time. ``store.json`` is written last."""
+    disk.make_folder(store)
     if disk.exists(f"{store}/{DESCRIPTION}"):
         return read_description(disk, store)
-    disk.make_folder(store)
     held = lock_folder(disk, f"{store}/lock")
     try:
         if not disk.exists(f"{store}/{DESCRIPTION}"):

@@ -46,6 +46,8 @@ class Arrival(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Activation(msgspec.Struct, array_like=True, frozen=True):
+    """When a version of the project became the current one."""
+
     version: str
     at: int
     who: str

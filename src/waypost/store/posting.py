@@ -89,6 +89,7 @@ def bounds(hashed: bytes, name: int) -> tuple[bytes, bytes]:
 
 
 def reference(entry: bytes) -> int:
+    """The message a posting leads to: its batch and its index there, as in a reference of an output."""
     return int.from_bytes(entry[8:], "big")
 
 

@@ -372,12 +372,15 @@ decode: Callable[[bytes | memoryview], AnyRecord] = msgspec.msgpack.Decoder(AnyR
 
 
 def ref_of(seq: int, row: int) -> int:
+    """The reference of output ``row`` of batch ``seq``."""
     return seq << OUT_BITS | row
 
 
 def pack_refs(refs: list[int]) -> bytes:
+    """References as records hold them."""
     return struct.pack(f"<{len(refs)}Q", *refs)
 
 
 def unpack_refs(packed: bytes) -> tuple[int, ...]:
+    """What ``pack_refs`` packed."""
     return struct.unpack(f"<{len(packed) // 8}Q", packed)

@@ -21,6 +21,8 @@ from waypost.core.errors import StoreError
 SAFE_VERSION = 3_051_003
 """From here on a WAL reset cannot corrupt a database that two connections use."""
 
+_BUSY_MS = 5000
+
 Row = Sequence[int | bytes]
 
 
@@ -37,7 +39,7 @@ def connect(
         )
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags)
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(_BUSY_MS)
     connection.pragma("mmap_size", 0)
     connection.pragma("cache_size", -cache_kib)
     if not read_only:
@@ -89,5 +91,12 @@ def inserting(table: str, columns: str) -> str:
 
 
 def checkpoint(connection: apsw.Connection) -> None:
-    """Move what the WAL holds into the database, as far as readers allow; never called on the hot path."""
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    """Move what the WAL holds into the database, as far as readers allow without waiting for them; never called on
+    the hot path."""
+    connection.set_busy_timeout(0)
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    finally:
+        connection.set_busy_timeout(_BUSY_MS)

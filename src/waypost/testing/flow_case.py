@@ -157,14 +157,3 @@ def _cases(options: CaseFileOptions, file: YamlFile, project: Project, faults: l
                     text = f"no {'step' if part == 'effects' else 'target'} {name!r} in flow {flow.name!r}"
                     faults.append(file.fault((*path, name), f"unknown-{part}", text, "", near(name, known)))
     return [Case(file.name, file.line(("cases", i)), flow, case) for i, case in enumerate(options.cases)]
-
-
-async def run_cases(root: Path, environment: str, only: str = "") -> list[CaseResult]:
-    """Run every case whose name holds ``only``. Raises ``ProjectError`` for faults of the project or the cases."""
-    from waypost.flow.project import load_project
-    from waypost.testing.flow_outcome import CaseRunner
-
-    project = load_project(root, environment)
-    runner = CaseRunner(root, project)
-    cases = [case for case in load_cases(root, project) if only in case.options.name]
-    return [await runner.run(case) for case in cases]

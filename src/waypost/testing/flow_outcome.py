@@ -23,8 +23,16 @@ from waypost.flow.definition import Project
 from waypost.flow.differ import differences
 from waypost.flow.effects import pack_answer, unpack_answer
 from waypost.flow.load import Decoded, Load, decode_load
+from waypost.flow.project import load_project
 from waypost.store.record import NO_TARGET, State
-from waypost.testing.flow_case import AnswerOptions, Case, CaseResult, ErrorOptions, InputOptions
+from waypost.testing.flow_case import AnswerOptions, Case, CaseResult, ErrorOptions, InputOptions, load_cases
+
+
+async def run_cases(root: Path, environment: str, only: str = "") -> list[CaseResult]:
+    """Run every case whose name holds ``only``. Raises ``ProjectError`` for faults of the project or the cases."""
+    project = load_project(root, environment)
+    runner = CaseRunner(root, project)
+    return [await runner.run(case) for case in load_cases(root, project) if only in case.options.name]
 
 
 class CaseRunner:

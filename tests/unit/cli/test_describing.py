@@ -12,12 +12,13 @@ import pytest
 from tests.repository import ROOT
 from tests.unit.cli.commanding import FLOW, Command
 from waypost.cli.file_schema import FILES, every_component, file_schema
+from waypost.cli.main import build
 from waypost.cli.reference import pages, stale, write_pages
 from waypost.core.describe.page import NOTICE
 from waypost.core.registry import KINDS, load_components
 from waypost.core.yamlfile import parse_yaml
 
-REGISTRY = load_components()
+REGISTRY, COMMAND = load_components(), build()
 
 
 class TestDescribe:
@@ -109,18 +110,18 @@ class TestSchemas:
 
 class TestPages:
     def test_the_committed_pages_are_fresh(self) -> None:
-        folder, wanted = ROOT / "docs" / "reference", pages(REGISTRY)
+        folder, wanted = ROOT / "docs" / "reference", pages(REGISTRY, COMMAND)
         old = [p for p, text in wanted.items() if not (folder / p).is_file() or (folder / p).read_text("utf-8") != text]
         assert old + stale(folder, wanted) == [], "run: make docs"
 
     def test_there_is_a_page_for_each_component_and_the_list_leads_to_every_page(self) -> None:
-        wanted = pages(REGISTRY)
+        wanted = pages(REGISTRY, COMMAND)
         assert {f"{c.kind}/{c.name}.md" for c in REGISTRY} <= set(wanted)
         assert all(path == "README.md" or f"({path})" in wanted["README.md"] for path in wanted)
 
     def test_writing_them_twice_changes_nothing(self, tmp_path: Path) -> None:
-        assert set(write_pages(tmp_path, REGISTRY)) == set(pages(REGISTRY))
-        assert write_pages(tmp_path, REGISTRY) == []
+        assert set(write_pages(tmp_path, REGISTRY, COMMAND)) == set(pages(REGISTRY, COMMAND))
+        assert write_pages(tmp_path, REGISTRY, COMMAND) == []
 
     def test_the_page_of_a_component_that_is_gone_is_removed_and_pages_of_people_stay(
         self, waypost: Command, tmp_path: Path
@@ -133,5 +134,5 @@ class TestPages:
         assert (tmp_path / "mine.md").exists() and not (tmp_path / "source" / "gone.md").exists()
 
     def test_the_example_flow_of_the_reference_fits_its_schema(self) -> None:
-        page = pages(REGISTRY)["flow.md"]
+        page = pages(REGISTRY, COMMAND)["flow.md"]
         assert validator("flow").is_valid(read(page.split("```yaml\n")[1].split("```")[0]))

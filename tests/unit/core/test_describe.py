@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waypost.core.describe.declared import component_data, option_data, plain
@@ -99,12 +99,14 @@ VALUES = st.one_of(
 class TestSchema:
     VALIDATOR = jsonschema_rs.validator_for(component_document(declare()))
 
+    @settings(deadline=None)
     @given(st.sampled_from([f.name for f in Spec.of(EveryTypeOptions).fields]), VALUES)
     def test_it_accepts_whatever_parsing_accepts(self, name: str, value: Any) -> None:
         options = {"text": "t", name: value}
         if not faults_of(declare(), options):
             assert self.VALIDATOR.is_valid(options), options
 
+    @settings(deadline=None)
     @given(st.sampled_from([f.name for f in Spec.of(EveryTypeOptions).fields]), VALUES)
     def test_it_refuses_what_parsing_refuses_but_for_what_it_cannot_say(self, name: str, value: Any) -> None:
         options = {"text": "t", name: value}
@@ -193,6 +195,7 @@ class TestData:
         data = component_data(component)
         assert json.loads(json.dumps(data)) == data
 
+    @settings(deadline=None)
     @given(st.integers(0, 10**10))
     def test_a_duration_or_size_is_written_so_that_it_reads_back_as_the_same(self, number: int) -> None:
         @dataclass(frozen=True)
@@ -223,6 +226,7 @@ class TestText:
         lines = component_text(component_data(declare())).splitlines()
         assert "      seconds  whole number, default 3" in lines
 
+    @settings(deadline=None)
     @given(st.integers(40, 200))
     def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
         summary = "words " * 60
@@ -282,6 +286,7 @@ class TestStarter:
         text = starter(declare(example="{text: hello}"), {"text": "bye"})
         assert parse_yaml(text, "starter", []).data["text"] == "bye"
 
+    @settings(deadline=None)
     @given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text("ab:#' "), inner)))
     def test_a_written_value_reads_back(self, value: Any) -> None:
         text = written({"v": value})

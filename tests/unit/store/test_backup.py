@@ -22,7 +22,7 @@ from waypost.store.record import MovedAway, Numbered, OutboundBody, State, ref_o
 from waypost.store.restore import restore
 from waypost.store.shard import EmbeddedShard
 from waypost.store.verify import verify
-from waypost.testing.store_kit import accepted, delivered, failed, id_of, produced
+from waypost.testing.store_records import accepted, delivered, failed, id_of, produced
 
 LIMITS = Limits(reserve_bytes=1 << 16, free_bytes=0, segment_bytes=200_000)
 

@@ -32,6 +32,15 @@ def test_creating_a_store_twice_changes_nothing(tmp_path):
     assert [(tmp_path / name).read_bytes() for name in ("store.json", "secret.key")] == before
 
 
+def test_a_store_that_is_there_is_not_made_again_while_another_process_looks(tmp_path):
+    made = store(tmp_path)
+    held = made.disk.lock(str(tmp_path / "lock"))
+    try:
+        assert store(tmp_path).setting().secret == made.setting().secret
+    finally:
+        made.disk.close(held)
+
+
 def test_a_store_whose_making_was_interrupted_is_made(tmp_path):
     disk = FailingDisk()
     disk.fail["create"] = [None, errno.EIO]

@@ -21,7 +21,7 @@ from waypost.store.retention import Ages, Removed, Retention
 from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
 from waypost.store.verify import verify
-from waypost.testing.store_kit import accepted, delivered, failed, id_of, produced
+from waypost.testing.store_records import accepted, delivered, failed, id_of, produced
 
 DAY = 86400
 AGES = Ages(finished=30 * DAY, dead=90 * DAY)

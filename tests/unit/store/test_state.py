@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import apsw
 import pytest
 
 from waypost.core.clock import ManualClock
 from waypost.core.errors import StoreDamaged
+from waypost.store import state_db
 from waypost.store.derived import CommittedGroup
 from waypost.store.outputs import KeptBatch, rows_of
 from waypost.store.protocol import Location
@@ -206,3 +208,19 @@ def parts(batch: KeptBatch) -> list[object]:
 )
 def test_references_are_taken_by_batch(refs: tuple[int, ...], expected: list[object]) -> None:
     assert list(rows_of(refs)) == expected
+
+
+def test_a_long_reader_does_not_stop_a_flush(tmp_path: Path, fold: StateFold, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_db, "_SMALL_WAL", 0)
+    journal = Journal(fold)
+    journal.commit(accepted(1))
+    fold.flush()
+    reader = apsw.Connection(str(tmp_path / "state.db"))
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM batch").fetchall()
+    for seq in (2, 3):
+        journal.commit(accepted(seq))
+        fold.flush()
+    assert fold.watermark == (1, 400)
+    reader.execute("ROLLBACK")
+    assert reader.execute("SELECT count(*) FROM batch").fetchall() == [(3,)]

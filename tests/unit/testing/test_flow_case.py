@@ -10,7 +10,8 @@ import pytest
 from waypost.core.errors import ProjectError
 from waypost.core.spec import Spec
 from waypost.core.yamlfile import parse_yaml
-from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions, run_cases
+from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions
+from waypost.testing.flow_outcome import run_cases
 
 FLOW = """\
 flow: orders

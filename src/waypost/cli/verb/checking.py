@@ -96,7 +96,7 @@ def test(
     """
     import asyncio
 
-    from waypost.testing.flow_case import run_cases
+    from waypost.testing.flow_outcome import run_cases
 
     results = asyncio.run(run_cases(directory, environment, only))
     failed = [result for result in results if result.differences]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe(
+    context: typer.Context,
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="source, target, requester, format, step, connection, error, state.")
     ] = "",
@@ -36,7 +37,7 @@ def describe(
 
     registry = load_components()
     if pages is not None:
-        return _write(pages, registry, as_json)
+        return _write(pages, registry, context.find_root().command, as_json)
     if schema:
         return _print_schema(schema, registry)
     if kind in ("error", "state"):
@@ -47,10 +48,10 @@ def describe(
     _print_list(chosen, as_json)
 
 
-def _write(folder: Path, registry: Registry, as_json: bool) -> None:
+def _write(folder: Path, registry: Registry, command: Any, as_json: bool) -> None:
     from waypost.cli.reference import write_pages
 
-    changed = write_pages(folder, registry)
+    changed = write_pages(folder, registry, command)
     if as_json:
         print_json({"changed": changed})
     else:

@@ -158,6 +158,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(language: str, text: str) -> str:
+    """A fenced block."""
     return f"```{language}\n{text.rstrip()}\n```"
 
 
@@ -167,6 +168,7 @@ def markdown(text: str) -> str:
 
 
 def joined(parts: Iterable[str]) -> str:
+    """A page of its parts, an empty line between each."""
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 

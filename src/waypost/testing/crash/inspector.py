@@ -14,11 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import apsw
 
 from waypost.core.clock import ManualClock, SeededRandom
 from waypost.core.errors import WaypostError
+from waypost.store.backup import MANIFEST
 from waypost.store.chunk import put_back
 from waypost.store.codec import Codec
 from waypost.store.commit import Limits
@@ -28,12 +30,18 @@ from waypost.store.index import SearchIndex
 from waypost.store.opening import OpenedJournal, catch_up, missed_by_index, open_journal
 from waypost.store.record import Accepted, Closed, OutboundBody
 from waypost.store.state import StateFold
-from waypost.testing.crash.memory_disk import Inode, MemoryDisk
+from waypost.testing.crash.memory_disk import MemoryDisk
 from waypost.testing.crash.platter import Image
 from waypost.testing.crash.reference import SHARED_MEMORY, Reference, difference, dump_index, dump_state, never
 
 SMALL = Limits(segment_bytes=6_000, flush_bytes=3_000, flush_seconds=0.02, reserve_bytes=4096, free_bytes=0)
 """Everything happens often."""
+
+BACKUP = "backups"
+"""The folder in the store where a workload makes its backup."""
+
+BACKED_UP = -1
+"""In the place of a shard's number, what is acknowledged is that backup."""
 
 _KEPT = 512
 
@@ -70,7 +78,21 @@ class Inspector:
         shutil.rmtree(self._folder)
 
     def judge(self, image: Image, acknowledged: Mapping[int, Watermark]) -> str:
-        """What is wrong with an image, '' for nothing."""
+        """What is wrong with an image, '' for nothing. A finished backup in it is a store too."""
+        fault = self._stores(image, acknowledged)
+        finished = f"{self.root}/{BACKUP}/{MANIFEST}" in image
+        if BACKED_UP in acknowledged and not finished:
+            return "a finished backup is gone"
+        if not fault and finished:
+            fault = self._stores(self._copy(image), {})
+            return fault and f"the backup: {fault}"
+        return fault
+
+    def _copy(self, image: Image) -> Image:
+        start = f"{self.root}/{BACKUP}/"
+        return {self.root + path[len(start) - 1 :]: data for path, data in image.items() if path.startswith(start)}
+
+    def _stores(self, image: Image, acknowledged: Mapping[int, Watermark]) -> str:
         common = {path: data for path, data in image.items() if "/shard-" not in path}
         counts: dict[int, int] = {}
         for number, reference in self._references.items():
@@ -115,7 +137,7 @@ class Inspector:
         return known
 
     def _open_journal(self, number: int, plain: Image, reference: Reference) -> _Journal:
-        disk = _disk(plain)
+        disk = MemoryDisk(plain)
         store = EmbeddedStore(
             self.root, folds=_no_folds, disk=disk, clock=ManualClock(), random=SeededRandom(1), limits=SMALL,
             codec=Codec(),
@@ -126,7 +148,7 @@ class Inspector:
         count = reference.beginning(opened.committer.end)
         if count is None:
             return _Journal(f"the journal ends at {opened.committer.end}, where no commit ended")
-        fault = self._compare(opened, reference, count) or self._go_on(_disk(_files(disk)), store, number)
+        fault = self._compare(opened, reference, count) or self._go_on(MemoryDisk(disk.image()), store, number)
         return _Journal(fault, opened, count, hash(tuple(opened.journal.segments())))
 
     def _compare(self, opened: OpenedJournal, reference: Reference, count: int) -> str:
@@ -200,19 +222,5 @@ def _place(group: CommittedGroup) -> Watermark:
     return first.segment, first.offset
 
 
-def _disk(image: Image) -> MemoryDisk:
-    disk = MemoryDisk()
-    for path, data in image.items():
-        if path.endswith("/"):
-            disk.folders.add(path[:-1])
-        else:
-            disk.files[path] = Inode(0, data)
-    return disk
-
-
-def _files(disk: MemoryDisk) -> Image:
-    return {**{path + "/": b"" for path in disk.folders}, **{path: bytes(i.data) for path, i in disk.files.items()}}
-
-
-def _no_folds(*_: object) -> tuple[object, object]:
+def _no_folds(*_: object) -> NoReturn:
     raise AssertionError("the parts are opened one by one")

@@ -39,7 +39,6 @@ class Log:
     """Operations and acknowledgements as they happened; any thread may add."""
 
     entries: list[Operation | Acknowledged] = field(default_factory=list)
-    on: bool = True
     _active: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _inodes: int = 0
@@ -51,16 +50,14 @@ class Log:
             return self._inodes
 
     def add(self, kind: str, path: str, inode: int = 0, *, at: int = 0, data: bytes = b"", other: str = "") -> None:
-        if self.on:
-            site = _site(path)
-            with self._lock:
-                phases = tuple(sorted(name for name, count in self._active.items() if count))
-                self.entries.append(Operation(kind, path, inode, at, data, other, f"{site} {kind}", phases))
+        site = f"{_site(path)} {kind}"
+        with self._lock:
+            phases = tuple(sorted(name for name, count in self._active.items() if count))
+            self.entries.append(Operation(kind, path, inode, at, data, other, site, phases))
 
     def acknowledge(self, shard: int, end: tuple[int, int]) -> None:
-        if self.on:
-            with self._lock:
-                self.entries.append(Acknowledged(shard, end))
+        with self._lock:
+            self.entries.append(Acknowledged(shard, end))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -1,128 +1,91 @@
-"""A disk in memory, which records what is done to it and fails where it is told to."""
+"""A disk in memory: an image that a store can be opened on."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from waypost.store.disk import Buffer
-from waypost.testing.crash.log import Log
-
-
-class Inode:
-    """A file, whatever its names."""
-
-    __slots__ = ("data", "number")
-
-    def __init__(self, number: int, data: bytes = b"") -> None:
-        self.number, self.data = number, bytearray(data)
-
-
-def never(operation: str, path: str) -> int:
-    return 0
+from waypost.testing.crash.platter import Image, put, resize
 
 
 class MemoryDisk:
-    """A ``Disk`` whose files are gone with it."""
+    """A ``Disk`` that holds an image; what is done to it is gone with it. For one thread."""
 
-    def __init__(self, log: Log | None = None, fails: Callable[[str, str], int] = never) -> None:
-        """``fails`` gets operation and path and answers with an error number, or 0."""
-        self.log, self.fails = log or Log(on=False), fails
-        self.files: dict[str, Inode] = {}
-        self.folders: set[str] = set()
-        self._open: dict[int, tuple[str, Inode]] = {}
+    def __init__(self, image: Image) -> None:
+        self._files = {path: bytearray(data) for path, data in image.items() if not path.endswith("/")}
+        self._folders = {path[:-1] for path in image if path.endswith("/")}
+        self._open: dict[int, str] = {}
         self._locked: set[str] = set()
         self._next = 1000
 
+    def image(self) -> Image:
+        """What it holds now."""
+        files = {path: bytes(data) for path, data in self._files.items()}
+        return {**{path + "/": b"" for path in self._folders}, **files}
+
     def make_folder(self, path: str) -> None:
-        if path not in self.folders:
-            self._check("folder", path)
-            self.folders.add(path)
-            self.log.add("folder", path)
+        self._folders.add(path)
 
     def create(self, path: str, mode: int = 0o644) -> int:
-        self._check("create", path)
-        if path in self.files:
+        if path in self._files:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        inode = self.files[path] = Inode(self.log.inode())
-        self.log.add("create", path, inode.number)
-        return self._descriptor(path, inode)
+        self._files[path] = bytearray()
+        return self._descriptor(path)
 
     def open(self, path: str, *, write: bool = False) -> int:
-        if path not in self.files:
+        if path not in self._files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return self._descriptor(path, self.files[path])
+        return self._descriptor(path)
 
     def close(self, fd: int) -> None:
-        path, _ = self._open.pop(fd)
-        self._locked.discard(path)
+        self._locked.discard(self._open.pop(fd))
 
     def write(self, fd: int, buffers: Sequence[Buffer], at: int) -> None:
-        path, inode = self._open[fd]
-        self._check("write", path)
-        data = b"".join(buffers)
-        put(inode.data, at, data)
-        self.log.add("write", path, inode.number, at=at, data=data)
+        put(self._files[self._open[fd]], at, b"".join(buffers))
 
     def datasync(self, fd: int) -> None:
-        path, inode = self._open[fd]
-        number = self.fails("sync", path)
-        self.log.add("lost" if number else "sync", path, inode.number)
-        if number:
-            raise OSError(number, os.strerror(number), path)
+        """Nothing to do."""
 
     def sync(self, fd: int) -> None:
-        self.datasync(fd)
+        """Nothing to do."""
 
     def truncate(self, fd: int, size: int) -> None:
-        path, inode = self._open[fd]
-        self._check("truncate", path)
-        resize(inode.data, size)
-        self.log.add("truncate", path, inode.number, at=size)
+        resize(self._files[self._open[fd]], size)
 
     def allocate(self, fd: int, size: int) -> None:
-        self._check("allocate", self._open[fd][0])
+        """Nothing to do."""
 
     def protect(self, fd: int) -> None:
         """Permissions are not kept."""
 
     def read(self, fd: int, size: int, at: int) -> bytes:
-        return bytes(memoryview(self._open[fd][1].data)[at : at + size])
+        return bytes(memoryview(self._files[self._open[fd]])[at : at + size])
 
     def size(self, fd: int) -> int:
-        return len(self._open[fd][1].data)
+        return len(self._files[self._open[fd]])
 
     def rename(self, old: str, new: str) -> None:
-        self._check("rename", old)
-        self.files[new] = self.files.pop(old)
-        self.log.add("rename", old, other=new)
+        self._files[new] = self._files.pop(old)
 
     def link(self, old: str, new: str) -> None:
-        self._check("link", new)
-        self.files[new] = self.files[old]
-        self.log.add("link", new, self.files[old].number)
+        self._files[new] = self._files[old]
 
     def unlink(self, path: str) -> None:
-        self._check("unlink", path)
-        if path not in self.files:
+        if self._files.pop(path, None) is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        del self.files[path]
-        self.log.add("unlink", path)
 
     def sync_folder(self, path: str) -> None:
-        self._check("names", path)
-        self.log.add("names", path)
+        """Nothing to do."""
 
     def list(self, path: str) -> list[str]:
         start = path + "/"
-        names = {
-            name[len(start) :].partition("/")[0] for name in (*self.files, *self.folders) if name.startswith(start)
-        }
-        return sorted(names)
+        known = (*self._files, *self._folders)
+        return sorted({name[len(start) :].partition("/")[0] for name in known if name.startswith(start)})
 
     def exists(self, path: str) -> bool:
-        return path in self.files or path in self.folders
+        return path in self._files or path in self._folders
 
     def free(self, path: str) -> int:
         return 1 << 40
@@ -131,27 +94,9 @@ class MemoryDisk:
         if path in self._locked:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
         self._locked.add(path)
-        return self.open(path) if path in self.files else self.create(path)
+        return self.open(path) if path in self._files else self.create(path)
 
-    def _descriptor(self, path: str, inode: Inode) -> int:
+    def _descriptor(self, path: str) -> int:
         self._next += 1
-        self._open[self._next] = path, inode
+        self._open[self._next] = path
         return self._next
-
-    def _check(self, operation: str, path: str) -> None:
-        number = self.fails(operation, path)
-        if number:
-            raise OSError(number, os.strerror(number), path)
-
-
-def put(content: bytearray, at: int, data: bytes | memoryview) -> None:
-    """Write into a file's content; a hole before it is zeros."""
-    if at > len(content):
-        content.extend(bytes(at - len(content)))
-    content[at : at + len(data)] = data
-
-
-def resize(content: bytearray, size: int) -> None:
-    """Cut a file's content, or lengthen it with zeros."""
-    del content[size:]
-    content.extend(bytes(size - len(content)))

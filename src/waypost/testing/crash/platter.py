@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from waypost.testing.crash.log import Operation
-from waypost.testing.crash.memory_disk import put, resize
 
 SECTOR = 512
 EVERYTHING, SAFE = -1, -2
@@ -219,6 +218,19 @@ def _apply_torn(content: bytearray, operation: Operation, random: Random, share:
             put(content, start, data[:size])
         start += size
         data = data[size:]
+
+
+def put(content: bytearray, at: int, data: bytes | memoryview) -> None:
+    """Write into a file's content; a hole before it is zeros."""
+    if at > len(content):
+        content.extend(bytes(at - len(content)))
+    content[at : at + len(data)] = data
+
+
+def resize(content: bytearray, size: int) -> None:
+    """Cut a file's content, or lengthen it with zeros."""
+    del content[size:]
+    content.extend(bytes(size - len(content)))
 
 
 def part_of(path: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -22,15 +22,15 @@ from waypost.store.disk import Disk
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.index import SearchIndex
 from waypost.store.layout import ShardFolder
-from waypost.store.recovery import Recovered
+from waypost.store.recovery import Recovered, recover
 from waypost.store.segment import Identity, Segment
 from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
 from waypost.store.state_db import StateDatabase
 from waypost.testing.crash.inspector import SMALL
 from waypost.testing.crash.log import Log
-from waypost.testing.crash.memory_disk import MemoryDisk, never
 from waypost.testing.crash.platter import Image
+from waypost.testing.crash.recording_disk import Fails, RecordingDisk, never
 from waypost.testing.crash.reference import SHARED_MEMORY
 from waypost.testing.crash.reference import never as no_time
 from waypost.testing.crash.vfs import RecordingVfs
@@ -68,12 +68,16 @@ class Recording:
 class Stage:
     """What a workload works with: a store on the recorded disk, its clock, its chance."""
 
-    def __init__(self, recording: Recording, disk: MemoryDisk, seed: int) -> None:
+    def __init__(self, recording: Recording, disk: RecordingDisk, seed: int) -> None:
         self.recording, self.log, self.disk = recording, recording.log, disk
-        self.clock, self.random = ManualClock(), SeededRandom(seed)
+        self.clock, self._seed = ManualClock(), seed
         self.store = EmbeddedStore(
             recording.root, folds=self._folds, disk=disk, clock=self.clock, random=SeededRandom(seed + 1), limits=SMALL
         )
+
+    def chance(self, number: int) -> Random:
+        """Chance that repeats with the seed of the recording."""
+        return Random(1000 * self._seed + number)
 
     async def open(self, number: int = 0, workers: int = 1) -> EmbeddedShard:
         """Open a shard whose commits are noted."""
@@ -83,7 +87,6 @@ class Stage:
             return await self.store.open_shard(number, workers)
 
     def _folds(self, folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived]:
-        os.makedirs(folder.path, exist_ok=True)
         number = int(folder.path[-2:])
         state = StateFold(Path(folder.path) / "state.db", no_time)
         groups = self.recording.groups.setdefault(number, [])
@@ -118,43 +121,37 @@ def record(
     workload: Workload,
     *,
     seed: int = 0,
-    fails: Callable[[str, str], int] = never,
+    fails: Fails = never,
     beginning: Beginning | None = None,
 ) -> Recording:
     """Run a workload from an empty disk, or from one that another left."""
     root = tempfile.mkdtemp(prefix="waypost-crash-", dir=SHARED_MEMORY)
     recording = Recording(name, root, Log())
-    disk = MemoryDisk(recording.log, fails)
+    disk = RecordingDisk(recording.log, root, fails)
     try:
-        with RecordingVfs(recording.log, root) as vfs, _watched(recording):
+        with RecordingVfs(recording.log, root, disk.files), _watched(recording):
             if beginning is not None:
-                _begin(recording, disk, vfs, beginning)
+                _begin(recording, disk, beginning)
             asyncio.run(workload(Stage(recording, disk, seed)))  # type: ignore[arg-type]
     finally:
         shutil.rmtree(root)
     return recording
 
 
-def _begin(recording: Recording, disk: MemoryDisk, vfs: RecordingVfs, beginning: Beginning) -> None:
-    earlier, log = beginning.recording, recording.log
+def _begin(recording: Recording, disk: RecordingDisk, beginning: Beginning) -> None:
+    earlier = beginning.recording
     recording.groups = {number: list(groups) for number, groups in earlier.groups.items()}
     recording.continued = True
     recording.bodies, recording.acknowledged = dict(earlier.bodies), dict(beginning.acknowledged)
     for old, data in sorted(beginning.image.items()):
         path = recording.root + old.removeprefix(earlier.root)
         if path.endswith("/"):
-            os.makedirs(path, exist_ok=True)
             disk.make_folder(path[:-1])
-        elif ".db" in path:
-            Path(path).write_bytes(data)
-            vfs.inodes[path] = log.inode()
-            log.add("create", path, vfs.inodes[path])
-            log.add("write", path, vfs.inodes[path], data=data)
         else:
             fd = disk.create(path)
             disk.write(fd, [data], 0)
             disk.close(fd)
-    log.add("settle", recording.root)
+    recording.log.add("settle", recording.root)
 
 
 @contextmanager
@@ -162,7 +159,7 @@ def _watched(recording: Recording) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, phase in PHASES:
             stack.enter_context(patch.object(owner, name, _during(recording.log, phase, getattr(owner, name))))
-        store, recover = ChunkFolder.store, opening.recover
+        store = ChunkFolder.store
 
         def recovering(disk: Disk, folder: str, identity: Identity, now: int) -> Recovered:
             with recording.log.phase("recovery"):

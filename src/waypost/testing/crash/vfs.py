@@ -17,12 +17,11 @@ _NAMED_BY_SYNC = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQL
 
 
 class RecordingVfs(apsw.VFS):
-    """Use as a context manager; ``inodes`` may name files that are there already."""
+    """Use as a context manager. ``files`` gives every path its inode's number."""
 
-    def __init__(self, log: Log, root: str) -> None:
+    def __init__(self, log: Log, root: str, files: dict[str, int]) -> None:
         self._name = f"waypost-crash-{id(self)}"
-        self.log, self.root = log, root
-        self.inodes: dict[str, int] = {}
+        self.log, self.root, self.files = log, root, files
         super().__init__(self._name, "unix", makedefault=True)
 
     def __enter__(self) -> RecordingVfs:
@@ -37,16 +36,16 @@ class RecordingVfs(apsw.VFS):
         if path is None or not path.startswith(self.root):
             return super().xOpen(name, flags)
         named_by_sync = False
-        if path not in self.inodes and flags[0] & apsw.SQLITE_OPEN_CREATE:
-            self.inodes[path] = self.log.inode()
-            self.log.add("create", path, self.inodes[path])
+        if path not in self.files and flags[0] & apsw.SQLITE_OPEN_CREATE:
+            self.files[path] = self.log.inode()
+            self.log.add("create", path, self.files[path])
             named_by_sync = bool(flags[0] & _NAMED_BY_SYNC)
         return RecordingFile(self, name, flags, path, named_by_sync)
 
     def xDelete(self, path: str, sync_folder: bool) -> None:
         super().xDelete(path, sync_folder)
         if path.startswith(self.root):
-            self.inodes.pop(path, None)
+            self.files.pop(path, None)
             self.log.add("unlink", path)
             if sync_folder:
                 self.log.add("names", path.rpartition("/")[0])
@@ -58,7 +57,7 @@ class RecordingFile(apsw.VFSFile):
     def __init__(self, vfs: RecordingVfs, name: Any, flags: list[int], path: str, named_by_sync: bool) -> None:
         super().__init__("unix", name, flags)
         self._log, self._path, self._named_by_sync = vfs.log, path, named_by_sync
-        self._inode = vfs.inodes.get(path, 0)
+        self._inode = vfs.files.get(path, 0)
 
     def xWrite(self, data: Any, offset: int) -> None:
         super().xWrite(data, offset)

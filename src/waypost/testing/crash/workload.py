@@ -14,10 +14,13 @@ import msgspec
 from waypost.core.errors import CommitFailed, StoreError
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
-from waypost.store.derived import CommittedGroup
+from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.record import AnyRecord, State, ref_of
+from waypost.store.segment import START, segment_name
 from waypost.store.shard import EmbeddedShard
+from waypost.testing.crash.inspector import BACKED_UP, BACKUP
 from waypost.testing.crash.recording import Stage, Workload
+from waypost.testing.crash.recording_disk import Fails, never
 
 
 class Traffic:
@@ -104,7 +107,7 @@ class Traffic:
 async def flowing(stage: Stage) -> None:
     """One process, from an empty disk to a clean stop."""
     shard = await stage.open()
-    await Traffic(shard, Random(1)).run(60)
+    await Traffic(shard, stage.chance(1)).run(60)
     await shard.close()
 
 
@@ -112,14 +115,14 @@ async def stopping(stage: Stage) -> None:
     """Clean stops and openings, each time a little work."""
     for turn in range(4):
         shard = await stage.open()
-        await Traffic(shard, Random(turn)).run(12)
+        await Traffic(shard, stage.chance(turn)).run(12)
         await shard.close()
 
 
 async def recovering(stage: Stage) -> None:
     """Opened on what another process left, a little work, a clean stop."""
     shard = await stage.open()
-    traffic = Traffic(shard, Random(7))
+    traffic = Traffic(shard, stage.chance(7))
     await traffic.accept()
     await traffic.run(4)
     await shard.close()
@@ -131,7 +134,7 @@ async def failing(stage: Stage) -> None:
         with suppress(StoreError):
             shard = await stage.open()
             with suppress(CommitFailed):
-                await Traffic(shard, Random(turn)).run(20)
+                await Traffic(shard, stage.chance(turn)).run(20)
             await shard.close()
     stage.disk.fails = never
     await recovering(stage)
@@ -140,12 +143,13 @@ async def failing(stage: Stage) -> None:
 async def moving(stage: Stage) -> None:
     """Two workers become one: what is open on the second moves to the first, copied and safe before it is given up."""
     first, second = await stage.open(0, 2), await stage.open(1, 2)
-    await asyncio.gather(Traffic(first, Random(1)).run(12), Traffic(second, Random(2)).run(12))
-    for batch in list(second.state.open_batches()):
-        stored = await second.read_batch(batch)
-        copy = msgspec.structs.replace(stored.accepted, seq=first.next_seq(), origin="moved", partition="", position="")
-        await first.append([copy])
-        await second.append([r.MovedAway(b"", (batch.seq,), 0, 1)])
+    await asyncio.gather(Traffic(first, stage.chance(1)).run(12), Traffic(second, stage.chance(2)).run(12))
+    with stage.log.phase("change of workers"):
+        for batch in list(second.state.open_batches()):
+            accepted = (await second.read_batch(batch)).accepted
+            copy = msgspec.structs.replace(accepted, seq=first.next_seq(), origin="moved", partition="", position="")
+            await first.append([copy])
+            await second.append([r.MovedAway(b"", (batch.seq,), 0, 1)])
     await second.close()
     await first.close()
 
@@ -175,8 +179,39 @@ class FailingSync:
         return 0
 
 
-def never(operation: str, path: str) -> int:
-    return 0
+async def removing(stage: Stage) -> None:
+    """Segments go once both derived databases are past them."""
+    for turn in range(3):
+        shard = await stage.open()
+        traffic = Traffic(shard, stage.chance(turn))
+        for _ in range(5):
+            await traffic.run(5)
+            with stage.log.phase("retention"):
+                remove_behind(stage, shard, shard.watermark)
+        await shard.close()
+
+
+def remove_behind(stage: Stage, shard: EmbeddedShard, place: Watermark) -> None:
+    """Remove the segments that end before a place, and then their large bodies."""
+    gone = [number for number in shard.journal.segments() if (number + 1, START) < place]
+    for number in gone:
+        stage.disk.unlink(f"{shard.folder.journal}/{segment_name(number)}")
+    stage.disk.sync_folder(shard.folder.journal)
+    for number in gone:
+        shard.chunks.remove(shard.chunks.of_segment(number))
+
+
+async def backing_up(stage: Stage) -> None:
+    """A backup is made while the store is written."""
+    shard = await stage.open()
+    traffic = Traffic(shard, stage.chance(5))
+    await traffic.run(15)
+    with stage.log.phase("backup"):
+        async for _ in stage.store.backup(f"{stage.store.folder}/{BACKUP}"):
+            await traffic.step()
+    stage.log.acknowledge(BACKED_UP, (1, 0))
+    await traffic.run(3)
+    await shard.close()
 
 
 Across = Callable[[Mapping[int, Sequence[CommittedGroup]], Mapping[int, int]], str]
@@ -188,7 +223,7 @@ class Scene:
     """A workload, what goes wrong on its disk, and what must hold between its shards."""
 
     workload: Workload
-    fails: Callable[[], Callable[[str, str], int]] = lambda: never
+    fails: Callable[[], Fails] = lambda: never
     across: Across = lambda groups, counts: ""
 
 
@@ -196,5 +231,7 @@ SCENES = {
     "flowing": Scene(flowing),
     "stopping": Scene(stopping),
     "failing": Scene(failing, lambda: FailingSync(23)),
+    "removing": Scene(removing),
+    "backing up": Scene(backing_up),
     "moving": Scene(moving, across=none_lost_in_moving),
 }

@@ -4,104 +4,128 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from waypost.core.errors import WaypostError
-from waypost.testing.demo.play import Play
-from waypost.testing.demo.stage import Stage
+from waypost.testing.demo.play import Play, until
+from waypost.testing.demo.stage import EXAMPLE, Stage
 from waypost.testing.demo.teller import Teller
 from waypost.testing.demo.verdict import judge
 
 GOOD, BAD = 0, 1
 
 
-def main(*, exit_when_done: bool = False, folder: Path | None = None) -> int:
+def main(*, exit_when_done: bool = False, folder: Path | None = None, workers: int = 1) -> int:
     """Run the demonstration in ``folder`` (a new temporary one by default, which stays); 0 when all came out right.
 
-    On a terminal it goes on running afterwards, until interrupted, unless ``exit_when_done``.
+    On a terminal it goes on running afterwards, until interrupted, unless ``exit_when_done``. With several workers the
+    engine tells what happens on standard error, each worker for itself.
     """
     teller = Teller()
-    place = folder or Path(tempfile.mkdtemp(prefix="waypost-demo-")) / "order-to-cash"
-    return asyncio.run(_run(Stage(place), teller, stays=teller.interactive and not exit_when_done))
+    place = folder or Path(tempfile.mkdtemp(prefix="waypost-demo-")) / EXAMPLE
+    stays = teller.interactive and not exit_when_done
+    return asyncio.run(_Show(Stage(place), teller, workers, stays).run())
 
 
-async def _run(stage: Stage, teller: Teller, *, stays: bool) -> int:
-    teller.text(f"The project is in {stage.folder}")
-    try:
-        await stage.open()
-        return await _with_system(stage, teller, stays=stays)
-    except WaypostError as error:
-        teller.line("waypost", str(error), "red")
-        return BAD
-    finally:
-        await stage.close()
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """One run. ``stays``: it goes on after the play until somebody ends it."""
 
+    stage: Stage
+    teller: Teller
+    workers: int
+    stays: bool
 
-async def _with_system(stage: Stage, teller: Teller, *, stays: bool) -> int:
-    from waypost.flow.supervisor import run
-    from waypost.flow.worker import RunOptions
-
-    system = asyncio.ensure_future(run(stage.folder, "dev", RunOptions(who="demo"), teller.event))
-    acting = asyncio.ensure_future(_act(stage, teller, stays=stays))
-    try:
-        await asyncio.wait((system, acting), return_when=asyncio.FIRST_COMPLETED)
-        if not acting.done():
-            await system
-            teller.text("stopped before the end")
+    async def run(self) -> int:
+        self.teller.text(f"The project is in {self.stage.folder}")
+        try:
+            await self.stage.open()
+            return await self._with_system()
+        except WaypostError as error:
+            self.teller.line("waypost", str(error), "red")
             return BAD
-        code = await acting
-        if stays:
-            await system
-        return code
-    finally:
-        acting.cancel()
-        await asyncio.gather(acting, return_exceptions=True)
-        await _stop(stage, system)
+        finally:
+            await self.stage.close()
+
+    async def _with_system(self) -> int:
+        from waypost.flow.supervisor import run
+        from waypost.flow.worker import RunOptions
+
+        options = RunOptions(who="demo", workers=self.workers)
+        system = asyncio.ensure_future(run(self.stage.folder, "dev", options, self.teller.event))
+        acting = asyncio.ensure_future(self._act())
+        try:
+            await asyncio.wait((system, acting), return_when=asyncio.FIRST_COMPLETED)
+            if not acting.done():
+                await system
+                self.teller.text("stopped before the end")
+                return BAD
+            code = await acting
+            if self.stays:
+                await system
+            return code
+        finally:
+            acting.cancel()
+            await asyncio.gather(acting, return_exceptions=True)
+            await self._stop(system)
+
+    async def _stop(self, system: asyncio.Future[int]) -> None:
+        if not system.done():
+            with contextlib.suppress(WaypostError):
+                await self.stage.client.ask("stop")
+        await system
+
+    async def _act(self) -> int:
+        stage, teller = self.stage, self.teller
+        await until(self._answers, "the system to run")
+        teller.line("waypost", f"runs {EXAMPLE}; the shop's orders are taken at {stage.shop_address}")
+        play = Play(stage, teller)
+        await play.run()
+        rows = await judge(stage, play)
+        teller.scene("What came out, counted at the outside systems")
+        teller.table(rows)
+        good = all(row[3] for row in rows)
+        teller.text("Everything came out as it should." if good else "Something did not come out as it should.")
+        await say_what_next(stage, teller, stays=self.stays)
+        return GOOD if good else BAD
+
+    async def _answers(self) -> bool:
+        """Whether the running system answers, every worker of it."""
+        try:
+            return self.stage.client.running and bool(await self.stage.client.ask("status"))
+        except WaypostError:
+            return False
 
 
-async def _stop(stage: Stage, system: asyncio.Future[int]) -> None:
-    if not system.done():
-        with contextlib.suppress(WaypostError):
-            await stage.client.ask("stop")
-    await system
-
-
-async def _act(stage: Stage, teller: Teller, *, stays: bool) -> int:
-    await _until_running(stage)
-    teller.line("waypost", f"runs; the shop's orders are taken at {stage.shop_address}")
-    play = Play(stage, teller)
-    await play.run()
-    rows = await judge(stage, play)
-    teller.scene("What came out, counted at the outside systems")
-    teller.table(rows)
-    good = all(row[3] for row in rows)
-    teller.text("Everything came out as it should." if good else "Something did not come out as it should.")
-    _say_what_next(stage, teller, stays=stays)
-    return GOOD if good else BAD
-
-
-async def _until_running(stage: Stage) -> None:
-    while not stage.client.running:
-        await asyncio.sleep(0.02)
-
-
-def _say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
+async def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
+    """The commands that show more of what has happened, with the ids and paths of this run."""
     teller.scene("Try next" + (", in another terminal" if stays else ""))
-    order = stage.erp.orders[0].order_id
-    for command in (
-        f"cd {stage.folder}",
-        "waypost status",
-        "waypost messages --key po=AC-5001       # every step of one order, across flows",
-        f"waypost messages --key order_id={order}    # found by the number the ERP gave it",
-        "waypost show ID                         # what each step made of it, and the proof",
-        "waypost files                           # every file, and what became of its records",
-        "waypost dead                            # the broken one, and why",
-        "waypost replay ID --dry-run             # what a changed map would make of it",
+    order, waypost = stage.erp.orders[0].order_id, command_name()
+    (message,) = (await stage.client.ask("messages", key=f"order_id={order}"))["messages"]
+    teller.text(f"  cd {stage.folder}")
+    for arguments, why in (
+        ("status", "what runs, and how it is doing"),
+        ("messages --key po=AC-5001", "one order, wherever it went"),
+        (f"messages --key order_id={order}", "found by the number the ERP gave it"),
+        (f"show {message['id']}", "what each step made of it, and the proof"),
+        ("files", "every file, and what became of its records"),
+        ("dead", "the broken one, and why"),
+        (f"replay {message['id']} --dry-run", "what a map you have changed would make of it"),
     ):
-        teller.text(f"  {command}")
+        teller.text(f"  {waypost} {arguments:<52} # {why}")
     if stays:
         teller.text()
-        teller.text(f"Still running. Shop orders: {stage.shop_address}   ERP: {stage.erp.address}/sales-orders")
-        teller.text(f"curl -d @{stage.samples}/shop-70001.json {stage.shop_address}")
+        teller.text(f"Still running. The ERP's ledger: {stage.erp.address}/sales-orders")
+        teller.text(f"The shop posts with: curl -d @samples/shop-70001.json {stage.shop_address}")
         teller.text("Ctrl-C ends it.")
+
+
+def command_name() -> str:
+    """How this installation's command is called from a shell."""
+    beside = Path(sys.executable).with_name("waypost")
+    found = shutil.which("waypost")
+    return "waypost" if found and Path(found).parent == beside.parent or not beside.exists() else str(beside)

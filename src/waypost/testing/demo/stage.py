@@ -63,15 +63,16 @@ class Stage:
 
     def make_tables(self) -> None:
         """The tables of the sales database."""
-        with self._database() as database:
+        with self.database() as database:
             database.execute((self.folder / "database" / "tables.sql").read_text("utf-8"))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the sales database answers, asked beside the engine."""
-        with self._database() as database:
+        with self.database() as database:
             return list(database.execute(sql))
 
-    def _database(self) -> Any:
+    def database(self) -> Any:
+        """The sales database, open beside the engine."""
         import apsw
 
         database = apsw.Connection(str(self.folder / "database" / "sales.db"))

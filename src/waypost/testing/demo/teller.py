@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from waypost.core.event import ArrivalCompleted, BatchAccepted, Event, Level
+from waypost.core.event import BatchAccepted, DeliveryFailed, Event, Level, MessagesDelivered
 
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "red"}
-_TOLD_BY_OTHERS = (BatchAccepted, ArrivalCompleted)
+CHANNELS = ("orders", "acknowledgements")
+"""Targets inside the project: what goes there is told where it comes out."""
+
+
+def _short(text: str, limit: int = 140) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 class Teller:
@@ -34,13 +39,14 @@ class Teller:
         self.console.print(f"{seconds:6.1f} s  {who:<22} {text}", style=style, markup=False)
 
     def event(self, event: Event) -> None:
-        """Something the engine says happened."""
-        if isinstance(event, _TOLD_BY_OTHERS) and not getattr(event, "name", ""):
+        """Something the engine says happened; what it only does inside is left out."""
+        if isinstance(event, BatchAccepted) or (isinstance(event, MessagesDelivered) and event.target in CHANNELS):
             return
+        if isinstance(event, DeliveryFailed):
+            text = f"{event.target} did not take {event.message}: {_short(event.cause.partition(': ')[2])}"
+            return self.line(event.flow, text, _STYLES[event.level])
         who, colon, text = str(event).partition(": ")
-        if not colon:
-            who, text = "waypost", str(event)
-        self.line(who, text if len(text) <= 160 else text[:159] + "…", _STYLES[event.level])
+        self.line(who if colon else "waypost", _short(text if colon else str(event)), _STYLES[event.level])
 
     def text(self, text: str = "") -> None:
         self.console.print(text, markup=False)

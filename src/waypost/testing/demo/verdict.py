@@ -23,10 +23,10 @@ async def judge(stage: Stage, play: Play) -> list[Row]:
     return [
         _row("prices in the sales database", PRICES, len(stage.rows("SELECT sku FROM prices"))),
         _row("orders the shop was told are safe (202)", len(play.answers), play.answers.count(202)),
-        _each("orders in the ERP's ledger, each once", SENT_TO_ERP, taken),
-        _each("orders waiting for approval", TO_APPROVE, stage.approvals()),
-        _each("rows in the sales database, each once", (*SENT_TO_ERP, *TO_APPROVE), booked),
-        _each("orders that came again and went no further", REPEATED, _keys(repeated, "po")),
+        judged_each("orders in the ERP's ledger, each once", SENT_TO_ERP, taken),
+        judged_each("orders waiting for approval", TO_APPROVE, stage.approvals()),
+        judged_each("rows in the sales database, each once", (*SENT_TO_ERP, *TO_APPROVE), booked),
+        judged_each("orders that came again and went no further", REPEATED, _keys(repeated, "po")),
         *_acknowledgements(stage),
         _row("dead letters", 1, len(dead)),
         _row(f"  it is the one with {BROKEN}", "yes", "yes" if BROKEN in _keys(dead, "po") else "no"),
@@ -71,7 +71,7 @@ def _row(what: str, expected: object, found: object) -> Row:
     return what, str(expected), str(found), expected == found
 
 
-def _each(what: str, expected: Iterable[str], found: Iterable[str]) -> Row:
+def judged_each(what: str, expected: Iterable[str], found: Iterable[str]) -> Row:
     """As a multiset: what is missing and what is there too often is said."""
     wanted, got = Counter(expected), Counter(found)
     said = [str(got.total())]

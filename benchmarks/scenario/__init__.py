@@ -1,0 +1,1 @@
+"""One scenario a module; ``run(bench)`` measures it and adds rows to the report."""

@@ -1,0 +1,107 @@
+"""What the parts of an engine may ask of it: they know this, never the engine itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+from waypost.core.clock import Clock, Random
+from waypost.core.component import Requester
+from waypost.core.event import Events
+from waypost.core.message import Ids
+from waypost.flow.answers import Answers
+from waypost.flow.compiled import CompiledFlow, Processed
+from waypost.flow.effects import Claims, Recorded
+from waypost.flow.lane import Lane
+from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.readings import Readings
+from waypost.store.protocol import Shard
+from waypost.store.record import AnyRecord
+
+
+class Taker(Protocol):
+    """Accepts loads of one flow."""
+
+    flow: CompiledFlow
+
+    @property
+    def behind(self) -> int:
+        """Batches accepted without being processed."""
+        ...
+
+    async def take(
+        self, load: Load, extra: Sequence[AnyRecord] = (), recorded: Recorded | None = None
+    ) -> asyncio.Future[Placed]:
+        """Accept a load; ``extra`` records are in the same commit."""
+        ...
+
+
+class Host(Protocol):
+    """One worker's engine, as its intakes, runners, lanes and spread see it."""
+
+    number: int
+    workers: int
+    shard: Shard
+    clock: Clock
+    random: Random
+    events: Events
+    ids: Ids
+    claims: Claims
+    answers: Answers
+    readings: Readings
+    trouble: dict[str, str]
+
+    def takers(self) -> Mapping[str, Taker]:
+        """Who accepts loads, by flow."""
+        ...
+
+    def submit(
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
+    ) -> asyncio.Future[Placed]:
+        """Append records; once durable ``committed`` runs, then the future gives ``result``."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails."""
+        ...
+
+    def lane(self, flow: CompiledFlow, target: str) -> Lane: ...
+
+    def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+        """(Part of) a batch is durable and its outputs are with their lanes."""
+        ...
+
+    def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:
+        """A flow of a version and who answers its questions today."""
+        ...
+
+    async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
+        """Send a load to the workers that own its keys."""
+        ...
+
+    def crowded(self, flow: str, limit: int) -> str:
+        """Why the flow's source must wait, or ''."""
+        ...
+
+    def low_position(self, flow: str, partition: str) -> str:
+        """Up to where every shard has a partition."""
+        ...
+
+    def readers(self, channel: str) -> list[str]:
+        """The flows that read a channel."""
+        ...
+
+    def apart(self, flow: str, partition: str) -> bool:
+        """Whether records of a partition must be told apart by their positions."""
+        ...
+
+    def level(self, flow: str, partition: str, position: str) -> None:
+        """All of a partition up to ``position`` is durable."""
+        ...
+
+    async def hop(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
+    ) -> None:
+        """Accept a load that another flow of this store sends."""
+        ...
