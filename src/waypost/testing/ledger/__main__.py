@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,9 +16,8 @@ def main() -> int:
     given = _arguments()
     folder = Path(given.folder or tempfile.mkdtemp(prefix="waypost-ledger-"))
     worst = 0
-    print(
-        f"{'seed':>5} {'workers':>8} {'messages':>9} {'seconds':>8} {'kills (supervisor, nursery, worker)':>36} faults"
-    )
+    heading = "kills (supervisor, nursery, worker)"
+    sys.stdout.write(f"{'seed':>5} {'workers':>8} {'messages':>9} {'seconds':>8} {heading:>36} faults\n")
     for seed in range(given.seed, given.seed + given.trials):
         plan = Plan(
             messages=given.messages, workers=tuple(given.workers), kill_every=given.kill_every, seed=seed,
@@ -48,9 +48,10 @@ def _print(plan: Plan, result: Result) -> None:
     kills = ", ".join(str(result.kills[name]) for name in ("supervisor", "nursery", "worker"))
     workers = ",".join(map(str, plan.workers))
     row = f"{plan.seed:>5} {workers:>8} {plan.messages:>9} {result.seconds:>8.1f} {kills:>36} {len(result.faults)}"
-    print(row, flush=True)
+    sys.stdout.write(row + "\n")
     for fault in shortened(result.faults):
-        print(f"      {fault}", flush=True)
+        sys.stdout.write(f"      {fault}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ targets:
 delivery: {{order_by: k, retry: {{attempts: 1000, first: 100ms, limit: 1s}}}}
 """
 _CONNECTIONS = """\
-db: {{sql: {{address: "sqlite:///seen.db"}}}}
-erp: {{http: {{address: "http://127.0.0.1:{port}"}}}}
+db: {{kind: sql, address: "sqlite:///seen.db"}}
+erp: {{kind: http, address: "http://127.0.0.1:{port}"}}
 """
 _SCHEMA = """
 CREATE TABLE seen (id TEXT PRIMARY KEY, k TEXT, n INTEGER);

@@ -181,11 +181,15 @@ def _lines(folder: Path) -> int:
 
 
 def _family(pid: int) -> list[int]:
-    """A process, its child, and the children of that."""
+    """A process, its children, and theirs."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
     family = [pid]
     for member in family:
-        with contextlib.suppress(OSError):
-            family += map(int, Path(f"/proc/{member}/task/{member}/children").read_text().split())
+        family += sorted(parents.get(member, []))
     return family
 
 
