@@ -290,7 +290,9 @@ class Control:
     def exit_code(self) -> int:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
-        refused = any(intake.paused for intake in self.engine.intakes.values()) or bool(self.engine.trouble)
+        refused = any(intake.paused or intake.refused for intake in self.engine.intakes.values()) or bool(
+            self.engine.trouble
+        )
         return 1 if worse or refused or not self.engine.drained else 0
 
 
@@ -304,7 +306,8 @@ def _target_status(lane: Lane) -> dict[str, Any]:
 def arrival_row(row: Any) -> dict[str, Any]:
     """One arrival of a listing."""
     return {
-        "flow": row.flow, "name": row.name, "size": row.size, "sha256": row.sha256, "begun_at": time_text(row.begun_at),
+        "flow": row.flow, "name": row.name, "identity": row.identity, "size": row.size, "sha256": row.sha256,
+        "begun_at": time_text(row.begun_at),
         "ended_at": time_text(row.ended_at), "disposed_at": time_text(row.disposed_at), "records": row.records,
         "delivered": row.delivered, "filtered": row.filtered, "dead": row.dead, "parked": row.parked, "open": row.open,
         "error": row.error, "shard": row.shard, "number": row.number,

@@ -83,6 +83,9 @@ class FlowRunner:
         recorded: Recorded | None,
     ) -> asyncio.Future[Placed]:  # fmt: skip
         engine = self.engine
+        if (refused := engine.readings.refusal(load)) is not None:
+            effects.forget()
+            return refused
         seq = engine.shard.next_seq()
         produced = produced_record(self.flow, decoded, processed, seq)
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
@@ -95,7 +98,7 @@ class FlowRunner:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
             self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        placed = engine.submit(Placed(seq, decoded.first_id), records, committed)
+        placed = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
         if effects.claimed:
             placed.add_done_callback(lambda done: effects.forget() if done.cancelled() or done.exception() else None)
         return placed
@@ -104,11 +107,12 @@ class FlowRunner:
         self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord], recorded: Recorded | None
     ) -> asyncio.Future[Placed]:
         engine = self.engine
+        if (refused := engine.readings.refusal(load)) is not None:
+            return refused
         seq = engine.shard.next_seq()
         self._accepting += 1
 
         def committed() -> None:
-            self._accepting -= 1
             self._late.append(seq)
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=len(load.raws)))
             self.catch_up()
@@ -116,7 +120,12 @@ class FlowRunner:
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq), *extra]
         if recorded:
             records.append(Effects(seq, _effects_of(recorded)))
-        return engine.submit(Placed(seq, decoded.first_id), records, committed)
+        ticket = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
+        ticket.add_done_callback(self._accepted)
+        return ticket
+
+    def _accepted(self, _: asyncio.Future[Placed]) -> None:
+        self._accepting -= 1
 
     def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,8 +36,11 @@ class Versions:
         if path.exists():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(".part")
-        written.write_bytes(bundle_bytes(project.files))
+        written = path.with_suffix(f".{os.getpid()}.part")
+        with written.open("wb") as file:
+            file.write(bundle_bytes(project.files))
+            file.flush()
+            os.fsync(file.fileno())
         written.rename(path)
 
     def known(self) -> list[str]:
