@@ -23,6 +23,8 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 48
 """Loads of one source on their way to being durable at once."""
+WINDOW_BYTES = 16 << 20
+"""Bytes of them at which the source waits, so that large messages do not fill the memory."""
 
 
 class Intake:
@@ -37,6 +39,7 @@ class Intake:
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
+        self._bytes = 0
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
@@ -202,17 +205,20 @@ class Intake:
 
     async def _hand(self, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send a load to the shards that own its keys; the future says where its records are, once all are durable."""
-        while len(self._under_way) >= WINDOW:
+        size = sum(map(len, load.raws))
+        while len(self._under_way) >= WINDOW or (self._under_way and self._bytes + size > WINDOW_BYTES):
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         if self._failed:
             raise self._failed
         ticket = await self.engine.dispatch(self.flow, load, positions)
         self._under_way.add(ticket)
-        ticket.add_done_callback(self._landed)
+        self._bytes += size
+        ticket.add_done_callback(lambda done: self._landed(done, size))
         return ticket
 
-    def _landed(self, ticket: asyncio.Future[Any]) -> None:
+    def _landed(self, ticket: asyncio.Future[Any], size: int) -> None:
         self._under_way.discard(ticket)
+        self._bytes -= size
 
 
 class _Reading:
