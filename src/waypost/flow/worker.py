@@ -83,6 +83,7 @@ class Worker:
 
     async def start(self) -> None:
         """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
+        few_heaps()
         self.project = load_project(self.root, self.environment)
         folder = self.root / self.project.options.store
         self.run_folder = folder / "run"
@@ -275,6 +276,13 @@ async def work(root: Path, environment: str, number: int, options: RunOptions) -
 def exit_code_of(error: WaypostError) -> int:
     """How a worker process ends: starting it again can help after a failed commit, not after a refusal to start."""
     return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
+
+
+def few_heaps() -> None:
+    """Keep the C library from giving each thread a heap of its own, which holds on to what it once needed (mallopt(3),
+    M_ARENA_MAX): a third of the memory of a busy worker. Another C library than glibc has no such heaps."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(-8, 2)
 
 
 def die_with_parent(parent: int) -> None:
