@@ -40,6 +40,8 @@ from waypost.store.record import (
 
 FRESH = 4096
 """Outbound messages of one lane kept in memory; beyond that they are recomputed."""
+FRESH_BYTES = 8 << 20
+"""About how many bytes they may have."""
 
 _pack = msgspec.msgpack.Encoder().encode
 Rebuild = Callable[[Sequence[int]], Awaitable[Mapping[int, Outbound | WaypostError]]]
@@ -115,7 +117,7 @@ class Lane:
     def add(self, refs: Sequence[int], keys: Sequence[int], outbounds: Sequence[Outbound] = ()) -> None:
         """Committed outputs, in order."""
         self.backlog.add(refs, keys)
-        if outbounds and len(self._fresh) < FRESH:
+        if outbounds and len(self._fresh) < _most_fresh(outbounds):
             self._fresh.update(zip(refs, outbounds, strict=True))
         self._wake.set()
 
@@ -559,6 +561,12 @@ class Lane:
         self._doubtful.discard(ref)
         self._unsure.discard(ref)
         self._taken_away.pop(ref, None)
+
+
+def _most_fresh(outbounds: Sequence[Outbound]) -> int:
+    """How many outbound messages of about the size of these are kept."""
+    usual = sum([len(out.body) for out in outbounds]) // len(outbounds)
+    return min(FRESH, FRESH_BYTES // (usual + 1))
 
 
 def _body_record(ref: int, out: Outbound) -> OutboundBody:

@@ -95,6 +95,7 @@ class Worker:
         )  # fmt: skip
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
+        self.project = versions.active(self.project, shard.state.activations())
         self.control = self._control_of(shard, versions, around)
         self.engine = self.control.engine
         self.attic = Attic(lambda left: self._control_of(left, versions, around))
