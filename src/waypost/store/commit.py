@@ -40,7 +40,7 @@ class Limits:
     flush_bytes: int = 64 << 20
     flush_seconds: float = 2.0
     cache_bytes: int = 8 << 20
-    lag_messages: int = 200_000
+    lag_messages: int = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
