@@ -81,16 +81,11 @@ class Worker:
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
-        shard = await self._open_shard(store)
+        shard = await self._open_shard(store, self.number)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
-        around = Surroundings(
-            self.root, SystemClock(), SystemRandom(), self.events, self.number, self.listener,
-        )  # fmt: skip
-        versions = Versions(folder / "bundles", self.root, self.environment, around)
-        versions.keep(self.project)
-        self.control = self._control_of(shard, versions, around)
+        self.control = self._control_of(shard, self.events, self.listener)
         self.engine = self.control.engine
-        self.attic = Attic(lambda left: self._control_of(left, versions, around))
+        self.attic = Attic(lambda left: self._control_of(left, Events(), None))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         if self.options.workers > 1:
@@ -100,9 +95,13 @@ class Worker:
         self.control.activate_at_start()
         await self.engine.start()
         if self.number == FIRST:
-            await self.attic.open(store, self.options.workers)
+            left = [number for number in store.shards() if number >= self.options.workers]
+            await self.attic.open([await self._open_shard(store, number) for number in left])
 
-    def _control_of(self, shard: EmbeddedShard, versions: Versions, around: Surroundings) -> Control:
+    def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
+        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
+        versions = Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
+        versions.keep(self.project)
         engine = Engine(
             self.project, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
@@ -115,12 +114,12 @@ class Worker:
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
-    async def _open_shard(self, store: EmbeddedStore) -> EmbeddedShard:
-        """The shard, as soon as whoever had it and is ending right now has let it go."""
+    async def _open_shard(self, store: EmbeddedStore, number: int) -> EmbeddedShard:
+        """A shard, as soon as whoever had it and is ending right now has let it go."""
         ending = PATIENCE_SECONDS if self.options.workers > 1 else 0.0
         while True:
             try:
-                return await store.open_shard(self.number, self.options.workers)
+                return await store.open_shard(number, self.options.workers)
             except StoreLocked:
                 if ending <= 0:
                     raise
