@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
@@ -12,7 +13,7 @@ from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
-from waypost.flow.assemble import Surroundings, requesters_of
+from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -91,13 +92,26 @@ class Engine:
 
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
+        self._rehearse(project)
         self.versions.keep(project)
         self.ready.clear()
         await self._halt()
+        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
         self.project = project
+        self.trouble.clear()
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
         self._runners_of = {}
         await self._begin(unclean=False)
+
+    def _rehearse(self, project: Project) -> None:
+        """Build all of a project once: what cannot be built is refused while everything still runs."""
+        around = replace(self.around, connections={})
+        around.connect(project)
+        for name, flow in project.flows.items():
+            requesters_of(compile_flow(flow, project, around), project, around)
+            around.build(flow.source, project, name)
+            for target in flow.targets.values():
+                around.build(target.use, project, name)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -131,10 +145,9 @@ class Engine:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        commands = self.shard.state.commands()
-        said = [commands[s] for s in ("all", "store", f"flow:{name}") if commands.get(s)]
+        said = self._said("all", "store", f"flow:{name}")
         if said:
-            intake.pause(f"{said[0]} by a person")
+            intake.pause(said)
         self.spawn(intake.run())
 
     def _recover(self, unclean: bool) -> None:
@@ -299,10 +312,7 @@ class Engine:
 
     def _held_by(self, at: tuple[str, str], connection: str) -> str:
         """Why a person wants nothing sent on a lane, or ''."""
-        commands = self.shard.state.commands()
-        subjects = ("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
-        said = [commands[subject] for subject in subjects if commands.get(subject)]
-        return f"{said[0]} by a person" if said else ""
+        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -322,16 +332,29 @@ class Engine:
         return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
 
     def obey(self, subject: str, state: str) -> None:
-        """Make a lasting command so: ``state`` '' = as usual."""
+        """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
+        still holds."""
         kind, _, name = subject.partition(":")
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
             if everything or (kind == "flow" and flow == name):
-                intake.pause(f"{state} by a person") if state else intake.resume()
+                said = self._said("all", "store", f"flow:{flow}")
+                intake.pause(said) if said else intake.resume()
         for (flow, target), lane in self.lanes.items():
             meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
             if everything or meant or (kind == "connection" and lane.circuit.name == name):
-                lane.hold(f"{state} by a person") if state else lane.resume()
+                said = self._held_by((flow, target), lane.circuit.name)
+                lane.hold(said) if said else lane.resume()
+
+    def _said(self, *subjects: str) -> str:
+        """What people said of some subjects, or ''."""
+        commands = self.shard.state.commands()
+        for subject in subjects:
+            if commands.get(subject) == "restored":
+                return "restored from a backup: `waypost resume store` lets it read and send"
+            if commands.get(subject):
+                return f"{commands[subject]} by a person"
+        return ""
 
     # ── channels ──
 
@@ -400,8 +423,8 @@ class Engine:
 
     @property
     def exhausted(self) -> bool:
-        """Every polling source has been seen empty."""
-        return all(intake.exhausted or not intake.traits.polling for intake in self.intakes.values())
+        """Every polling source has been seen empty, or may not be read."""
+        return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
 
     def connections(self) -> Iterator[str]:
         return iter(self.around.connections)

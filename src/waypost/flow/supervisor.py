@@ -123,7 +123,7 @@ class _Supervisor:
             ends.append(asyncio.ensure_future(asyncio.sleep(self.options.timeout_seconds, 1)))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            code = next((end.result() for end in done if type(end.result()) is int), 0)
+            code = next((end.result() for end in done if type(end.result()) is int), 0)  # told to stop is True
         finally:
             await self._stop(ends[1])
             await control.stop()

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from waypost.core.errors import ProjectError, StoreDamaged
+from waypost.core.errors import Fault, ProjectError, StoreDamaged
 from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
@@ -66,7 +66,7 @@ class Versions:
         if at not in self._flows:
             project = self.project(version)
             if name not in project.flows:
-                raise ProjectError([])
+                raise ProjectError([Fault(f"version {version}", 0, "unknown-flow", f"no flow {name!r} in it")])
             self._flows[at] = compile_flow(project.flows[name], project, self._around)
         return self._flows[at]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull, WaypostError
+from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull, UsageError, WaypostError
 
 MAX_FRAME = 256 << 20
 _LENGTH = 4
@@ -84,8 +84,10 @@ def failed(number: int, error: WaypostError) -> Reply:
 
 def error_of(reply: Reply) -> WaypostError:
     """What went wrong there, of the kind the asker can act on."""
-    kind = {StoreFull.code: StoreFull, EndpointUnavailable.code: EndpointUnavailable}.get(reply.code, WaypostError)
-    return kind(reply.error)
+    kinds = (StoreFull, EndpointUnavailable, UsageError)
+    error = next((kind for kind in kinds if kind.code == reply.code), WaypostError)(reply.error)
+    error.code = reply.code or error.code
+    return error
 
 
 class Server:

@@ -30,14 +30,18 @@ from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
+from waypost.observe.log import EventLog
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
+from waypost.store.retention import Ages, Retention
 from waypost.store.shard import EmbeddedShard
 
 CANNOT_START = 3
 """The exit code of a worker that would refuse to start again."""
 REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+RETENTION_SECONDS = 600.0
+"""Pause between two looks for messages that may go."""
 GC_YOUNG = 50_000
 """Objects between two collections: documents die young and hold no circles; looking for some costs half the time."""
 IDLE_TURNS = 3
@@ -58,6 +62,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     flows: Sequence[str] = ()
     timeout_seconds: float = 0.0
     who: str = ""
+    log: str = "text"
+    """How a worker process writes its events to standard error: ``text`` or ``json``."""
+    quiet: bool = False
 
 
 class Worker:
@@ -94,9 +101,22 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        kept = self.project.options.retention
+        self.retention = Retention(
+            shard, store.disk, self.engine.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
+        )
+        self.engine.spawn(self._retain())
         if self.number == FIRST:
             left = [number for number in store.shards() if number >= self.options.workers]
             await self.attic.open([await self._open_shard(store, number) for number in left])
+        gc.freeze()
+        gc.set_threshold(GC_YOUNG, 20, 50)
+
+    async def _retain(self) -> None:
+        """Let messages go that are older than the project keeps them, now and then."""
+        while True:
+            await self.engine.clock.sleep(RETENTION_SECONDS)
+            await self.retention.run()
 
     def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
         around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
@@ -111,8 +131,6 @@ class Worker:
     async def perform(self, verb: str, params: Mapping[str, Any]) -> Any:
         """The result of a verb of the control socket."""
         return await self.attic.joined(verb, await self.control.perform(verb, params), params)
-        gc.freeze()
-        gc.set_threshold(GC_YOUNG, 20, 50)
 
     async def _open_shard(self, store: EmbeddedStore, number: int) -> EmbeddedShard:
         """A shard, as soon as whoever had it and is ending right now has let it go."""
@@ -203,8 +221,11 @@ class Worker:
             known.leave()
         await self.engine.halt()
         await self.server.stop()
-        await self.engine.close()
-        await self.attic.close()
+        try:
+            await self.engine.close()
+            await self.attic.close()
+        finally:
+            self.retention.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
@@ -229,11 +250,8 @@ def fingerprint() -> str:
 async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
     """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
 
-    def say(text: object) -> None:
-        sys.stderr.write(f"worker {number}: {text}\n")
-
     events = Events()
-    events.subscribe(say)
+    events.subscribe(EventLog(sys.stderr, options.log, options.quiet, number))
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -243,12 +261,12 @@ async def work(root: Path, environment: str, number: int, options: RunOptions) -
         return await worker.run()
     except EndpointUnavailable as error:
         if not worker.stopping.is_set():
-            say(error)
+            sys.stderr.write(f"worker {number}: {error}\n")
             return 1
         await worker.stop()
         return 0
     except WaypostError as error:
-        say(error)
+        sys.stderr.write(f"worker {number}: {error}\n")
         return exit_code_of(error)
 
 
