@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.merge import merged
-from waypost.store.embedded import EmbeddedStore
 from waypost.store.shard import EmbeddedShard
 
 LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
@@ -25,14 +24,13 @@ class Attic:
         self._controls: list[Control] = []
         self._engines: list[Engine] = []
 
-    async def open(self, store: EmbeddedStore, workers: int) -> None:
-        """Open what is there beyond ``workers`` shards; nothing is read or sent."""
-        for number in store.shards():
-            if number >= workers:
-                control = self._open_control(await store.open_shard(number, workers))
-                self._engines.append(control.engine)
-                await control.engine.start(sources=False)
-                self._controls.append(control)
+    async def open(self, shards: Sequence[EmbeddedShard]) -> None:
+        """Answer for ``shards``; nothing is read or sent."""
+        for shard in shards:
+            control = self._open_control(shard)
+            self._engines.append(control.engine)
+            await control.engine.start(sources=False)
+            self._controls.append(control)
 
     async def joined(self, verb: str, answer: Any, params: Mapping[str, Any]) -> Any:
         """An answer with what these shards know, for a verb that looks."""

@@ -34,7 +34,7 @@ class Intake:
         self.engine, self.flow, self.source = engine, flow, source
         self.traits = flow.definition.source.traits
         self.exhausted = False
-        """A polling source's last look found nothing."""
+        """A polling source's last look found nothing, or it may not look."""
         self.paused = ""
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
@@ -84,6 +84,8 @@ class Intake:
             await self.source.close()
 
     async def _turn(self, failures: int) -> int:
+        if self.paused:
+            self.exhausted = True
         await self._resumed.wait()
         await self._room()
         if not self._opened:

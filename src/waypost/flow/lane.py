@@ -39,7 +39,7 @@ from waypost.store.record import (
 )
 
 FRESH = 4096
-"""Outbound messages of one lane kept in memory; beyond that they are recomputed."""
+"""Outbound messages of one lane kept in memory while its target takes them; beyond that they are recomputed."""
 FRESH_BYTES = 8 << 20
 """About how many bytes they may have."""
 
@@ -117,7 +117,7 @@ class Lane:
     def add(self, refs: Sequence[int], keys: Sequence[int], outbounds: Sequence[Outbound] = ()) -> None:
         """Committed outputs, in order."""
         self.backlog.add(refs, keys)
-        if outbounds and len(self._fresh) < _most_fresh(outbounds):
+        if outbounds and len(self._fresh) < _most_fresh(outbounds) and self.circuit.closed and not self.held:
             self._fresh.update(zip(refs, outbounds, strict=True))
         self._wake.set()
 
@@ -330,12 +330,13 @@ class Lane:
 
     async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""
-        missing = [ref for ref in refs if ref not in self._fresh]
-        if missing:
-            await self._rebuild(missing, dict(zip(refs, keys, strict=True)))
+        fresh = self._fresh
+        known = {ref: fresh[ref] for ref in refs if ref in fresh}
+        if len(known) < len(refs):
+            await self._rebuild(known, dict(zip(refs, keys, strict=True)))
         ready = []
         for ref, key in zip(refs, keys, strict=True):
-            out = self._fresh.get(ref)
+            out = known.get(ref)
             if out is None:
                 continue
             attempt = self._attempts.get(ref, 0) + 1
@@ -352,12 +353,14 @@ class Lane:
             for (ref, key, out), number in zip(ready, numbers, strict=True)
         ]
 
-    async def _rebuild(self, missing: Sequence[int], keys: Mapping[int, int]) -> None:
+    async def _rebuild(self, known: dict[int, Outbound], keys: Mapping[int, int]) -> None:
+        """Make what is not ``known`` again, and add it."""
+        missing = [ref for ref in keys if ref not in known]
         rebuilt = await self.rebuild(missing)
         for ref in missing:
             made = rebuilt.get(ref)
             if isinstance(made, Outbound):
-                self._fresh[ref] = made
+                known[ref] = made
             elif made is not None:
                 self._fail(ref, keys[ref], None, Outcome.failed(made), State.PARKED)
             else:
@@ -520,6 +523,7 @@ class Lane:
             self.shard.append_later([_body_record(ref, out) for ref, out in unsaid])
             for ref in refs:
                 self.doubt(ref)
+        self._fresh.clear()
         told = refs if self.traits.needs_intent and not outcome.in_doubt else refs[:1]
         for ref in told:
             if ref not in self._taken_away:

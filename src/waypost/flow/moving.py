@@ -100,8 +100,8 @@ class MessageMove:
                 missing = {index for index in indices if not self._is_there(place, batch, index)}
                 if missing:
                     copies.append(await self._copy(number, batch, place, missing))
-                gone += taken_away(batch, indices, place, self._moving.now())
-                gone += self._tried(number, batch, indices, batch.seq, over=True)
+            gone += taken_away(batch, places, self._moving.now())
+            gone += self._tried(number, batch, set().union(*places.values()), batch.seq, over=True)
         await asyncio.gather(*copies)
         await self._shards[number].append(gone)
 

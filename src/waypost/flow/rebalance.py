@@ -9,6 +9,7 @@ way, and, in the end, that it is done.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import AsyncExitStack
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -69,8 +70,9 @@ async def _change(store: EmbeddedStore, old: int, new: int, answered: Collection
         await Rebalance(shards, old, new, answered).run()
         clean = not any(shard.unclean for shard in shards.values())
     finally:
-        for shard in shards.values():
-            await shard.close(clean=clean)
+        async with AsyncExitStack() as closing:
+            for shard in shards.values():
+                closing.push_async_callback(shard.close, clean=clean)
     write_division(store.disk, store.folder, Division(new))
 
 

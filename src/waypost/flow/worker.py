@@ -83,23 +83,18 @@ class Worker:
 
     async def start(self) -> None:
         """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
-        few_heaps()
+        one_heap()
         self.project = load_project(self.root, self.environment)
         folder = self.root / self.project.options.store
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
-        shard = await self._open_shard(store)
+        shard = await self._open_shard(store, self.number)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
-        around = Surroundings(
-            self.root, SystemClock(), SystemRandom(), self.events, self.number, self.listener,
-        )  # fmt: skip
-        versions = Versions(folder / "bundles", self.root, self.environment, around)
-        versions.keep(self.project)
-        self.project = versions.active(self.project, shard.state.activations())
-        self.control = self._control_of(shard, versions, around)
+        self.control = self._control_of(shard, self.events, self.listener)
         self.engine = self.control.engine
-        self.attic = Attic(lambda left: self._control_of(left, versions, around))
+        self.project = self.engine.project
+        self.attic = Attic(lambda left: self._control_of(left, Events(), None))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         if self.options.workers > 1:
@@ -110,11 +105,12 @@ class Worker:
         await self.engine.start()
         kept = self.project.options.retention
         self.retention = Retention(
-            shard, store.disk, around.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
+            shard, store.disk, self.engine.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
         )
         self.engine.spawn(self._retain())
         if self.number == FIRST:
-            await self.attic.open(store, self.options.workers)
+            left = [number for number in store.shards() if number >= self.options.workers]
+            await self.attic.open([await self._open_shard(store, number) for number in left])
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
@@ -124,9 +120,13 @@ class Worker:
             await self.engine.clock.sleep(RETENTION_SECONDS)
             await self.retention.run()
 
-    def _control_of(self, shard: EmbeddedShard, versions: Versions, around: Surroundings) -> Control:
+    def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
+        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
+        versions = Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
+        versions.keep(self.project)
+        running = versions.active(self.project, shard.state.activations())
         engine = Engine(
-            self.project, shard, live_reader([shard]), versions, around,
+            running, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
         )  # fmt: skip
         return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
@@ -135,12 +135,12 @@ class Worker:
         """The result of a verb of the control socket."""
         return await self.attic.joined(verb, await self.control.perform(verb, params), params)
 
-    async def _open_shard(self, store: EmbeddedStore) -> EmbeddedShard:
-        """The shard, as soon as whoever had it and is ending right now has let it go."""
+    async def _open_shard(self, store: EmbeddedStore, number: int) -> EmbeddedShard:
+        """A shard, as soon as whoever had it and is ending right now has let it go."""
         ending = PATIENCE_SECONDS if self.options.workers > 1 else 0.0
         while True:
             try:
-                return await store.open_shard(self.number, self.options.workers)
+                return await store.open_shard(number, self.options.workers)
             except StoreLocked:
                 if ending <= 0:
                     raise
@@ -278,11 +278,13 @@ def exit_code_of(error: WaypostError) -> int:
     return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
 
 
-def few_heaps() -> None:
-    """Keep the C library from giving each thread a heap of its own, which holds on to what it once needed (mallopt(3),
-    M_ARENA_MAX): a third of the memory of a busy worker. Another C library than glibc has no such heaps."""
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(-8, 2)
+def one_heap() -> None:
+    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heap a thread
+    that glibc makes otherwise, each stays as large as its busiest moment (mallopt(3))."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-1, 1 << 18)
+        mallopt(-8, 1)
 
 
 def die_with_parent(parent: int) -> None:

@@ -8,7 +8,7 @@ carried, with their finished outputs too, so that one shard alone knows all of a
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -64,12 +64,16 @@ def moved_rows(seq: int, targets: tuple[str, ...], indices: Sequence[int], first
     return [Produced(seq, targets, rows, at=at, first_row=first_row)]
 
 
-def taken_away(batch: OpenBatch, indices: Collection[int], to_shard: int, at: int) -> list[AnyRecord]:
-    """What the shard that had the messages journals once they are safe in the other one."""
-    refs = [ref_of(batch.seq, row) for row in range(len(batch.states)) if message_of_row(batch, row) in indices]
-    gone = [index for index in unproduced(batch) if index in indices]
-    records = moved_rows(batch.seq, batch.targets, gone, len(batch.states), at)
-    return [*records, MovedAway(pack_refs(refs), (), to_shard, at)] if refs else records
+def taken_away(batch: OpenBatch, places: Mapping[int, Collection[int]], at: int) -> list[AnyRecord]:
+    """What the shard that had the messages journals once they are safe elsewhere: shard → the messages it has now."""
+    gone = {index for indices in places.values() for index in indices}
+    left = [index for index in unproduced(batch) if index in gone]
+    records = moved_rows(batch.seq, batch.targets, left, len(batch.states), at)
+    for place, indices in places.items():
+        refs = [ref_of(batch.seq, row) for row in range(len(batch.states)) if message_of_row(batch, row) in indices]
+        if refs:
+            records.append(MovedAway(pack_refs(refs), (), place, at))
+    return records
 
 
 class Carried:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -147,13 +148,18 @@ class ShardSearch:
         changed = self._index.batches.changed()
         late = sorted((b for b in changed.values() if b is not None), key=lambda b: b.first, reverse=True)
         stored = (b for b in self._stored(query, arrivals) if b.seq not in changed)
-        for batch in _merged(iter(late), stored):
-            if batch.first > last or not wanted(batch):
-                continue
-            outputs = batch.outputs()
-            for index in range(batch.count - 1, -1, -1):
-                if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
-                    yield hit
+        for first, batches in itertools.groupby(_merged(iter(late), stored), key=lambda batch: batch.first):
+            meant = [batch for batch in batches if first <= last and wanted(batch)]
+            if len(meant) == 1:
+                yield from self._in_batch(meant[0], query)
+            elif meant:  # moved away, and come back
+                yield from heapq.merge(*(self._in_batch(b, query) for b in meant), key=lambda hit: hit.id, reverse=True)
+
+    def _in_batch(self, batch: IndexedBatch, query: Query) -> Iterator[Hit]:
+        outputs = batch.outputs()
+        for index in range(batch.count - 1, -1, -1):
+            if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
+                yield hit
 
     def _stored(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[IndexedBatch]:
         """Batches in the database by falling first id, along the index that leaves the fewest."""
@@ -166,10 +172,14 @@ class ShardSearch:
         while True:
             rest = f"{source} WHERE {' AND '.join([*conditions, f'{order} {compare} ?'])}"
             page = self._batches(f"{rest} ORDER BY {order} DESC LIMIT {PAGE}", *arguments, before)
-            yield from page
             if len(page) < PAGE:
+                yield from page
                 return
-            before, compare = page[-1].first, "<"
+            before, compare = page[-1].first, "<="
+            whole = [batch for batch in page if batch.first != before]  # a page may end among batches of one first id
+            if not whole:
+                whole, compare = page, "<"
+            yield from whole
 
     def _path(self, query: Query, arrivals: Sequence[int] | None) -> tuple[str, str, list[str], list[Any]]:
         """(join, column of the order, conditions, their arguments) of the SELECT that has to look at least."""

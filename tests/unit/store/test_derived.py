@@ -108,6 +108,17 @@ async def test_a_state_that_cannot_be_written_stops_the_shard_unless_the_disk_is
     await shard.close()
 
 
+async def test_a_flush_that_falls_due_while_the_shard_closes_is_left_to_the_closing(tmp_path):
+    wrong = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+    for turn in range(5):
+        shard = await store(tmp_path / str(turn), limits=limits(flush_seconds=0.0)).open_shard(0, 1)
+        await shard.append([accepted(shard.next_seq())])
+        await shard.close()
+        assert shard.state.saved["watermark"] == shard.end
+    assert wrong == []
+
+
 async def test_a_state_ahead_of_the_journal_is_damage(tmp_path):
     folds = MemoryFolds()
     shard = await store(tmp_path, folds=folds).open_shard(0, 1)

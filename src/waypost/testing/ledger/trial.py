@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from waypost.core.errors import EndpointUnavailable
 from waypost.flow.client import Client
 from waypost.testing.ledger import judge
 from waypost.testing.ledger.erp import Erp
@@ -167,8 +168,11 @@ def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]
             return [f"system: ended with exit code {system.returncode}"]
         if not client.running:
             continue
-        flow = asyncio.run(client.ask("status"))["flows"][0]
-        files = asyncio.run(client.ask("files", limit=100_000))["files"]
+        try:
+            flow = asyncio.run(client.ask("status"))["flows"][0]
+            files = asyncio.run(client.ask("files", limit=100_000))["files"]
+        except EndpointUnavailable:
+            continue
         left = [row["name"] for row in files if not row["ended_at"]]
         said = f"{flow['open']} open, {flow['retrying']} retrying, {len(left)} files not ended"
         if not (flow["open"] or flow["retrying"] or flow["behind"] or left):
