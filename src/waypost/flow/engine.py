@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
-from waypost.core.errors import EndpointTimeout, StoreError
-from waypost.core.grants import Positions
+from waypost.core.errors import StoreError
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
-from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
+from waypost.flow.assemble import Surroundings, rehearse, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -24,13 +22,15 @@ from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
+from waypost.flow.position import JournalPositions
 from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
+from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
 from waypost.flow.versions import Versions
-from waypost.store.protocol import OpenBatch, Reader, Shard
-from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
+from waypost.store.protocol import Reader, Shard
+from waypost.store.record import AnyRecord
 
 
 class Engine:
@@ -92,7 +92,7 @@ class Engine:
 
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
-        self._rehearse(project)
+        rehearse(project, self.around)
         self.versions.keep(project)
         self.ready.clear()
         await self._halt()
@@ -102,16 +102,6 @@ class Engine:
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
         self._runners_of = {}
         await self._begin(unclean=False)
-
-    def _rehearse(self, project: Project) -> None:
-        """Build all of a project once: what cannot be built is refused while everything still runs."""
-        around = replace(self.around, connections={})
-        around.connect(project)
-        for name, flow in project.flows.items():
-            requesters_of(compile_flow(flow, project, around), project, around)
-            around.build(flow.source, project, name)
-            for target in flow.targets.values():
-                around.build(target.use, project, name)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -143,7 +133,7 @@ class Engine:
     async def _start_source(self, name: str, flow: CompiledFlow) -> None:
         if self.workers > 1:
             await self.spread.learn(name)
-        source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
+        source = self.around.build(flow.definition.source, self.project, name, JournalPositions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
         said = self._said("all", "store", f"flow:{name}")
         if said:
@@ -154,43 +144,13 @@ class Engine:
         """Put what the journal left open where it belongs, in order."""
         late: dict[str, list[int]] = {}
         for batch in self.shard.state.open_batches():
-            self._recover_rows(batch, unclean)
+            recover_rows(self, self.versions, batch, unclean)
             if batch.left:
                 late.setdefault(batch.flow, []).append(batch.seq)
         for name, runner in self.runners.items():
             runner.cautious = CAUTIOUS if unclean else 0
             if late.get(name) and not self.standing:
                 runner.resume(late[name])
-
-    def _recover_rows(self, batch: OpenBatch, unclean: bool) -> None:
-        if batch.flow not in self.runners:
-            return
-        rows: dict[str, tuple[list[int], list[int], list[int]]] = {}
-        for row, state in enumerate(batch.states):
-            if state not in (State.OPEN, State.DOUBTFUL, State.RETRYING):
-                continue
-            at = row * 5
-            index, target = int.from_bytes(batch.rows[at : at + 2], "little"), batch.rows[at + 2]
-            if target >= len(batch.targets):
-                continue
-            key = ORDER_ROW.unpack_from(batch.order, index * 8)[0] if batch.order else 0
-            refs, keys, states = rows.setdefault(batch.targets[target], ([], [], []))
-            refs.append(ref_of(batch.seq, row))
-            keys.append(key)
-            states.append(state)
-        flow = self.versions.flow(batch.version, batch.flow)
-        for name, (refs, keys, states) in rows.items():
-            lane = self.lane(flow, name)
-            for ref, key, state in zip(refs, keys, states, strict=True):
-                retry = self.shard.state.retry(ref) if state == State.RETRYING else None
-                if retry is not None:
-                    lane.add_waiting(ref, key, retry.attempt, retry.next_at)
-                else:
-                    lane.add((ref,), (key,))
-                if state == State.DOUBTFUL or (retry is not None and retry.code == EndpointTimeout.code):
-                    lane.doubt(ref)
-            if unclean and not lane.traits.needs_intent:
-                lane.suspect_below = max(lane.suspect_below, refs[-1] + 1)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
@@ -428,20 +388,6 @@ class Engine:
 
     def connections(self) -> Iterator[str]:
         return iter(self.around.connections)
-
-
-class _Positions(Positions):
-    """What a source may know of the journal."""
-
-    def __init__(self, engine: Engine, flow: str) -> None:
-        self._engine, self._flow = engine, flow
-
-    def get(self, partition: str) -> str:
-        return self._engine.low_position(self._flow, partition)
-
-    def arrival_done(self, name: str, identity: str) -> bool:
-        known = self._engine.shard.state.arrival(self._flow, name, identity)
-        return bool(known and known[1])
 
 
 def answers_callers(flow: CompiledFlow) -> bool:
