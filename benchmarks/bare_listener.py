@@ -1,4 +1,4 @@
-"""The listener alone: it answers every order with 202 and does nothing else. ``python -m benchmarks.bare_listener PORT``"""
+"""The listener alone: it answers every order with 202, no more. ``python -m benchmarks.bare_listener PORT``"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waypost.core.listener import Listener
 
 async def main(port: int) -> None:
     async def accepted(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(202, {"content-type": "application/json"}, b'{"id":"00000000-0000-0000-0000-000000000000"}')
+        return HttpResponse(202, b'{"id":"00000000-0000-0000-0000-000000000000"}', {"content-type": "application/json"})
 
     listener = Listener("127.0.0.1", port)
     listener.mount("POST", "/orders", accepted, limit_bytes=1 << 20)

@@ -1,7 +1,7 @@
 """Give a project's store messages it never received, quickly: records through the store's own door.
 
-``python -m benchmarks.fill PROJECT MESSAGES SHARDS`` adds delivered orders of some 60 bytes, half of them to each of two
-shards or all to one, under the version that ran last. Order numbers count from 0 over all shards.
+``python -m benchmarks.fill PROJECT MESSAGES SHARDS`` adds delivered orders of some 60 bytes, half of them to each of
+two shards or all to one, under the version that ran last. Order numbers count from 0 over all shards.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ TARGETS = ("large", "small")
 async def fill(root: Path, count: int, shards: int) -> None:
     """Add ``count`` messages."""
     store = EmbeddedStore(str(root / ".waypost"), folds=open_folds)
+    version = ""
     for number in range(shards):
         shard = await store.open_shard(number, shards)
         # Only the first worker's journal may say which version runs.
-        version = shard.state.activations()[-1][0] if shard.state.activations() else version
+        activations = shard.state.activations()
+        version = activations[-1][0] if activations else version
         clock, ids = SystemClock(), Ids(SystemClock(), SystemRandom())
         tickets = []
         for first in range(count * number // shards, count * (number + 1) // shards, BATCH):

@@ -16,7 +16,6 @@ import time
 from benchmarks.nothing import nothing_kept
 from waypost.store.chunk import pack
 from waypost.store.embedded import EmbeddedStore
-from waypost.store.layout import ShardFolder
 from waypost.store.record import OUT_ROW, Accepted, Delivered, Produced, pack_refs, ref_of
 
 BATCH, BODY = 100, 1024
@@ -48,8 +47,7 @@ async def loop(folder: str, seconds: float) -> dict[str, float]:
     await asyncio.gather(*(feed() for _ in range(IN_THE_AIR)))
     took, used = time.perf_counter() - start, time.process_time() - cpu
     await shard.close()
-    journal = ShardFolder(os.path.abspath(folder), 0).journal
-    segments = sum(name.endswith(".seg") for name in os.listdir(journal))
+    segments = len(shard.journal.segments())
     return {
         "rate": done / took, "cpu_us": used / done * 1e6, "segments": segments,
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -36,7 +36,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class Running:
     """A process of ours. It is killed when the ``with`` block ends and it still runs."""
 
-    def __init__(self, arguments: Sequence[str], extra: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], extra: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
         self.begun = time.perf_counter()
         self._log = log
         with open(log or os.devnull, "ab") as errors:

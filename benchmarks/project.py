@@ -7,9 +7,9 @@ from pathlib import Path
 ORDERS = 5_000
 """Ordering keys."""
 FIELDS = (
-    "order_id created customer name street city zip country currency status channel note total tax weight priority"
-    " carrier terms rep sku"
-).split()
+    "order_id", "created", "customer", "name", "street", "city", "zip", "country", "currency", "status", "channel",
+    "note", "total", "tax", "weight", "priority", "carrier", "terms", "rep", "sku",
+)  # fmt: skip
 FILES = "{directory: {path: in/*.ndjson, after: archive, poll_seconds: 0.2}}"
 HTTP = "{http: {path: /orders}}"
 APPEND = "{directory: {path: out, name: NAME.ndjson, append: true}}"

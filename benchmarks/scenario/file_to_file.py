@@ -37,6 +37,8 @@ def run(bench: Bench) -> None:
                 bench.add(f"{added:g} ms added to each sync", {}, note="left out: no C compiler for the shim")
                 continue
             for workers, goal in GOALS.items():
+                if workers > 1 and added and plan.repeats == 1:
+                    continue
                 samples = [
                     _sample(bench, folder / "orders.ndjson", workers, extra)
                     for _ in range(plan.repeats if not added else (plan.repeats + 1) // 2)

@@ -1,4 +1,4 @@
-"""From arrival to delivered at a fifth of the own maximum, while a segment is rotated and sealed and a backup is made."""
+"""From arrival to delivered at a fifth of the own maximum, with rotations, seals and a backup inside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.project import HTTP, make_project
 
 CONNECTIONS = 64
 FLOOR_MS, TIMES_RAW = 10.0, 5.0
-SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = 4 << 20
 """Small, so that even a short period has rotations."""
 
 

@@ -17,7 +17,7 @@ def run(bench: Bench) -> None:
         root = make_project(folder / "project")
         write_orders(root / "in/orders.ndjson", count)
         with product(root) as running:
-            seconds = wait_for(running, lambda: status(root).get("delivered", 0) >= count, 1800, 0.1)
+            seconds = wait_for(running, lambda: status(root).get("delivered", 0) >= count, 120 + count / 1000, 0.1)
             most = running.memory()
             running.stop()
         if (came := delivered(root)) != count:

@@ -39,7 +39,9 @@ from waypost.store.record import (
 )
 
 FRESH = 4096
-"""Outbound messages of one lane kept in memory; beyond that they are recomputed."""
+"""Outbound messages of one lane kept in memory while its target takes them; beyond that they are recomputed."""
+FRESH_BYTES = 8 << 20
+"""About how many bytes they may have."""
 
 _pack = msgspec.msgpack.Encoder().encode
 Rebuild = Callable[[Sequence[int]], Awaitable[Mapping[int, Outbound | WaypostError]]]
@@ -115,7 +117,7 @@ class Lane:
     def add(self, refs: Sequence[int], keys: Sequence[int], outbounds: Sequence[Outbound] = ()) -> None:
         """Committed outputs, in order."""
         self.backlog.add(refs, keys)
-        if outbounds and len(self._fresh) < FRESH:
+        if outbounds and len(self._fresh) < _most_fresh(outbounds) and self.circuit.closed and not self.held:
             self._fresh.update(zip(refs, outbounds, strict=True))
         self._wake.set()
 
@@ -328,12 +330,13 @@ class Lane:
 
     async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""
-        missing = [ref for ref in refs if ref not in self._fresh]
-        if missing:
-            await self._rebuild(missing, dict(zip(refs, keys, strict=True)))
+        fresh = self._fresh
+        known = {ref: fresh[ref] for ref in refs if ref in fresh}
+        if len(known) < len(refs):
+            await self._rebuild(known, dict(zip(refs, keys, strict=True)))
         ready = []
         for ref, key in zip(refs, keys, strict=True):
-            out = self._fresh.get(ref)
+            out = known.get(ref)
             if out is None:
                 continue
             attempt = self._attempts.get(ref, 0) + 1
@@ -350,12 +353,14 @@ class Lane:
             for (ref, key, out), number in zip(ready, numbers, strict=True)
         ]
 
-    async def _rebuild(self, missing: Sequence[int], keys: Mapping[int, int]) -> None:
+    async def _rebuild(self, known: dict[int, Outbound], keys: Mapping[int, int]) -> None:
+        """Make what is not ``known`` again, and add it."""
+        missing = [ref for ref in keys if ref not in known]
         rebuilt = await self.rebuild(missing)
         for ref in missing:
             made = rebuilt.get(ref)
             if isinstance(made, Outbound):
-                self._fresh[ref] = made
+                known[ref] = made
             elif made is not None:
                 self._fail(ref, keys[ref], None, Outcome.failed(made), State.PARKED)
             else:
@@ -376,15 +381,16 @@ class Lane:
             self.circuit.succeeded()
             self._delivered(refs, keys, outcomes, took_us)
             return
-        if len(refs) > 1 and any(outcome.error_code == BATCH_FAILED for outcome in outcomes):
-            self._put_back(refs, keys)
-            self._singly += len(refs)
-            return
         good = [i for i, outcome in enumerate(outcomes) if outcome.delivered]
         if good:
             self.circuit.succeeded()
             self._delivered([refs[i] for i in good], [keys[i] for i in good], [outcomes[i] for i in good], took_us)
-        self._failures([e for e in zip(refs, keys, batch, outcomes, strict=True) if not e[3].delivered])
+        failed = [e for e in zip(refs, keys, batch, outcomes, strict=True) if not e[3].delivered]
+        if len(refs) > 1 and any(outcome.error_code == BATCH_FAILED for *_, outcome in failed):
+            self._put_back([ref for ref, *_ in failed], [key for _, key, *_ in failed])
+            self._singly += len(failed)
+            return
+        self._failures(failed)
 
     def _failures(self, failed: Sequence[tuple[int, int, Outbound, Outcome]]) -> None:
         """In order; an entry beside an earlier one of its key that is still to be sent waits behind it."""
@@ -517,13 +523,14 @@ class Lane:
             self.shard.append_later([_body_record(ref, out) for ref, out in unsaid])
             for ref in refs:
                 self.doubt(ref)
-        self._put_back(refs, keys)
-        attempt = self._attempts.get(refs[0], 0)
+        self._fresh.clear()
         told = refs if self.traits.needs_intent and not outcome.in_doubt else refs[:1]
         for ref in told:
             if ref not in self._taken_away:
                 wait = self.circuit.wait_seconds()
                 self._journal_failure(ref, None, outcome, State.RETRYING, self._attempts.get(ref, 0), wait)
+        attempt = self._attempts.get(refs[0], 0)
+        self._put_back(refs, keys)
         self.events.emit(
             DeliveryFailedEvent(
                 flow=self.flow,
@@ -558,6 +565,12 @@ class Lane:
         self._doubtful.discard(ref)
         self._unsure.discard(ref)
         self._taken_away.pop(ref, None)
+
+
+def _most_fresh(outbounds: Sequence[Outbound]) -> int:
+    """How many outbound messages of about the size of these are kept."""
+    usual = sum([len(out.body) for out in outbounds]) // len(outbounds)
+    return min(FRESH, FRESH_BYTES // (usual + 1))
 
 
 def _body_record(ref: int, out: Outbound) -> OutboundBody:

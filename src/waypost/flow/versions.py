@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from waypost.core.errors import ProjectError, StoreDamaged
+from waypost.core.errors import Fault, ProjectError, StoreDamaged
 from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
 from waypost.flow.project import project_of, read_files, version_of
+
+Activation = tuple[str, int, str, Mapping[str, object]]
+"""(version, at, who, details)."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -32,8 +36,11 @@ class Versions:
         if path.exists():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(".part")
-        written.write_bytes(bundle_bytes(project.files))
+        written = path.with_suffix(f".{os.getpid()}.part")
+        with written.open("wb") as file:
+            file.write(bundle_bytes(project.files))
+            file.flush()
+            os.fsync(file.fileno())
         written.rename(path)
 
     def known(self) -> list[str]:
@@ -56,13 +63,22 @@ class Versions:
             self._projects[version] = project_of({**files, **today}, self._root, self._environment)
         return self._projects[version]
 
+    def active(self, project: Project, activations: Sequence[Activation]) -> Project:
+        """What a start with the files of ``project`` runs: an earlier version that a person activated beside the very
+        same files, or the files."""
+        if activations:
+            version, _, _, details = activations[-1]
+            if details.get("files_version") == project.version and self._path(version).exists():
+                return self.project(version)
+        return project
+
     def flow(self, version: str, name: str) -> CompiledFlow:
         """A compiled flow of a version."""
         at = (version, name)
         if at not in self._flows:
             project = self.project(version)
             if name not in project.flows:
-                raise ProjectError([])
+                raise ProjectError([Fault(f"version {version}", 0, "unknown-flow", f"no flow {name!r} in it")])
             self._flows[at] = compile_flow(project.flows[name], project, self._around)
         return self._flows[at]
 

@@ -14,8 +14,12 @@ class ShardLock:
     def __init__(self, disk: Disk, path: str) -> None:
         self._disk = disk
         self._fd = lock_folder(disk, path)
-        disk.truncate(self._fd, 0)
-        disk.write(self._fd, [f"{os.getpid()}\n".encode()], 0)
+        try:
+            disk.truncate(self._fd, 0)
+            disk.write(self._fd, [f"{os.getpid()}\n".encode()], 0)
+        except BaseException:
+            disk.close(self._fd)
+            raise
 
     def release(self) -> None:
         self._disk.close(self._fd)

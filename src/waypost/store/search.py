@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -36,6 +37,17 @@ class Hit(msgspec.Struct, frozen=True):
     def id(self) -> bytes:
         return id_at(int.from_bytes(self.batch.first, "big"), self.index)
 
+    @property
+    def moved(self) -> bool:
+        """Another batch has the message now."""
+        return message_state([state for *_, state in self.outputs]) == "moved"
+
+
+def _told_last(batches: Sequence[IndexedBatch], index: int) -> Hit | None:
+    """A message in the batch that has it still: one that was moved away and came back is in two."""
+    hits = [Hit(batch, index, batch.outputs()[index]) for batch in batches if index < batch.count]
+    return next((hit for hit in hits if not hit.moved), hits[0] if hits else None)
+
 
 class ShardSearch:
     """Queries on one shard's index; from any thread."""
@@ -56,11 +68,13 @@ class ShardSearch:
         """A message by its id."""
         first, index = block_of(message)
         wanted = first.to_bytes(16, "big")
-        found = [
-            batch for batch in self._index.batches.changed().values() if batch is not None and batch.first == wanted
-        ]
-        found = found or self._batches("WHERE batch.first = ?", wanted)
-        return Hit(found[0], index, found[0].outputs()[index]) if found and index < found[0].count else None
+        changed = self._index.batches.changed()
+        late = [batch for batch in changed.values() if batch is not None and batch.first == wanted]
+        hit = _told_last(late, index)
+        if hit is None or hit.moved:
+            stored = [batch for batch in self._batches("WHERE batch.first = ?", wanted) if batch.seq not in changed]
+            hit = _told_last([*late, *stored], index)
+        return hit
 
     def failures(self, hit: Hit) -> dict[int, FailedOutput]:
         """Outputs of a message that failed at least once, by row."""
@@ -134,13 +148,18 @@ class ShardSearch:
         changed = self._index.batches.changed()
         late = sorted((b for b in changed.values() if b is not None), key=lambda b: b.first, reverse=True)
         stored = (b for b in self._stored(query, arrivals) if b.seq not in changed)
-        for batch in _merged(iter(late), stored):
-            if batch.first > last or not wanted(batch):
-                continue
-            outputs = batch.outputs()
-            for index in range(batch.count - 1, -1, -1):
-                if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
-                    yield hit
+        for first, batches in itertools.groupby(_merged(iter(late), stored), key=lambda batch: batch.first):
+            meant = [batch for batch in batches if first <= last and wanted(batch)]
+            if len(meant) == 1:
+                yield from self._in_batch(meant[0], query)
+            elif meant:  # moved away, and come back
+                yield from heapq.merge(*(self._in_batch(b, query) for b in meant), key=lambda hit: hit.id, reverse=True)
+
+    def _in_batch(self, batch: IndexedBatch, query: Query) -> Iterator[Hit]:
+        outputs = batch.outputs()
+        for index in range(batch.count - 1, -1, -1):
+            if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
+                yield hit
 
     def _stored(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[IndexedBatch]:
         """Batches in the database by falling first id, along the index that leaves the fewest."""
@@ -153,10 +172,14 @@ class ShardSearch:
         while True:
             rest = f"{source} WHERE {' AND '.join([*conditions, f'{order} {compare} ?'])}"
             page = self._batches(f"{rest} ORDER BY {order} DESC LIMIT {PAGE}", *arguments, before)
-            yield from page
             if len(page) < PAGE:
+                yield from page
                 return
-            before, compare = page[-1].first, "<"
+            before, compare = page[-1].first, "<="
+            whole = [batch for batch in page if batch.first != before]  # a page may end among batches of one first id
+            if not whole:
+                whole, compare = page, "<"
+            yield from whole
 
     def _path(self, query: Query, arrivals: Sequence[int] | None) -> tuple[str, str, list[str], list[Any]]:
         """(join, column of the order, conditions, their arguments) of the SELECT that has to look at least."""

@@ -384,3 +384,11 @@ async def test_a_taken_port_is_named() -> None:
 async def test_a_name_that_is_no_address_is_refused() -> None:
     with pytest.raises(ConfigurationRefused, match="is no address"):
         await Listener("no such host").open()
+
+
+async def test_an_answer_does_not_wait_for_the_caller_to_acknowledge_its_head():
+    async with listening() as listener:
+        host, port = listener.address.removeprefix("http://").split(":")
+        taken = next(s for s in listener._server.servers[0].sockets)
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert (host, int(port)) == taken.getsockname()

@@ -184,7 +184,7 @@ async def test_a_target_that_raises_parks_what_it_was_sent():
     bench.add(1)
     await bench.run()
     assert bench.states() == {1: [State.PARKED]}
-    assert "KeyError: 'sku'" in [event.cause for event in bench.told if isinstance(event, MessageParked)][0]
+    assert "KeyError: 'sku'" in next(event.cause for event in bench.told if isinstance(event, MessageParked))
     await bench.stop()
 
 
@@ -219,13 +219,13 @@ async def test_a_wrong_setting_stops_the_lane_until_it_is_resumed(concurrency, r
     bench = LaneBench(concurrency)
     bench.target.down = MISSET if raised else None
     if not raised:
-        bench.target.answers = {n: [MISSET, Outcome(delivered=True)] for n in (11, 21, 12)}
+        bench.target.answers = {n: [MISSET] for n in (11, 21, 12)}
     bench.add(11, 21, 12)
     await bench.run(600)
     assert bench.lane.held.startswith("stopped: erp: no such path")
     assert [event.cause for event in bench.told if isinstance(event, FlowStopped)] == ["erp: no such path"]
     assert bench.lane.open_count == 3
-    bench.target.down = None
+    bench.target.down, bench.target.answers = None, {}
     bench.lane.resume()
     await bench.run()
     assert sorted(bench.target.arrived) == [11, 12, 21]
@@ -405,4 +405,18 @@ async def test_an_output_that_ended_elsewhere_frees_its_key(concurrency):
     await bench.run()
     assert bench.target.arrived == [21]
     assert bench.lane.idle
+    await bench.stop()
+
+
+async def test_a_target_that_is_away_holds_no_bodies_in_memory():
+    bench = LaneBench()
+    bench.target.down = AWAY
+    bench.add(1, 2, 3)
+    await bench.run()
+    bench.add(4, 5)
+    assert not bench.lane._fresh
+    bench.target.down = None
+    await bench.run(60)
+    assert sorted(bench.delivered()) == [1, 2, 3, 4, 5]
+    assert set(bench.rebuilt) == {1, 2, 3, 4, 5}
     await bench.stop()
