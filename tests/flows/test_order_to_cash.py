@@ -20,7 +20,7 @@ from waypost.testing.demo.play import INTERCHANGES, Play, until
 from waypost.testing.demo.stage import Stage, example_folder, with_values
 from waypost.testing.demo.teller import Teller
 from waypost.testing.demo.verdict import judge, judged_each
-from waypost.testing.flow_case import run_cases
+from waypost.testing.flow_outcome import run_cases
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from waypost.core.describe.schema import (
     REFERENCE,
     Schema,
     choice_schema,
     component_definitions,
-    component_schema,
+    component_document,
     document,
     options_schema,
 )
 from waypost.core.errors import UsageError, near
-from waypost.core.registry import KINDS, Kind, Registry
+from waypost.core.registry import Kind, Registry
 from waypost.core.spec import Spec
 
 
 def file_schema(name: str, registry: Registry) -> Schema:
     """The schema of a project file: ``flow``, ``project`` (waypost.yaml), ``connections``, ``environment`` or
-    ``test``. Raises ``UsageError`` for another name."""
-    if name not in FILES:
-        known = ", ".join(FILES)
-        raise UsageError(f"no schema {name!r}", expected=f"one of {known}", remedy=near(name, FILES))
-    return FILES[name](registry)
+    ``test``; or of a component: ``source/directory``. Raises ``UsageError`` for another name."""
+    if name in FILES:
+        return FILES[name](registry)
+    component = next((c for c in registry if f"{c.kind}/{c.name}" == name), None)
+    if component is None:
+        known = [*FILES, *(f"{c.kind}/{c.name}" for c in registry)]
+        expected = f"one of {', '.join(FILES)}, or a component such as source/directory"
+        raise UsageError(f"no schema {name!r}", expected=expected, remedy=near(name, known))
+    return component_document(component)
 
 
 def flow_schema(registry: Registry) -> Schema:
@@ -133,12 +136,3 @@ FILES: dict[str, Callable[[Registry], Schema]] = {
     "environment": environment_schema,
     "test": test_schema,
 }
-
-
-def every_component(registry: Registry) -> dict[str, Any]:
-    """The schema of each component by kind and name."""
-    return {
-        kind: {c.name: document(f"{kind} {c.name}", component_schema(c), {"reference": REFERENCE})
-               for c in registry if c.kind == kind}
-        for kind in KINDS
-    }  # fmt: skip

@@ -14,7 +14,7 @@ from waypost.core.event import EndpointLost, MessagesDelivered
 from waypost.flow.host import Host
 from waypost.flow.lane import Lane, Sending
 from waypost.flow.load import Load
-from waypost.store.record import AnyRecord, Delivered, pack_refs
+from waypost.store.record import AnyRecord, Delivered, Intended, pack_refs
 
 PAUSE_SECONDS = 1.0
 """Pause after a hop that could not be made: another worker is away, or the disk is full."""
@@ -42,9 +42,9 @@ class ChannelLane(Lane):
                 extra: list[AnyRecord] = [delivered] if number == len(readers) - 1 else []
                 await self._hop(reader, name, batch, extra)
         except (EndpointError, StoreFull) as error:
-            self._put_back(refs, keys)
+            self._interrupted(refs, keys)
             self.events.emit(EndpointLost(endpoint=f"channel {name}", cause=str(error)))
-            await self.clock.sleep(PAUSE_SECONDS)
+            await self._pause(PAUSE_SECONDS)
             return
         for ref, key in zip(refs, keys, strict=True):
             self._forget(ref)
@@ -54,6 +54,13 @@ class ChannelLane(Lane):
             for ref in refs:
                 self.watch(ref, Outcome(delivered=True, address=f"channel:{name}"))
 
+    def _interrupted(self, refs: list[int], keys: list[int]) -> None:
+        """Some of the readers may have them already: they are sent again, and told apart."""
+        for ref in refs:
+            self.doubt(ref)
+        self.shard.append_later([Intended(pack_refs(refs))])
+        self._put_back(refs, keys)
+
     async def _hop(self, reader: str, name: str, batch: list[Outbound], extra: list[AnyRecord]) -> None:
         load = Load(
             reader, [out.body for out in batch], content_type=batch[0].content_type, partition=f"channel:{name}",
@@ -61,7 +68,7 @@ class ChannelLane(Lane):
             causes=[out.message_id for out in batch], origin="channel",
         )  # fmt: skip
         identities = [hop_identity(reader, out.idempotency_key) for out in batch]
-        await self.engine.hop(load, identities, extra)
+        await self.engine.hop(load, identities, extra, again=any(out.possible_duplicate for out in batch))
 
 
 def hop_identity(reader: str, idempotency_key: str) -> bytes:

@@ -41,8 +41,8 @@ class Client:
         path = control_path(self.store)
         if not path.exists():
             return False
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(short_path(path)) == 0
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, short_path(path) as short:
+            return probe.connect_ex(short) == 0
 
     async def ask(self, verb: str, **params: Any) -> Any:
         """Perform a verb there and give its result as plain data. Raises ``WaypostError`` with what went wrong."""

@@ -25,7 +25,7 @@ from waypost.core.component import (
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
-from waypost.core.message import Message
+from waypost.core.message import Message, parse_id
 from waypost.flow.definition import FlowDefinition, KeyOptions
 from waypost.store.record import NO_TARGET, State
 
@@ -60,6 +60,8 @@ class Processed:
     outs: list[Out] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     timings: list[int] = field(default_factory=list)
+    links: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Messages that ended as repetitions, and their originals."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -219,12 +221,14 @@ class _Run:
             return [(index, result) for (index, _), result in zip(going, results, strict=True)]  # type: ignore[misc]
         left: list[tuple[int, Message]] = []
         numbers = self.numbers
-        for (index, _), result in zip(going, results, strict=True):
+        for (index, before), result in zip(going, results, strict=True):
             kind = type(result)
             if kind is Message:
                 left.append((index, result))  # type: ignore[arg-type]
             elif kind is Dropped:
                 self._end(index, State.FILTERED)
+                if result.duplicate_of:  # type: ignore[union-attr]
+                    self.done.links.append((before.id, parse_id(result.duplicate_of)))  # type: ignore[union-attr]
             elif kind is Routed:
                 self._out(index, result.message, [numbers[t] for t in result.targets])  # type: ignore[union-attr]
             elif kind is Failed:

@@ -296,7 +296,8 @@ def _target_status(lane: Lane) -> dict[str, Any]:
 def arrival_row(row: Any) -> dict[str, Any]:
     """One arrival of a listing."""
     return {
-        "flow": row.flow, "name": row.name, "size": row.size, "sha256": row.sha256, "begun_at": time_text(row.begun_at),
+        "flow": row.flow, "name": row.name, "identity": row.identity, "size": row.size, "sha256": row.sha256,
+        "begun_at": time_text(row.begun_at),
         "ended_at": time_text(row.ended_at), "disposed_at": time_text(row.disposed_at), "records": row.records,
         "delivered": row.delivered, "filtered": row.filtered, "dead": row.dead, "parked": row.parked, "open": row.open,
         "error": row.error, "shard": row.shard, "number": row.number,

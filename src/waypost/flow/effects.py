@@ -19,6 +19,9 @@ from waypost.store.record import Claimed, Effects
 Recorded = Mapping[tuple[int, str, int], tuple[bytes, bytes]]
 """(message index, step, ordinal) → (request digest, answer)."""
 
+Claim = tuple[str, bytes, bytes, int]
+"""(scope, keyed hash, message id, expires at or 0), as in ``Claimed``."""
+
 _DECIMAL = 1
 
 
@@ -64,6 +67,8 @@ class LiveEffects:
     def __init__(self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None) -> None:
         self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
         self.heard: list[tuple[int, str, int, bytes, bytes]] = []
+        self.claimed: list[Claim] = []
+        """Keys claimed for messages of this batch: durable with the batch or not at all."""
 
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
         answers: list[Any] = [None] * len(questions)
@@ -77,7 +82,7 @@ class LiveEffects:
         if unknown:
             asked = [questions[at] for at in unknown]
             if step.asks == "claim":
-                fresh: Sequence[Any] = [self._claims.claim(question) for question in asked]
+                fresh: Sequence[Any] = [self._claim(question) for question in asked]
             else:
                 requester = self._requesters[step.name]
                 await requester.open()
@@ -90,6 +95,20 @@ class LiveEffects:
                 self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
                 answers[at] = unpack_answer(packed)
         return answers
+
+    def _claim(self, question: Question) -> dict[str, str] | None:
+        answer, claim = self._claims.claim(question)
+        if claim is not None:
+            self.claimed.append(claim)
+        return answer
+
+    def claim_records(self) -> list[Claimed]:
+        """For the commit of the batch."""
+        return self._claims.records(self.claimed)
+
+    def forget(self) -> None:
+        """The batch will not be: its source offers its messages again, under other ids."""
+        self._claims.forget(self.claimed)
 
 
 class RecordedEffects:
@@ -129,32 +148,34 @@ class Claims:
     def __init__(self, state: ShardState, secret: bytes, now: Callable[[], int]) -> None:
         self._state, self._secret, self._now = state, secret, now
         self._pending: dict[tuple[str, bytes], bytes] = {}
-        self.fresh: list[tuple[str, bytes, bytes, int]] = []
 
-    def claim(self, question: Question) -> dict[str, str] | None:
-        """None when the key is new (it is claimed for this message), or its holder is what this message replays; else
-        who has it."""
+    def claim(self, question: Question) -> tuple[dict[str, str] | None, Claim | None]:
+        """``(None, claim)`` when the key is new: the claim belongs into the commit of its batch. ``(None, None)`` when
+        its holder is what this message replays; else who has it."""
         wanted = question.request.parameters
         scope = str(wanted["scope"])
         key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=self._secret).digest()
         holder = self._pending.get((scope, key)) or self._state.claim(scope, key)
         if holder is not None and holder == question.message.causation_id:
-            return None
+            return None, None
         if holder is not None and holder != question.message.id:
-            return {"original": id_text(holder)}
+            return {"original": id_text(holder)}, None
         keep = float(wanted.get("keep_seconds") or 0)
         expires = self._now() + int(keep * 1_000_000) if keep else 0
         self._pending[scope, key] = question.message.id
-        self.fresh.append((scope, key, question.message.id, expires))
-        return None
+        return None, (scope, key, question.message.id, expires)
 
-    def take(self) -> list[Claimed]:
-        """The record of what was claimed since the last call, for the commit of the batch that claimed it. What is
-        taken is remembered until the state has it, or for good when the commit fails (the process then ends)."""
-        if not self.fresh:
+    def records(self, claimed: Sequence[Claim]) -> list[Claimed]:
+        """The record of claims. They are remembered here until the state has them."""
+        if not claimed:
             return []
         for at, message in list(self._pending.items()):
             if self._state.claim(*at) == message:
                 del self._pending[at]
-        record, self.fresh = Claimed(tuple(self.fresh)), []
-        return [record]
+        return [Claimed(tuple(claimed))]
+
+    def forget(self, claimed: Sequence[Claim]) -> None:
+        """Claims that will not be durable."""
+        for scope, key, message, _ in claimed:
+            if self._pending.get((scope, key)) == message:
+                del self._pending[scope, key]

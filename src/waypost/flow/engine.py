@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waypost.core.component import Answer, Outcome, Requester
@@ -12,7 +13,7 @@ from waypost.core.errors import EndpointTimeout, StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
-from waypost.flow.assemble import Surroundings, requesters_of
+from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -22,6 +23,8 @@ from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
+from waypost.flow.placement import FIRST, reader_of
+from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
@@ -49,6 +52,7 @@ class Engine:
         self.claims = Claims(shard.state, shard.secret, self.clock.now)
         self.recall = Recall(shard, versions)
         self.answers = Answers()
+        self.readings = Readings()
         self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
@@ -62,6 +66,8 @@ class Engine:
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
+        self.ready = asyncio.Event()
+        """Set while the flows can take what other workers hand over."""
 
     # ── life ──
 
@@ -78,6 +84,7 @@ class Engine:
         self._recover(unclean)
         for subject, state in self.shard.state.commands().items():
             self.obey(subject, state)
+        self.ready.set()
         if not self.standing:
             for name, runner in self.runners.items():
                 if self.reads(name):
@@ -85,12 +92,26 @@ class Engine:
 
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
+        self._rehearse(project)
         self.versions.keep(project)
+        self.ready.clear()
         await self._halt()
+        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
         self.project = project
+        self.trouble.clear()
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
         self._runners_of = {}
         await self._begin(unclean=False)
+
+    def _rehearse(self, project: Project) -> None:
+        """Build all of a project once: what cannot be built is refused while everything still runs."""
+        around = replace(self.around, connections={})
+        around.connect(project)
+        for name, flow in project.flows.items():
+            requesters_of(compile_flow(flow, project, around), project, around)
+            around.build(flow.source, project, name)
+            for target in flow.targets.values():
+                around.build(target.use, project, name)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -116,18 +137,17 @@ class Engine:
         if definition.source.component.name == "channel":
             return False
         if definition.source.component.name == "http":
-            return self.number == 0
-        return sorted(self.project.flows).index(flow) % self.workers == self.number
+            return self.number == FIRST
+        return reader_of(flow, self.workers) == self.number
 
     async def _start_source(self, name: str, flow: CompiledFlow) -> None:
         if self.workers > 1:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        commands = self.shard.state.commands()
-        said = [commands[s] for s in ("all", "store", f"flow:{name}") if commands.get(s)]
+        said = self._said("all", "store", f"flow:{name}")
         if said:
-            intake.pause(f"{said[0]} by a person")
+            intake.pause(said)
         self.spawn(intake.run())
 
     def _recover(self, unclean: bool) -> None:
@@ -174,8 +194,19 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
+        only_looked = self.standing
+        await self.halt()
+        await self.close(still_doubtful=only_looked and self.shard.unclean)
+
+    async def close(self, *, still_doubtful: bool = False) -> None:
+        """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
+        doubtful = still_doubtful or any(lane.suspect_below and not lane.idle for lane in self.lanes.values())
+        await self.shard.close(clean=not doubtful)
+
+    async def halt(self) -> None:
+        """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
+        self.standing = True
         await self._halt()
-        await self.shard.close()
 
     async def _halt(self) -> None:
         for intake in self.intakes.values():
@@ -221,7 +252,7 @@ class Engine:
     # ── durable, then on ──
 
     def submit(
-        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
     ) -> asyncio.Future[Placed]:
         """Append ``records``; once they are durable ``committed`` runs, then the future gives ``result``."""
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
@@ -241,6 +272,8 @@ class Engine:
                 done.set_result(result)
 
         commit = self.shard.submit(records)
+        if load is not None:
+            self.readings.submitted(load, commit)
         self._commits.add(commit)
         commit.add_done_callback(landed)
         return done
@@ -279,10 +312,7 @@ class Engine:
 
     def _held_by(self, at: tuple[str, str], connection: str) -> str:
         """Why a person wants nothing sent on a lane, or ''."""
-        commands = self.shard.state.commands()
-        subjects = ("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
-        said = [commands[subject] for subject in subjects if commands.get(subject)]
-        return f"{said[0]} by a person" if said else ""
+        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -302,16 +332,29 @@ class Engine:
         return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
 
     def obey(self, subject: str, state: str) -> None:
-        """Make a lasting command so: ``state`` '' = as usual."""
+        """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
+        still holds."""
         kind, _, name = subject.partition(":")
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
             if everything or (kind == "flow" and flow == name):
-                intake.pause(f"{state} by a person") if state else intake.resume()
+                said = self._said("all", "store", f"flow:{flow}")
+                intake.pause(said) if said else intake.resume()
         for (flow, target), lane in self.lanes.items():
             meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
             if everything or meant or (kind == "connection" and lane.circuit.name == name):
-                lane.hold(f"{state} by a person") if state else lane.resume()
+                said = self._held_by((flow, target), lane.circuit.name)
+                lane.hold(said) if said else lane.resume()
+
+    def _said(self, *subjects: str) -> str:
+        """What people said of some subjects, or ''."""
+        commands = self.shard.state.commands()
+        for subject in subjects:
+            if commands.get(subject) == "restored":
+                return "restored from a backup: `waypost resume store` lets it read and send"
+            if commands.get(subject):
+                return f"{commands[subject]} by a person"
+        return ""
 
     # ── channels ──
 
@@ -324,9 +367,12 @@ class Engine:
             and source.options.channel == channel
         )
 
-    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
-        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it."""
-        await self.spread.hop(load, identities, extra)
+    async def hop(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
+    ) -> None:
+        """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it. ``again``: some
+        of it may have been accepted before."""
+        await self.spread.hop(load, identities, extra, again=again)
 
     # ── who waits for what ──
 
@@ -349,6 +395,14 @@ class Engine:
             return f"{runner.behind} batches wait to be processed"
         return f"{waiting} outputs wait to be delivered" if waiting >= limit else ""
 
+    def apart(self, flow: str, partition: str) -> bool:
+        """Whether records of a partition must be told apart by their positions."""
+        return self.spread.apart(flow, partition)
+
+    def level(self, flow: str, partition: str, position: str) -> None:
+        """All of a partition up to ``position`` is durable."""
+        self.spread.level(flow, partition, position)
+
     def low_position(self, flow: str, partition: str) -> str:
         """Up to where every shard has a partition."""
         return self.spread.low_position(flow, partition)
@@ -369,8 +423,8 @@ class Engine:
 
     @property
     def exhausted(self) -> bool:
-        """Every polling source has been seen empty."""
-        return all(intake.exhausted or not intake.traits.polling for intake in self.intakes.values())
+        """Every polling source has been seen empty, or may not be read."""
+        return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
 
     def connections(self) -> Iterator[str]:
         return iter(self.around.connections)

@@ -15,6 +15,7 @@ from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import Claims, Recorded
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.readings import Readings
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
 
@@ -48,6 +49,7 @@ class Host(Protocol):
     ids: Ids
     claims: Claims
     answers: Answers
+    readings: Readings
     trouble: dict[str, str]
 
     def takers(self) -> Mapping[str, Taker]:
@@ -55,7 +57,7 @@ class Host(Protocol):
         ...
 
     def submit(
-        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None]
+        self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
     ) -> asyncio.Future[Placed]:
         """Append records; once durable ``committed`` runs, then the future gives ``result``."""
         ...
@@ -90,6 +92,16 @@ class Host(Protocol):
         """The flows that read a channel."""
         ...
 
-    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
+    def apart(self, flow: str, partition: str) -> bool:
+        """Whether records of a partition must be told apart by their positions."""
+        ...
+
+    def level(self, flow: str, partition: str, position: str) -> None:
+        """All of a partition up to ``position`` is durable."""
+        ...
+
+    async def hop(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
+    ) -> None:
         """Accept a load that another flow of this store sends."""
         ...

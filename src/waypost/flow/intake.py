@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import struct
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
@@ -107,6 +110,7 @@ class Intake:
 
     async def _records(self, delivery: Delivery) -> None:
         received = delivery.records or ()
+        reading = self._reading() if delivery.partition else 0
         try:
             taken = []
             for start in range(0, len(received), BATCH):
@@ -115,6 +119,7 @@ class Intake:
                     self.flow.name, [r.body for r in part], content_type=part[0].content_type,
                     partition=delivery.partition, position=part[-1].position,
                     headers=[dict(r.headers) for r in part] if any(r.headers for r in part) else None,
+                    reading=reading,
                 )  # fmt: skip
                 taken.append(await self._hand(load, [r.position for r in part]))
             placed = [await ticket for ticket in taken]
@@ -123,6 +128,8 @@ class Intake:
             raise
         if isinstance(delivery, NamedDelivery):
             delivery.identify([message_id for parts in placed for message_id in ids_of(parts)])
+        if received:
+            self.engine.level(self.flow.name, delivery.partition, received[-1].position)
         await delivery.accept()
         if self.traits.replies:
             waiting = [self.engine.answers.wait(part.seq, len(part.indices)) for parts in placed for part in parts]
@@ -130,6 +137,9 @@ class Intake:
 
     async def _answer(self, delivery: Delivery, answers: Sequence[asyncio.Future[list[Answer]]]) -> None:
         await delivery.answer([answer for part in answers for answer in await part])
+
+    def _reading(self) -> int:
+        return self.engine.random.bits(62) | 1
 
     # ── contents: files and streams ──
 
@@ -141,14 +151,16 @@ class Intake:
             await delivery.accept()
             shard.append_later([ArrivalDisposed(known[0], self.engine.clock.now())])
             return
-        number = known[0] if known else shard.next_arrival()
-        partition = f"{arrival.name}#{arrival.identity}"
+        number, partition = known[0] if known else shard.next_arrival(), f"{arrival.name}#{arrival.identity}"
+        now = self.engine.clock.now()
         if known is None:
-            begun = ArrivalBegun(
-                number, self.flow.name, partition, arrival.name, arrival.identity, arrival.size, self.engine.clock.now()
-            )
+            begun = ArrivalBegun(number, self.flow.name, partition, arrival.name, arrival.identity, arrival.size, now)
             await shard.append([begun])
-        reading = _Reading(self, arrival, partition, number)
+        start = Load(
+            self.flow.name, [], partition=partition, arrival=number, reading=self._reading(),
+            content=(arrival.name, arrival.identity, arrival.size, now), shared_headers=dict(arrival.headers),
+        )  # fmt: skip
+        reading = _Reading(self, start)
         error = ""
         try:
             await reading.read(delivery)
@@ -186,18 +198,19 @@ class Intake:
 class _Reading:
     """One pass over a content, from where all shards have it on."""
 
-    def __init__(self, intake: Intake, arrival: Arrival, partition: str, number: int) -> None:
-        self.intake, self.partition, self.arrival = intake, partition, number
-        self.headers = dict(arrival.headers)
-        position = intake.engine.low_position(intake.flow.name, partition)
-        offset, _, context = position.partition("|")
+    def __init__(self, intake: Intake, start: Load) -> None:
+        self.intake, self.start = intake, start
+        position = intake.engine.low_position(start.flow, start.partition)
+        offset, context, records = (*position.split("|"), "", "")[:3]
         self.offset = int(offset or "0", 16)
         self.context = bytes.fromhex(context)
-        self.records = 0
+        self.records = int(records or "0", 16)
+        self._apart = intake.engine.apart(start.flow, start.partition)
         self.size = self.offset
         self._whole = self.offset == 0
         self._sha = hashlib.sha256()
-        self._tickets: list[asyncio.Future[Any]] = []
+        self._tickets: deque[tuple[asyncio.Future[Any], str]] = deque()
+        self._unsaid = 0
 
     def digest(self) -> str:
         """SHA-256 of the content, or '' when only its end was read after a restart."""
@@ -215,8 +228,8 @@ class _Reading:
 
     async def settle(self) -> None:
         """Wait until everything sent so far is durable."""
-        tickets, self._tickets = self._tickets, []
-        for ticket in tickets:
+        tickets, self._tickets = self._tickets, deque()
+        for ticket, _ in tickets:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
@@ -228,19 +241,32 @@ class _Reading:
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
         intake = self.intake
         await intake._room()
-        mark = "|" + context.hex()
-        load = Load(
-            intake.flow.name, [s.data for s in part], context, partition=self.partition,
-            position=f"{part[-1].end:016x}{mark}", arrival=self.arrival,
-            ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
-            faults={at: s.fault for at, s in enumerate(part) if s.fault}, shared_headers=self.headers,
-        )  # fmt: skip
+        mark, first = f"|{context.hex()}|", self.records + 1
+        positions = [f"{s.end:016x}{mark}{number:x}" for number, s in enumerate(part, first)] if self._apart else ()
         self.records += len(part)
-        positions = [f"{s.end:016x}{mark}" for s in part] if intake.engine.workers > 1 else ()
-        self._tickets.append(await intake._hand(load, positions))
-        if len(self._tickets) > 4 * WINDOW:
-            self._tickets = [t for t in self._tickets if not t.done() or t.exception()]
+        load = msgspec.structs.replace(
+            self.start, raws=[s.data for s in part], context=context,
+            position=f"{part[-1].end:016x}{mark}{self.records:x}",
+            ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
+            faults={at: s.fault for at, s in enumerate(part) if s.fault},
+        )  # fmt: skip
+        self._tickets.append((await intake._hand(load, positions), load.position))
+        self._level()
         await asyncio.sleep(0)
+
+    def _level(self) -> None:
+        """Now and then, tell everyone up to where all is durable, so that little is read again after a crash."""
+        reached = ""
+        while self._tickets and _well_done(self._tickets[0][0]):
+            _, reached = self._tickets.popleft()
+            self._unsaid += 1
+        if reached and self._unsaid >= WINDOW:
+            self._unsaid = 0
+            self.intake.engine.level(self.start.flow, self.start.partition, reached)
+
+
+def _well_done(ticket: asyncio.Future[Any]) -> bool:
+    return ticket.done() and not ticket.cancelled() and ticket.exception() is None
 
 
 def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:

@@ -379,15 +379,16 @@ class Lane:
             self.circuit.succeeded()
             self._delivered(refs, keys, outcomes, took_us)
             return
-        if len(refs) > 1 and any(outcome.error_code == BATCH_FAILED for outcome in outcomes):
-            self._put_back(refs, keys)
-            self._singly += len(refs)
-            return
         good = [i for i, outcome in enumerate(outcomes) if outcome.delivered]
         if good:
             self.circuit.succeeded()
             self._delivered([refs[i] for i in good], [keys[i] for i in good], [outcomes[i] for i in good], took_us)
-        self._failures([e for e in zip(refs, keys, batch, outcomes, strict=True) if not e[3].delivered])
+        failed = [e for e in zip(refs, keys, batch, outcomes, strict=True) if not e[3].delivered]
+        if len(refs) > 1 and any(outcome.error_code == BATCH_FAILED for *_, outcome in failed):
+            self._put_back([ref for ref, *_ in failed], [key for _, key, *_ in failed])
+            self._singly += len(failed)
+            return
+        self._failures(failed)
 
     def _failures(self, failed: Sequence[tuple[int, int, Outbound, Outcome]]) -> None:
         """In order; an entry beside an earlier one of its key that is still to be sent waits behind it."""
@@ -521,13 +522,13 @@ class Lane:
             for ref in refs:
                 self.doubt(ref)
         self._fresh.clear()
-        self._put_back(refs, keys)
-        attempt = self._attempts.get(refs[0], 0)
         told = refs if self.traits.needs_intent and not outcome.in_doubt else refs[:1]
         for ref in told:
             if ref not in self._taken_away:
                 wait = self.circuit.wait_seconds()
                 self._journal_failure(ref, None, outcome, State.RETRYING, self._attempts.get(ref, 0), wait)
+        attempt = self._attempts.get(refs[0], 0)
+        self._put_back(refs, keys)
         self.events.emit(
             DeliveryFailedEvent(
                 flow=self.flow,

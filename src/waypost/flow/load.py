@@ -42,6 +42,10 @@ class Load(msgspec.Struct):
     causes: list[bytes] = []
     origin: str = ""
     faults: dict[int, str] = {}
+    reading: int = 0
+    """One pass over a partition: when part of it is refused, so is all that follows of the same pass."""
+    content: tuple[str, str, int, int] = ("", "", 0, 0)
+    """Name, identity, size and beginning of the arrival, for a worker that has not heard of it."""
     shared_headers: dict[str, str] = {}
     """Headers of all the records, such as what their file's name says."""
 

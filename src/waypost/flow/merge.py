@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _LISTS = {"messages": "received_at", "files": "begun_at"}
+_OUTCOMES = ("delivered", "filtered", "dead", "parked", "open")
 _ADDED = ("count", "same", "differ")
 
 
@@ -16,7 +17,8 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
     if verb == "status":
         return _status(parts)
     if verb in _LISTS:
-        rows = sorted((row for part in parts for row in part[verb]), key=lambda r: r[_LISTS[verb]], reverse=True)
+        found = [row for part in parts for row in part[verb]]
+        rows = sorted(_arrivals(found) if verb == "files" else found, key=lambda r: r[_LISTS[verb]], reverse=True)
         limit = int(params.get("limit") or 50)
         more = verb == "messages" and (len(rows) > limit or any(part.get("next") for part in parts))
         rows = rows[:limit]
@@ -31,6 +33,16 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
             elif isinstance(value, list) and name in ("ids", "messages"):
                 made[name] = [*made.get(name, []), *value]
     return made
+
+
+def _arrivals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for what several workers have of the same arrival; the one that read it knows how it ended."""
+    joined: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda r: (not r["ended_at"], r["begun_at"])):
+        known = joined.setdefault((row["flow"], row["name"], row["identity"]), dict(row))
+        if known["shard"] != row["shard"]:
+            known.update({name: known[name] + row[name] for name in _OUTCOMES})
+    return list(joined.values())
 
 
 def _groups(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

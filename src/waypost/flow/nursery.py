@@ -33,9 +33,9 @@ class Report(msgspec.Struct, array_like=True):
     code: int | None = None
 
 
-def tend() -> None:
+def tend(supervisor: int) -> None:
     """Read orders from standard input, a line each, and write reports to standard output, until it closes."""
-    die_with_parent()
+    die_with_parent(supervisor)
     load_components()
     born: dict[int, int] = {}
     waker_read, waker_write = os.pipe()
@@ -59,21 +59,22 @@ def tend() -> None:
 
 
 def _bear(order: Order, born: dict[int, int]) -> None:
+    nursery = os.getpid()
     pid = os.fork()
     if pid == 0:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _live(order)
+        _live(order, nursery)
     born[pid] = order.number
     _say(Report(order.number, pid))
 
 
-def _live(order: Order) -> None:
+def _live(order: Order, nursery: int) -> None:
     """The rest of a worker's process."""
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    die_with_parent()
+    die_with_parent(nursery)
     code = 1
     try:
         code = asyncio.run(work(Path(order.root), order.environment, order.number, order.options))
@@ -95,4 +96,4 @@ def _say(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    tend()
+    tend(int(sys.argv[1]))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from waypost.core.component import Outbound
 from waypost.core.errors import BugError, ProjectError, WaypostError
-from waypost.flow.compiled import CompiledFlow, Processed, Watcher
+from waypost.core.message import Message, id_at
+from waypost.flow.compiled import CompiledFlow, Out, Processed, Watcher
 from waypost.flow.effects import RecordedEffects, recorded_effects, would_ask
 from waypost.flow.load import Decoded, decode_load, load_of, narrowed, origin_of, outbound_of
 from waypost.store.protocol import OpenBatch, Shard, StoredBatch
@@ -72,29 +73,44 @@ class Recall:
         by_key = {(o.index, flow.target_names[o.target], o.ordinal): o for o in processed.outs if o.state is State.OPEN}
         digests = recorded_digests(stored)
         made: dict[int, Outbound | WaypostError] = {}
+        nameless: dict[int, Outbound] = {}
         for ref, key in rows.items():
             out = by_key.get(key)
             if out is None or out.message is None or out.digest != digests.get(key):
                 text = "recomputing does not give the bytes that were produced"
                 remedy = "find what is not deterministic in the flow, then replay the message"
                 made[ref] = BugError(text, where=f"flow {flow_name}, target {key[1]}", remedy=remedy)
+                nameless[ref] = _nameless(flow, decoded, key)
                 continue
             keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
             made[ref] = outbound_of(flow, out.message, origin_of(decoded, out.index), key[1], out, keys)
-        return await self._with_journaled_bodies(made)
+        return await self._with_journaled_bodies(made, nameless)
 
     async def _with_journaled_bodies(
-        self, made: dict[int, Outbound | WaypostError]
+        self, made: dict[int, Outbound | WaypostError], nameless: Mapping[int, Outbound]
     ) -> dict[int, Outbound | WaypostError]:
-        """Bytes that may already have left never change: where they were journaled, they are used."""
-        for ref, out in made.items():
+        """Bytes that may already have left never change: where they were journaled, they are used, also where the flow
+        no longer gives them."""
+        for ref, found in made.items():
             retry = self._shard.state.retry(ref)
-            if retry is None or retry.body is None or not isinstance(out, Outbound):
+            out = found if isinstance(found, Outbound) else nameless.get(ref)
+            if retry is None or retry.body is None or out is None:
                 continue
             body, content_type = await self._shard.read_outbound(retry.body)
             fields = {name: getattr(out, name) for name in out.__struct_fields__}
             made[ref] = Outbound(**{**fields, "body": body, "content_type": content_type})
         return made
+
+
+def _nameless(flow: CompiledFlow, decoded: Decoded, key: RowKey) -> Outbound:
+    """All but the bytes of an output that recomputing does not give."""
+    index, target, ordinal = key
+    given = {at: message for at, message in decoded.messages}
+    message = given.get(index) or Message(id_at(decoded.first, index), None, decoded.at)
+    keys = {name: values[index][0] for name, values in decoded.keys.items() if values[index]}
+    number = flow.target_names.index(target) if target in flow.target_names else 0
+    out = Out(index, number, ordinal, State.OPEN, message)
+    return outbound_of(flow, message, origin_of(decoded, index), target, out, keys)
 
 
 def row_of(batch: OpenBatch, row: int) -> RowKey:

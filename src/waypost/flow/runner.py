@@ -32,7 +32,7 @@ from waypost.flow.load import (
     produced_record,
 )
 from waypost.store.protocol import OpenBatch
-from waypost.store.record import AnyRecord, Effects, State, StepState
+from waypost.store.record import AnyRecord, Effects, Linked, State, StepState
 
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
@@ -66,46 +66,66 @@ class FlowRunner:
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
         if self.behind or self.cautious:
             self.cautious = max(0, self.cautious - 1)
-            return self._accept_only(load, decoded, extra)
+            return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
         try:
             processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
         except EndpointError as error:
             engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
-            return self._accept_only(load, decoded, extra)
-        return self._fused(load, decoded, processed, effects, extra)
+            return self._accept_only(load, decoded, extra, recorded)
+        except BaseException:
+            effects.forget()
+            raise
+        return self._fused(load, decoded, processed, effects, extra, recorded)
 
     def _fused(
-        self, load: Load, decoded: Decoded, processed: Processed, effects: LiveEffects, extra: Sequence[AnyRecord]
-    ) -> asyncio.Future[Placed]:
+        self, load: Load, decoded: Decoded, processed: Processed, effects: LiveEffects, extra: Sequence[AnyRecord],
+        recorded: Recorded | None,
+    ) -> asyncio.Future[Placed]:  # fmt: skip
         engine = self.engine
+        if (refused := engine.readings.refusal(load)) is not None:
+            effects.forget()
+            return refused
         seq = engine.shard.next_seq()
         produced = produced_record(self.flow, decoded, processed, seq)
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
-        if effects.heard:
-            records.append(Effects(seq, tuple(effects.heard)))
-        records += [produced, *engine.claims.take(), *extra]
+        if effects.heard or recorded:
+            records.append(Effects(seq, (*_effects_of(recorded), *effects.heard)))
+        records += [produced, *effects.claim_records(), *_links(processed, decoded.at), *extra]
         count = len(load.raws)
 
         def committed() -> None:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
             self._hand_over(self.flow, decoded, processed, seq, 0)
 
-        return engine.submit(Placed(seq, decoded.first_id), records, committed)
+        placed = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
+        if effects.claimed:
+            placed.add_done_callback(lambda done: effects.forget() if done.cancelled() or done.exception() else None)
+        return placed
 
-    def _accept_only(self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
+    def _accept_only(
+        self, load: Load, decoded: Decoded, extra: Sequence[AnyRecord], recorded: Recorded | None
+    ) -> asyncio.Future[Placed]:
         engine = self.engine
+        if (refused := engine.readings.refusal(load)) is not None:
+            return refused
         seq = engine.shard.next_seq()
         self._accepting += 1
 
         def committed() -> None:
-            self._accepting -= 1
             self._late.append(seq)
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=len(load.raws)))
             self.catch_up()
 
-        records = [accepted_record(self.flow, load, decoded, seq), *extra]
-        return engine.submit(Placed(seq, decoded.first_id), records, committed)
+        records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq), *extra]
+        if recorded:
+            records.append(Effects(seq, _effects_of(recorded)))
+        ticket = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
+        ticket.add_done_callback(self._accepted)
+        return ticket
+
+    def _accepted(self, _: asyncio.Future[Placed]) -> None:
+        self._accepting -= 1
 
     def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         engine = self.engine
@@ -221,10 +241,20 @@ class FlowRunner:
         records: list[AnyRecord] = list(extra)
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
-        records += [produced, *engine.claims.take()]
+        records += [produced, *effects.claim_records(), *_links(processed, engine.clock.now())]
         placed = Placed(seq, decoded.first_id)
         await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
         return len(processed.outs)
+
+
+def _effects_of(recorded: Recorded | None) -> tuple[tuple[int, str, int, bytes, bytes], ...]:
+    """Answers another message's record lends, as this batch's own: recomputing it needs them."""
+    return tuple((*identity, *known) for identity, known in recorded.items()) if recorded else ()
+
+
+def _links(processed: Processed, at: int) -> list[Linked]:
+    """Repetitions and their originals."""
+    return [Linked(message, "duplicate-of", original, at) for message, original in processed.links]
 
 
 def produced_indices(batch: OpenBatch) -> set[int]:

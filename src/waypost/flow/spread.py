@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -20,8 +20,8 @@ from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
 from waypost.flow.load import Load, Part, Placed, order_of
-from waypost.flow.peer import Peer
-from waypost.store.record import AnyRecord, Claimed, Positioned
+from waypost.flow.placement import owner_of
+from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Positioned
 
 
 class Handed(msgspec.Struct, array_like=True):
@@ -53,26 +53,40 @@ def ids_of(parts: Sequence[Part]) -> list[bytes]:
     return [placed[index] for index in sorted(placed)]
 
 
+class Asked(Protocol):
+    """Another worker, wherever it runs."""
+
+    def ask(self, verb: str, body: Any, kind: Any) -> asyncio.Future[Any]:
+        """The answer to a question, as ``kind``."""
+        ...
+
+
 class Spread:
     """The worker's view of who owns what."""
 
     def __init__(self, engine: Host) -> None:
         self.engine = engine
-        self.peers: dict[int, Peer] = {}
-        self._taken: dict[tuple[str, str], str] = {}
+        self.peers: Mapping[int, Asked] = {}
         self._low: dict[tuple[str, str], str] = {}
-        self._hops: set[bytes] = set()
+        self._hops: dict[bytes, asyncio.Future[Placed]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._begun: dict[tuple[str, str, str], int] = {}
+        self._uneven = frozenset(engine.shard.state.uneven())
+
+    def apart(self, flow: str, partition: str) -> bool:
+        """Whether a partition's records must be told apart: others own some, or slots stand at different places."""
+        return self.engine.workers > 1 or (flow, partition) in self._uneven
 
     async def dispatch(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send each record where it belongs; the future is done when all of them are durable."""
         engine = self.engine
-        if engine.workers == 1 or flow.definition.source.traits.replies:
+        if flow.definition.source.traits.replies or not self.apart(load.flow, load.partition):
             placed = await engine.takers()[flow.name].take(load)
             return _then(placed, lambda p: [Part(engine.number, p.seq, p.first, range(len(load.raws)))])
         slots = self._slots(flow, load, positions)
         tickets: list[asyncio.Future[list[Part]]] = []
         for worker in range(engine.workers):
-            indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
+            indices = [i for i, slot in enumerate(slots) if owner_of(slot, engine.workers) == worker]
             if not indices:
                 continue
             handed = Handed(
@@ -95,43 +109,65 @@ class Spread:
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
 
     async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
-        """Take what is handed over, but for what is here already."""
+        """Take what is handed over, but for what is here already. The answer to that waits until it is durable."""
         load, positions, slots = handed.load, handed.positions, handed.slots
         engine = self.engine
-        at = (load.flow, load.partition)
-        if positions and positions[0]:
-            state = engine.shard.state
-            floor = max(self._taken.get(at, ""), state.position(*at))
-            fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
-            if not fresh:
-                done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-                done.set_result(Placed(0, b""))
-                return done
-            if len(fresh) < len(positions):
-                load = part_of(load, fresh)
-            self._taken[at] = load.position
-        return await engine.takers()[load.flow].take(load)
+        async with self._turns.setdefault(load.flow, asyncio.Lock()):
+            if positions and positions[0]:
+                at, state = (load.flow, load.partition), engine.shard.state
+                floor = max(self.engine.readings.floor(*at), state.position(*at))
+                fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
+                if not fresh:
+                    return self.engine.readings.durable(*at)
+                if len(fresh) < len(positions):
+                    load = part_of(load, fresh)
+            load, begun = self._known_here(load)
+            ticket = await engine.takers()[load.flow].take(load, begun)
+            if begun:
+                ticket.add_done_callback(lambda _: self._begun.pop((load.flow, *load.content[:2]), None))
+            return ticket
+
+    def _known_here(self, load: Load) -> tuple[Load, list[AnyRecord]]:
+        """A load under the number its arrival has in this shard, and what makes the arrival known here."""
+        name, identity, size, at = load.content
+        if not name:
+            return load, []
+        key = (load.flow, name, identity)
+        known = self.engine.shard.state.arrival(*key)
+        number = known[0] if known else self._begun.get(key, 0)
+        if number:
+            return msgspec.structs.replace(load, arrival=number), []
+        number = self._begun[key] = self.engine.shard.next_arrival()
+        begun = ArrivalBegun(number, load.flow, load.partition, name, identity, size, at)
+        return msgspec.structs.replace(load, arrival=number), [begun]
 
     # ── hops between flows ──
 
-    async def hop(self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord]) -> None:
-        """Accept what a channel hands over. Alone it is one commit with ``extra``; with other workers what they own
-        goes there first, told apart by identity should it be sent again."""
+    async def hop(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
+    ) -> None:
+        """Accept what a channel hands over. What others own goes there first; what is here comes last, with ``extra``
+        in the same commit. What is not in one commit with ``extra`` is told apart by identity, should it be sent
+        ``again``."""
         engine = self.engine
         runner = engine.takers()[load.flow]
-        if engine.workers == 1:
+        if engine.workers == 1 and extra and not again:
             await (await runner.take(load, extra))
             return
-        slots = self._slots(runner.flow, load, ())
-        asked = []
-        for worker, peer in self.peers.items():
-            indices = [i for i, slot in enumerate(slots) if slot % engine.workers == worker]
-            if indices:
-                hopped = Hopped(part_of(load, indices), [identities[i] for i in indices])
-                asked.append(peer.ask("hop", hopped, Placed))
-        for answer in asked:
-            await answer
-        own = [i for i, slot in enumerate(slots) if slot % engine.workers == engine.number]
+        slots = self._slots(runner.flow, load, [identity.hex() for identity in identities])
+        shares: dict[int, list[int]] = {}
+        for index, slot in enumerate(slots):
+            shares.setdefault(owner_of(slot, engine.workers), []).append(index)
+        own = shares.pop(engine.number, [])
+        asked = [
+            self.peers[worker].ask("hop", Hopped(part_of(load, at), [identities[i] for i in at]), Placed)
+            for worker, at in sorted(shares.items())
+        ]
+        await asyncio.gather(*asked)
+        if own and not extra:
+            await (await self.receive_hop(Hopped(part_of(load, own), [identities[i] for i in own])))
+            return
+        own = [i for i in own if not again or not self._hopped_before(identities[i])]
         if own:
             await (await runner.take(part_of(load, own), extra))
         elif extra:
@@ -141,16 +177,27 @@ class Spread:
         """Take what another worker's channel hands over, but for what came before."""
         engine = self.engine
         fresh = [i for i, identity in enumerate(hopped.identities) if not self._hopped_before(identity)]
+        pending = [self._hops[identity] for identity in hopped.identities if identity in self._hops]
         if not fresh:
-            done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-            done.set_result(Placed(0, b""))
-            return done
+            return _then(asyncio.gather(*pending), lambda _: Placed(0, b""))
         until = engine.clock.now() + HOP_MEMORY_US
         record = Claimed(tuple((HOP_SCOPE, hopped.identities[i], b"", until) for i in fresh))
-        self._hops.update(hopped.identities[i] for i in fresh)
+        durable: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+        self._hops.update(dict.fromkeys((hopped.identities[i] for i in fresh), durable))
         taken = await engine.takers()[hopped.load.flow].take(part_of(hopped.load, fresh), [record])
-        taken.add_done_callback(lambda _: self._hops.difference_update(hopped.identities))
-        return taken
+        taken.add_done_callback(lambda taken: self._hopped(hopped, taken, durable))
+        return _then(asyncio.gather(durable, *pending), lambda placed: placed[0])
+
+    def _hopped(self, hopped: Hopped, taken: asyncio.Future[Placed], durable: asyncio.Future[Placed]) -> None:
+        for identity in hopped.identities:
+            if self._hops.get(identity) is durable:
+                del self._hops[identity]
+        if taken.cancelled():
+            durable.cancel()
+        elif (error := taken.exception()) is not None:
+            durable.set_exception(error)
+        else:
+            durable.set_result(taken.result())
 
     def _hopped_before(self, identity: bytes) -> bool:
         return identity in self._hops or self.engine.shard.state.claim(HOP_SCOPE, identity) is not None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from waypost.core.errors import EndpointUnavailable
+from waypost.core.errors import EndpointUnavailable, StoreLocked
 from waypost.core.event import Event, Events, WorkerDied
 from waypost.flow.client import control_path
 from waypost.flow.merge import merged
@@ -20,9 +22,7 @@ from waypost.flow.nursery import Order, Report
 from waypost.flow.project import load_project
 from waypost.flow.rebalance import rebalance
 from waypost.flow.wire import Server, ask_once
-from waypost.flow.worker import CANNOT_START, RunOptions, Worker
-from waypost.store.embedded import EmbeddedStore
-from waypost.store.folds import open_folds
+from waypost.flow.worker import CANNOT_START, LOOK_SECONDS, PATIENCE_SECONDS, RunOptions, Worker
 
 RESTART_SECONDS = 0.2
 """Pause before a worker that gave up by itself is started again; one that was killed is back at once."""
@@ -36,11 +36,43 @@ async def run(root: Path, environment: str, options: RunOptions, say: Say) -> in
     and other reasons not to start."""
     project = load_project(root, environment)
     folder = root / project.options.store
-    EmbeddedStore(str(folder), folds=open_folds).create()  # workers that start together would race for it
-    await rebalance(folder, options.workers)
-    if options.workers == 1:
-        return await _alone(root, environment, folder, options, say)
-    return await _Supervisor(root, environment, folder, options, say).run()
+    answered = [name for name, flow in project.flows.items() if flow.source.traits.replies]
+    with alone_in(folder):
+        await _patiently(lambda: rebalance(folder, options.workers, answered))
+        if options.workers == 1:
+            return await _alone(root, environment, folder, options, say)
+        return await _Supervisor(root, environment, folder, options, say).run()
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One system at a time runs on a store. Raises ``StoreLocked`` naming the process that does; the lock ends with
+    this process, however it ends."""
+    run = folder / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    with open(run / "lock", "a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read(32).decode("ascii", "replace").strip() or "that is just starting"
+            raise StoreLocked(
+                f"in use by process {holder}", where=str(folder), expected="one system at a time",
+                remedy="stop that process, or ask it: waypost status",
+            ) from None  # fmt: skip
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n".encode())
+        lock.flush()
+        yield
+
+
+async def _patiently(act: Callable[[], Awaitable[None]]) -> None:
+    """Workers of a supervisor that was killed end a moment after it."""
+    for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+        with contextlib.suppress(StoreLocked):
+            return await act()
+        await asyncio.sleep(LOOK_SECONDS)
+    await act()
 
 
 def on_signals(stop: Callable[[], None]) -> None:
@@ -58,7 +90,7 @@ async def _alone(root: Path, environment: str, folder: Path, options: RunOptions
     await worker.start()
 
     async def answer(verb: str, body: bytes) -> Awaitable[bytes]:
-        return worker.packed(worker.control.perform(verb, msgspec.msgpack.decode(body)))
+        return worker.packed(worker.perform(verb, msgspec.msgpack.decode(body)))
 
     control = Server(control_path(folder), answer)
     await control.start()
@@ -81,12 +113,7 @@ class _Supervisor:
         on_signals(self.stopping.set)
         control = Server(control_path(self.folder), self._answer)
         await control.start()
-        self._nursery = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "waypost.flow.nursery",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=worker_environment(),
-        )  # fmt: skip
-        for number in range(self.options.workers):
-            self._order(number)
+        await self._open_nursery()
         ends: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self.stopping.wait()), asyncio.ensure_future(self._tend())
         ]  # fmt: skip
@@ -96,16 +123,25 @@ class _Supervisor:
             ends.append(asyncio.ensure_future(asyncio.sleep(self.options.timeout_seconds, 1)))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            code = next((int(end.result()) for end in done if isinstance(end.result(), int)), 0)
+            code = next((end.result() for end in done if type(end.result()) is int), 0)  # told to stop is True
         finally:
             await self._stop(ends[1])
             await control.stop()
         return int(code)
 
+    async def _open_nursery(self) -> None:
+        self._nursery = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "waypost.flow.nursery", str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=worker_environment(),
+        )  # fmt: skip
+        for number in range(self.options.workers):
+            self._order(number)
+
     async def _stop(self, tending: asyncio.Future[Any]) -> None:
         self.stopping.set()
         for pid in self._pids.values():
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         if not tending.done() and self._pids:
             await asyncio.wait([tending], timeout=GRACE_SECONDS)
         if self._nursery.returncode is None:
@@ -122,6 +158,20 @@ class _Supervisor:
     async def _tend(self) -> int:
         """Hear of births and deaths; the dead are started again until the system stops. Returns once all are gone, or
         a worker refused to start."""
+        while True:
+            code = await self._listen()
+            if code is not None:
+                return code
+            if self.stopping.is_set() or not self._pids:
+                return 0 if self.stopping.is_set() else 1
+            for number in sorted(self._pids):
+                self.say(WorkerDied(worker=number, code=-signal.SIGKILL))
+            self._pids = {}
+            await asyncio.sleep(RESTART_SECONDS)
+            await self._open_nursery()
+
+    async def _listen(self) -> int | None:
+        """Hear what the nursery says; the exit code, or None when it is gone, and all workers with it."""
         assert self._nursery.stdout is not None
         while line := await self._nursery.stdout.readline():
             report = msgspec.json.decode(line, type=Report)
@@ -139,7 +189,8 @@ class _Supervisor:
             if report.code > 0:
                 await asyncio.sleep(RESTART_SECONDS)
             self._order(report.number)
-        return 1
+        await self._nursery.wait()
+        return None
 
     async def _until_idle(self) -> int:
         idle, left = 0, []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from waypost.core.errors import ProjectError, StoreDamaged
+from waypost.core.errors import Fault, ProjectError, StoreDamaged
 from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
@@ -32,8 +33,11 @@ class Versions:
         if path.exists():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(".part")
-        written.write_bytes(bundle_bytes(project.files))
+        written = path.with_suffix(f".{os.getpid()}.part")
+        with written.open("wb") as file:
+            file.write(bundle_bytes(project.files))
+            file.flush()
+            os.fsync(file.fileno())
         written.rename(path)
 
     def known(self) -> list[str]:
@@ -62,7 +66,7 @@ class Versions:
         if at not in self._flows:
             project = self.project(version)
             if name not in project.flows:
-                raise ProjectError([])
+                raise ProjectError([Fault(f"version {version}", 0, "unknown-flow", f"no flow {name!r} in it")])
             self._flows[at] = compile_flow(project.flows[name], project, self._around)
         return self._flows[at]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from waypost.core.errors import EndpointUnavailable, WaypostError
+from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull, UsageError, WaypostError
 
 MAX_FRAME = 256 << 20
 _LENGTH = 4
@@ -27,11 +28,12 @@ class Ask(msgspec.Struct, array_like=True):
 
 
 class Reply(msgspec.Struct, array_like=True):
-    """The answer to question ``number``; ``error`` is empty when it went well."""
+    """The answer to question ``number``; ``error`` is empty when it went well, else what it says and its ``code``."""
 
     number: int
     body: bytes = b""
     error: str = ""
+    code: str = ""
 
 
 _asks = msgspec.msgpack.Decoder(Ask)
@@ -55,13 +57,37 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(length)
 
 
-def short_path(path: Path) -> str:
-    """A path for ``bind`` and ``connect``, whose limit is 108 bytes: long ones go through an open folder."""
+@contextlib.contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """A path for ``bind`` and ``connect``, whose limit is 108 bytes: long ones go through a folder held open."""
     text = str(path)
     if len(text.encode()) < 100:
-        return text
+        yield text
+        return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    return f"/proc/self/fd/{folder}/{path.name}"
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+async def connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to who listens there. Raises ``OSError`` when nobody does."""
+    with short_path(path) as short:
+        return await asyncio.open_unix_connection(short)
+
+
+def failed(number: int, error: WaypostError) -> Reply:
+    """The reply that says so."""
+    return Reply(number, b"", str(error), error.code)
+
+
+def error_of(reply: Reply) -> WaypostError:
+    """What went wrong there, of the kind the asker can act on."""
+    kinds = (StoreFull, EndpointUnavailable, UsageError)
+    error = next((kind for kind in kinds if kind.code == reply.code), WaypostError)(reply.error)
+    error.code = reply.code or error.code
+    return error
 
 
 class Server:
@@ -75,7 +101,8 @@ class Server:
     async def start(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, short_path(self._path))
+        with short_path(self._path) as short:
+            self._server = await asyncio.start_unix_server(self._serve, short)
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
@@ -94,7 +121,7 @@ class Server:
                 try:
                     later = await self._answerer(ask.verb, ask.body)
                 except WaypostError as error:
-                    write_frame(writer, Reply(ask.number, b"", str(error)))
+                    write_frame(writer, failed(ask.number, error))
                     continue
                 task = asyncio.ensure_future(self._reply(writer, ask.number, later))
                 replies.add(task)
@@ -110,8 +137,10 @@ class Server:
     async def _reply(self, writer: asyncio.StreamWriter, number: int, later: Awaitable[bytes]) -> None:
         try:
             reply = Reply(number, await later)
+        except CommitFailed:
+            return  # whether it is durable only reopening tells: this process ends, and the next one is asked again
         except WaypostError as error:
-            reply = Reply(number, b"", str(error))
+            reply = failed(number, error)
         except Exception as error:  # noqa: BLE001 - the asker must hear of it; the engine notices its own failures
             reply = Reply(number, b"", f"internal error: {type(error).__name__}: {error}")
         if not writer.is_closing():
@@ -121,7 +150,7 @@ class Server:
 async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30.0) -> bytes:
     """One question on a fresh connection. Raises ``EndpointUnavailable`` when nobody answers there."""
     try:
-        reader, writer = await asyncio.open_unix_connection(short_path(path))
+        reader, writer = await connect(path)
     except (OSError, ConnectionError) as error:
         raise EndpointUnavailable("nobody answers", where=str(path), remedy="is it running?") from error
     try:
@@ -133,5 +162,5 @@ async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30
     finally:
         writer.close()
     if reply.error:
-        raise WaypostError(reply.error)
+        raise error_of(reply)
     return reply.body

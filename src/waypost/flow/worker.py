@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +17,36 @@ import msgspec
 
 from waypost.core.binding import split_listen
 from waypost.core.clock import SystemClock, SystemRandom
-from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
+from waypost.core.errors import EndpointUnavailable, StoreDamaged, StoreError, StoreLocked, StoreTooNew, WaypostError
 from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
+from waypost.flow.attic import Attic
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
+from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
+from waypost.observe.log import EventLog
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
+from waypost.store.retention import Ages, Retention
+from waypost.store.shard import EmbeddedShard
 
 CANNOT_START = 3
 """The exit code of a worker that would refuse to start again."""
 REFUSALS = (StoreLocked, StoreDamaged, StoreTooNew)
+RETENTION_SECONDS = 600.0
+"""Pause between two looks for messages that may go."""
 GC_YOUNG = 50_000
 """Objects between two collections: documents die young and hold no circles; looking for some costs half the time."""
 IDLE_TURNS = 3
 """How often in a row ``--once`` must find nothing to do."""
+PATIENCE_SECONDS, LOOK_SECONDS = 3.0, 0.02
 _hopped = msgspec.msgpack.Decoder(Hopped)
 _handed = msgspec.msgpack.Decoder(Handed)
 _positioned = msgspec.msgpack.Decoder(Positioned)
@@ -54,6 +62,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     flows: Sequence[str] = ()
     timeout_seconds: float = 0.0
     who: str = ""
+    log: str = "text"
+    """How a worker process writes its events to standard error: ``text`` or ``json``."""
+    quiet: bool = False
 
 
 class Worker:
@@ -67,6 +78,7 @@ class Worker:
         self.stopping = asyncio.Event()
         self.engine: Engine
         self.control: Control
+        self.peers: dict[int, Peer] = {}
         self._peers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -77,18 +89,16 @@ class Worker:
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
-        shard = await store.open_shard(self.number, self.options.workers)
+        shard = await self._open_shard(store)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
         around = Surroundings(
             self.root, SystemClock(), SystemRandom(), self.events, self.number, self.listener,
         )  # fmt: skip
         versions = Versions(folder / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
-        self.engine = Engine(
-            self.project, shard, live_reader([shard]), versions, around,
-            workers=self.options.workers, only=self.options.flows,
-        )  # fmt: skip
-        self.control = Control(self.engine, self.root, self.environment, self.stopping, who=self.options.who)
+        self.control = self._control_of(shard, versions, around)
+        self.engine = self.control.engine
+        self.attic = Attic(lambda left: self._control_of(left, versions, around))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         if self.options.workers > 1:
@@ -97,21 +107,66 @@ class Worker:
             await self.listener.open()
         self.control.activate_at_start()
         await self.engine.start()
+        kept = self.project.options.retention
+        self.retention = Retention(
+            shard, store.disk, around.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
+        )
+        self.engine.spawn(self._retain())
+        if self.number == FIRST:
+            await self.attic.open(store, self.options.workers)
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
+
+    async def _retain(self) -> None:
+        """Let messages go that are older than the project keeps them, now and then."""
+        while True:
+            await self.engine.clock.sleep(RETENTION_SECONDS)
+            await self.retention.run()
+
+    def _control_of(self, shard: EmbeddedShard, versions: Versions, around: Surroundings) -> Control:
+        engine = Engine(
+            self.project, shard, live_reader([shard]), versions, around,
+            workers=self.options.workers, only=self.options.flows,
+        )  # fmt: skip
+        return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
+
+    async def perform(self, verb: str, params: Mapping[str, Any]) -> Any:
+        """The result of a verb of the control socket."""
+        return await self.attic.joined(verb, await self.control.perform(verb, params), params)
+
+    async def _open_shard(self, store: EmbeddedStore) -> EmbeddedShard:
+        """The shard, as soon as whoever had it and is ending right now has let it go."""
+        ending = PATIENCE_SECONDS if self.options.workers > 1 else 0.0
+        while True:
+            try:
+                return await store.open_shard(self.number, self.options.workers)
+            except StoreLocked:
+                if ending <= 0:
+                    raise
+            await asyncio.sleep(LOOK_SECONDS)
+            ending -= LOOK_SECONDS
 
     def _listens(self) -> bool:
         flows = self.project.flows.values()
         return self.number == 0 and any(flow.source.component.name == "http" for flow in flows)
 
     def _meet_peers(self) -> None:
-        for other in range(self.options.workers):
-            if other != self.number:
-                peer = self.engine.spread.peers[other] = Peer(self.run_folder / f"worker-{other}.sock")
-                self._peers.append(asyncio.ensure_future(peer.run()))
+        numbers = [number for number in range(self.options.workers) if number != self.number]
+        self.peers = {number: Peer(self.run_folder / f"worker-{number}.sock") for number in numbers}
+        self.engine.spread.peers = self.peers
+        self._peers += [asyncio.ensure_future(peer.run()) for peer in self.peers.values()]
+        self._peers.append(asyncio.ensure_future(self._leave_peers()))
+
+    async def _leave_peers(self) -> None:
+        """Once told to stop, wait for nobody who stops too."""
+        await self.stopping.wait()
+        for peer in self.peers.values():
+            peer.leave()
 
     async def _answer(self, verb: str, body: bytes) -> Awaitable[bytes]:
         """Questions of other workers and of the control socket, taken in order."""
+        if verb in ("load", "hop"):
+            await self.engine.ready.wait()
         if verb == "load":
             return self.packed(await self.engine.spread.receive(_handed.decode(body)))
         if verb == "positions":
@@ -122,7 +177,7 @@ class Worker:
             return self.packed(_done(None))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
-        return self.packed(self.control.perform(verb, msgspec.msgpack.decode(body)))
+        return self.packed(self.perform(verb, msgspec.msgpack.decode(body)))
 
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
@@ -164,8 +219,15 @@ class Worker:
     async def stop(self) -> None:
         if self.listener is not None:
             await self.listener.close()
+        for known in self.peers.values():
+            known.leave()
+        await self.engine.halt()
         await self.server.stop()
-        await self.engine.stop()
+        try:
+            await self.engine.close()
+            await self.attic.close()
+        finally:
+            self.retention.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
@@ -190,11 +252,8 @@ def fingerprint() -> str:
 async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
     """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
 
-    def say(text: object) -> None:
-        sys.stderr.write(f"worker {number}: {text}\n")
-
     events = Events()
-    events.subscribe(say)
+    events.subscribe(EventLog(sys.stderr, options.log, options.quiet, number))
     worker = Worker(root, environment, number, options, events)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -202,8 +261,14 @@ async def work(root: Path, environment: str, number: int, options: RunOptions) -
     try:
         await worker.start()
         return await worker.run()
+    except EndpointUnavailable as error:
+        if not worker.stopping.is_set():
+            sys.stderr.write(f"worker {number}: {error}\n")
+            return 1
+        await worker.stop()
+        return 0
     except WaypostError as error:
-        say(error)
+        sys.stderr.write(f"worker {number}: {error}\n")
         return exit_code_of(error)
 
 
@@ -213,16 +278,17 @@ def exit_code_of(error: WaypostError) -> int:
 
 
 def one_heap() -> None:
-    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heap a thread
-    that glibc makes otherwise, each stays as large as its busiest moment (mallopt(3): M_TRIM_THRESHOLD, M_ARENA_MAX)."""
+    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heaps of
+    its own that glibc makes for each, all stay as large as their busiest moment (M_TRIM_THRESHOLD and M_ARENA_MAX of
+    mallopt(3))."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(-1, 1 << 18)
         mallopt(-8, 1)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when the one that started it dies (prctl(2), PR_SET_PDEATHSIG)."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when ``parent``, which started it, dies (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         os._exit(1)

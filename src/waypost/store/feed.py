@@ -31,6 +31,8 @@ class IndexFeed:
         self._queue: queue.SimpleQueue[CommittedGroup | None] = queue.SimpleQueue()
         self._put = self._taken = self._waiting = 0
         self._due = 0.0
+        self.caught_up = threading.Event()
+        """Set once what was missed is in the index, or never will be."""
         self.fault: Exception | None = None
         """Why the index takes nothing more in."""
         self._thread = threading.Thread(target=self._run, name="waypost-index", daemon=True)
@@ -55,11 +57,13 @@ class IndexFeed:
             self._feed()
         except Exception as fault:  # noqa: BLE001 - the shard learns of it and stops
             self.fault = fault
+            self.caught_up.set()
             self._report()
 
     def _feed(self) -> None:
         for missed in self._missed:
             self._take(missed)
+        self.caught_up.set()
         while (group := self._next()) is not None:
             self._take(group)
             self._taken += messages(group)

@@ -99,6 +99,8 @@ class Fold:
         self.totals.last_seq = r.seq
         self.active[r.seq] = self._batch(at, r)
         self.touched.add(r.seq)
+        if r.moved_from >= 0:
+            return
         self.ledger.counts(r.flow)[-1] += r.count
         if r.partition:
             self.ledger.stand(r.flow, r.partition, -1, r.position)

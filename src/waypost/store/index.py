@@ -225,13 +225,16 @@ class SearchIndex:
 
     def delivered(self, at: Location, r: Delivered) -> None:
         self._move(r.refs, State.DELIVERED, pack_place(at))
-        if r.keys:
-            refs = unpack_refs(r.refs)
-            for name, place, value in r.keys:
-                batch = self.batches.get(refs[place] >> OUT_BITS)
-                if batch is not None:
-                    message = batch.message_of(refs[place] & OUT_MASK)
-                    self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, normalise(value)))
+        self._index_answer(r)
+
+    def _index_answer(self, r: Delivered, only: int = -1) -> None:
+        """Index the keys found in an answer; those of one batch with ``only``."""
+        refs = unpack_refs(r.refs) if r.keys else ()
+        for name, place, value in r.keys:
+            batch = self.batches.get(refs[place] >> OUT_BITS)
+            if batch is not None and only in (-1, batch.seq):
+                message = batch.message_of(refs[place] & OUT_MASK)
+                self._fresh.append(self.hasher.one(name, batch.seq << OUT_BITS | message, normalise(value)))
 
     def decided(self, at: Location, r: Decided) -> None:
         self._move(r.refs, State(r.state), pack_place(at))
@@ -266,6 +269,8 @@ class SearchIndex:
     def retold(self, at: Location, r: Retold) -> None:
         batch, inner, place = self.batches.get(r.seq), decode(r.record), pack_place(at)
         self._tell(batch, place)
+        if isinstance(inner, Delivered):
+            self._index_answer(inner, only=r.seq)
         if isinstance(inner, DeliveryFailed) and (known := self.failures.get(inner.ref)) is not None:
             self.failures.set(inner.ref, msgspec.structs.replace(known, place=place))
 

@@ -11,6 +11,7 @@ from waypost.store.outputs import KeptBatch, tally
 from waypost.store.overlay import Overlay
 from waypost.store.protocol import Location
 from waypost.store.record import (
+    ANEW,
     Activated,
     ArrivalBegun,
     ArrivalDisposed,
@@ -130,7 +131,10 @@ class Ledger:
             self.positions.set(key, position)
 
     def positioned(self, at: Location, r: Positioned) -> None:
-        self.stand(r.flow, r.partition, r.slot, r.position)
+        if r.slot == ANEW:
+            self.positions.set((r.flow, r.partition, -1), r.position)
+        else:
+            self.stand(r.flow, r.partition, r.slot, r.position)
 
     def claimed(self, at: Location, r: Claimed) -> None:
         for scope, key, message, expires in r.items:

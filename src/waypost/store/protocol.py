@@ -8,7 +8,7 @@ embedded store (``waypost.store.embedded``) and, later, PostgreSQL implement the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -96,6 +96,10 @@ class ShardState(Protocol):
         """Partition → position, for all of a flow's source."""
         ...
 
+    def uneven(self) -> Collection[tuple[str, str]]:
+        """(flow, partition) of which some slot stands further on than the others, after slots were exchanged."""
+        ...
+
     def arrival(self, flow: str, name: str, identity: str) -> tuple[int, bool, bool] | None:
         """(number, ended, disposed) of an arrival begun here, or None."""
         ...
@@ -169,8 +173,9 @@ class Shard(Protocol):
         """False when the disk is so full that nothing more may be accepted; outcomes can still be written."""
         ...
 
-    async def close(self) -> None:
-        """Append ``Closed``, flush derived state, let go of the lock."""
+    async def close(self, *, clean: bool = True) -> None:
+        """Append ``Closed``, flush derived state, let go of the lock. ``clean=False``: without ``Closed``, so that
+        whoever opens it next takes what is open for what a crash left."""
         ...
 
 

@@ -123,6 +123,9 @@ class Accepted(Record, tag=1, frozen=True):
     origin: str = ""
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
     key_rules: tuple[str, ...] = ()
+    moved_from: int = -1
+    """The shard these messages were accepted in, when they were moved here: they are not counted again, and say nothing
+    about the position."""
 
 
 class Effects(Record, tag=2, frozen=True):
@@ -245,9 +248,13 @@ class ArrivalDisposed(Record, tag=12, frozen=True):
     at: int
 
 
+ANEW = -2
+"""For ``Positioned.slot``: slots were exchanged between shards, and one position no longer holds for all of them."""
+
+
 class Positioned(Record, tag=13, frozen=True):
     """A partition stands at ``position`` though no message was accepted (a gap, or copied from another shard).
-    ``slot`` limits it to one slot, -1 = all."""
+    ``slot`` limits it to one slot, -1 = all, ``ANEW`` = all, even where it stood further on."""
 
     flow: str
     partition: str

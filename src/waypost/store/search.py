@@ -36,6 +36,17 @@ class Hit(msgspec.Struct, frozen=True):
     def id(self) -> bytes:
         return id_at(int.from_bytes(self.batch.first, "big"), self.index)
 
+    @property
+    def moved(self) -> bool:
+        """Another batch has the message now."""
+        return message_state([state for *_, state in self.outputs]) == "moved"
+
+
+def _told_last(batches: Sequence[IndexedBatch], index: int) -> Hit | None:
+    """A message in the batch that has it still: one that was moved away and came back is in two."""
+    hits = [Hit(batch, index, batch.outputs()[index]) for batch in batches if index < batch.count]
+    return next((hit for hit in hits if not hit.moved), hits[0] if hits else None)
+
 
 class ShardSearch:
     """Queries on one shard's index; from any thread."""
@@ -56,11 +67,13 @@ class ShardSearch:
         """A message by its id."""
         first, index = block_of(message)
         wanted = first.to_bytes(16, "big")
-        found = [
-            batch for batch in self._index.batches.changed().values() if batch is not None and batch.first == wanted
-        ]
-        found = found or self._batches("WHERE batch.first = ?", wanted)
-        return Hit(found[0], index, found[0].outputs()[index]) if found and index < found[0].count else None
+        changed = self._index.batches.changed()
+        late = [batch for batch in changed.values() if batch is not None and batch.first == wanted]
+        hit = _told_last(late, index)
+        if hit is None or hit.moved:
+            stored = [batch for batch in self._batches("WHERE batch.first = ?", wanted) if batch.seq not in changed]
+            hit = _told_last([*late, *stored], index)
+        return hit
 
     def failures(self, hit: Hit) -> dict[int, FailedOutput]:
         """Outputs of a message that failed at least once, by row."""

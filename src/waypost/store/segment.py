@@ -48,6 +48,7 @@ class UnfinishedSegment(ValueError):
 
 
 def segment_name(number: int) -> str:
+    """The file name of a segment."""
     return f"{number:08d}{SUFFIX}"
 
 

@@ -87,6 +87,7 @@ class EmbeddedShard:
             self._refuse_when_stopped()
             self._take_numbers(records)
         except StoreError as fault:
+            self._next_seq = self._sent_seq
             future.set_exception(fault)
         else:
             self._send_later()
@@ -119,6 +120,10 @@ class EmbeddedShard:
             raise StoreError("no outbound body", where=f"{self.folder.journal} {at}")
         return unpack(record.bodies)[0], record.content_type
 
+    async def indexed(self) -> None:
+        """Return once the index holds all that the journal held when the shard was opened."""
+        await asyncio.to_thread(self._feed.caught_up.wait)
+
     @property
     def room(self) -> bool:
         if not self._reserve.room:
@@ -135,11 +140,14 @@ class EmbeddedShard:
         """Everything before it is safe in the derived databases."""
         return min(self.state.watermark, self.index.watermark)
 
-    async def close(self) -> None:
+    async def close(self, *, clean: bool = True) -> None:
+        """``clean=False``: whoever opens it next must take what is open for what a crash left."""
         if self._closed:
             return
         try:
-            if self._fault() is None:
+            if not clean:
+                self._send_later()
+            elif self._fault() is None:
                 await self.append([Closed(self._setting.clock.now())])
         finally:
             self._closed = True

@@ -212,6 +212,38 @@ class StateFold:
             for flow, counts in self._ledger.totals.counts.items()
         }
 
+    # what moves when the number of shards changes
+
+    def all_positions(self) -> Iterator[tuple[str, str, int, str]]:
+        """(flow, partition, slot, position) of everything read from here."""
+        for (flow, partition, slot), position in self._ledger.positions.over(POSITIONS.items(self._database.reader)):
+            yield flow, partition, slot, position
+
+    def uneven(self) -> set[tuple[str, str]]:
+        """(flow, partition) of which some slot stands further on than the others."""
+        slots = [(flow, partition) for flow, partition, slot, _ in self.all_positions() if slot >= 0]
+        furthest = dict.fromkeys(slots, "")
+        for flow, partition, slot, position in self.all_positions():
+            if slot >= 0:
+                furthest[flow, partition] = max(furthest[flow, partition], position)
+        return {at for at, position in furthest.items() if position > self.position(*at)}
+
+    def all_claims(self) -> Iterator[tuple[str, bytes, bytes, int]]:
+        """(scope, key, message, expires) of every claim that has not expired."""
+        now = self._now()
+        for (scope, key), (expires, message) in self._ledger.claims.over(CLAIMS.items(self._database.reader)):
+            if not 0 < expires <= now:
+                yield scope, key, message, expires
+
+    def all_numbers(self) -> Iterator[tuple[str, int]]:
+        """Every sequence and where it stands."""
+        yield from self._ledger.numbers.over(SEQUENCES.items(self._database.reader))
+
+    def all_step_states(self) -> Iterator[tuple[str, str, str, bytes]]:
+        """(flow, step, key, value)."""
+        for (flow, step, key), value in self._ledger.step_states.over(STEP_STATES.items(self._database.reader)):
+            yield flow, step, key, value
+
     # what the reader and retention ask, from any thread
 
     def active_batches(self) -> list[KeptBatch]:

@@ -87,6 +87,27 @@ def test_ctrl_c_ends_a_watch_quietly_and_a_run_in_good_order(tmp_path: Path) -> 
     assert stopped["running"] is False
 
 
+def test_two_workers_log_as_asked_refuse_wrong_usage_and_stop_when_told(tmp_path: Path) -> None:
+    write(tmp_path, PROJECT | {"in/a.ndjson": '{"k": "1", "n": 1}\n'})
+    process = subprocess.Popen(
+        [*WAYPOST, "run", str(tmp_path), "--workers", "2", "--log", "json"],
+        env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        event = json.loads(line)
+        if event["event"] == "MessagesDelivered":
+            break
+    assert event["worker"] in (0, 1)
+    refused = waypost("pause", "flow:copi", "--project", tmp_path, "--json")
+    assert refused.returncode == 2 and json.loads(refused.stdout)["error"]["code"] == "usage"
+    assert "did you mean 'flow:copy'?" in refused.stdout
+    assert waypost("stop", "--project", tmp_path).returncode == 0
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0, rest
+
+
 def test_the_details_of_an_unexpected_error_are_written_where_they_can_be(tmp_path: Path) -> None:
     program = (
         "from waypost.cli import asking, main\n"

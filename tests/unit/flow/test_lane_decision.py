@@ -69,7 +69,7 @@ async def test_a_held_and_released_output_is_sent_once(place, concurrency):
     bench.lane.resume()
     await bench.run(30)
     assert bench.target.arrived.count(21) == 1
-    assert sorted(bench.delivered())[-3:] == [12, 21, 31] if 11 not in bench.delivered() else True
+    assert {12, 21, 31} <= set(bench.delivered())
     assert bench.lane.idle
     await bench.stop()
 
@@ -167,5 +167,5 @@ async def test_a_paused_lane_sends_nothing_not_even_what_is_due():
     assert bench.target.sent == sent
     bench.lane.resume()
     await bench.run()
-    assert bench.target.arrived[-3:] == [21, 99, 31] or set(bench.target.arrived) >= {21, 31, 99}
+    assert set(bench.target.arrived) == {12, 21, 31, 99}
     await bench.stop()

@@ -21,7 +21,8 @@ def describe(
     ] = "",
     name: Annotated[str, typer.Argument(metavar="NAME", help="A component, an error's code, a state.")] = "",
     schema: Annotated[
-        str, typer.Option("--schema", metavar="FILE", help="JSON Schema of flow, project, connections, environment …")
+        str,
+        typer.Option("--schema", metavar="FILE", help="JSON Schema of flow, project, connections, source/directory …"),
     ] = "",
     pages: Annotated[
         Path | None, typer.Option("--pages", metavar="DIR", help="Write the reference pages into this folder.")

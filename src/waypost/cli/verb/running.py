@@ -36,18 +36,19 @@ def run(
     """
     import asyncio
 
-    from waypost.cli.log import EventLog
     from waypost.core.errors import UsageError
     from waypost.flow.supervisor import run as run_system
     from waypost.flow.worker import RunOptions
+    from waypost.observe.log import EventLog
 
     if log not in ("text", "json"):
         raise UsageError(f"--log {log!r}", expected="text or json")
     if wait and not once:
         raise UsageError("--wait without --once", remedy="add --once, or leave --wait out")
     options = RunOptions(
-        workers=workers, once=once, wait=wait, flows=tuple(flow or ()), timeout_seconds=_seconds(timeout)
-    )
+        workers=workers, once=once, wait=wait, flows=tuple(flow or ()), timeout_seconds=_seconds(timeout), log=log,
+        quiet=quiet,
+    )  # fmt: skip
     code = asyncio.run(run_system(directory.resolve(), environment, options, EventLog(sys.stderr, log, quiet)))
     if as_json:
         print_json({"exit_code": code})

@@ -42,6 +42,7 @@ def _jobs(torn: int) -> Iterator[tuple[str, int, int]]:
 
 
 def main() -> int:
+    """Explore until enough images were judged or a promise was broken; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m waypost.testing.crash", description=__doc__)
     parser.add_argument("--images", type=int, default=200_000, help="distinct disk images to judge")
     parser.add_argument("--torn", type=int, default=12, help="random images after each operation")

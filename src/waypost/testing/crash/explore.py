@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
+from waypost.store.segment import SUFFIX
 from waypost.testing.crash.inspector import Inspector
 from waypost.testing.crash.log import Acknowledged
 from waypost.testing.crash.platter import Platter
@@ -66,6 +67,7 @@ def explore(
     inspector = Inspector(recording.root, references, recording.bodies, lambda counts: across(recording.groups, counts))
     platter, random, findings = Platter(recording.root), Random(seed), Findings()
     acknowledged = dict(recording.acknowledged)
+    removed: set[tuple[int, int]] = set()
     begun = not recording.continued
     seen: set[int] = set()
     try:
@@ -75,6 +77,8 @@ def explore(
                 continue
             platter.apply(entry)
             findings.operations += 1
+            if entry.kind == "unlink" and entry.path.endswith(SUFFIX):
+                removed.add((int(entry.path.split("/shard-")[1][:2]), int(entry.path[-12:-4])))
             begun = begun or entry.kind == "settle"
             if not begun or findings.operations % every != first % every:
                 continue
@@ -84,7 +88,7 @@ def explore(
                     continue
                 seen.add(key)
                 _count(findings, how, entry.site, entry.phases)
-                fault = inspector.judge(image, acknowledged)
+                fault = inspector.judge(image, acknowledged, removed)
                 if fault:
                     findings.violations.append(Violation(recording.name, findings.operations, entry.site, how, fault))
                     if len(findings.violations) >= stop_at:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -27,12 +27,22 @@ from waypost.store.commit import Limits
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.index import SearchIndex
+from waypost.store.journal import Journal
+from waypost.store.layout import ShardFolder
 from waypost.store.opening import OpenedJournal, catch_up, missed_by_index, open_journal
-from waypost.store.record import Accepted, Closed, OutboundBody
+from waypost.store.record import KEPT, Accepted, Closed, OutboundBody, ref_of
 from waypost.store.state import StateFold
 from waypost.testing.crash.memory_disk import MemoryDisk
 from waypost.testing.crash.platter import Image
-from waypost.testing.crash.reference import SHARED_MEMORY, Reference, difference, dump_index, dump_state, never
+from waypost.testing.crash.reference import (
+    SHARED_MEMORY,
+    Reference,
+    difference,
+    dump_index,
+    dump_state,
+    never,
+    without_removed,
+)
 
 SMALL = Limits(segment_bytes=6_000, flush_bytes=3_000, flush_seconds=0.02, reserve_bytes=4096, free_bytes=0)
 """Everything happens often."""
@@ -71,14 +81,19 @@ class Inspector:
         self._folder = tempfile.mkdtemp(prefix="waypost-image-", dir=SHARED_MEMORY)
         self._journals: OrderedDict[tuple[int, int], _Journal] = OrderedDict()
         self._judged: dict[tuple[int, ...], str] = {}
+        self._removed: Set[tuple[int, int]] = frozenset()
         self.opened = 0
         """How many times a part of a store was opened."""
 
     def close(self) -> None:
         shutil.rmtree(self._folder)
 
-    def judge(self, image: Image, acknowledged: Mapping[int, Watermark]) -> str:
-        """What is wrong with an image, '' for nothing. A finished backup in it is a store too."""
+    def judge(
+        self, image: Image, acknowledged: Mapping[int, Watermark], removed: Set[tuple[int, int]] = frozenset()
+    ) -> str:
+        """What is wrong with an image, '' for nothing. A finished backup in it is a store too. ``removed`` are the
+        segments, by shard and number, that need not be there."""
+        self._removed = removed
         fault = self._stores(image, acknowledged)
         finished = f"{self.root}/{BACKUP}/{MANIFEST}" in image
         if BACKED_UP in acknowledged and not finished:
@@ -155,6 +170,8 @@ class Inspector:
         """All groups that are there are those that were written, with their large bodies."""
         expected = {_place(group): group for group in reference.groups[:count]}
         missing = {place[0] for place in expected} - set(opened.journal.segments())
+        if not missing <= self._removed_of(opened.folder):
+            return f"of segments {sorted(missing)}, not all were removed"
         for group in opened.journal.groups((0, 0), opened.committer.end, gaps=True):
             known = expected.pop(_place(group), None)
             if known is None or known.records != group.records:
@@ -164,6 +181,9 @@ class Inspector:
                     put_back(record.bodies, lambda name: self._chunk(opened, name))
         lost = [place for place in expected if place[0] not in missing]
         return f"no commit at {lost[0]}" if lost else ""
+
+    def _removed_of(self, folder: ShardFolder) -> set[int]:
+        return {segment for shard, segment in self._removed if folder.path.endswith(f"-{shard:02d}")}
 
     def _chunk(self, opened: OpenedJournal, name: str) -> bytes:
         body = opened.chunks.load(name)
@@ -201,6 +221,7 @@ class Inspector:
         try:
             catch_up(state, journal.opened, SMALL)
             found, expected = dump_state(state), reference.state(journal.count)
+            _read_needed(state, journal.opened.journal)
         finally:
             state.close()
         return "" if found == expected else f"the state is no fold of the journal: {difference(found, expected)}"
@@ -214,7 +235,22 @@ class Inspector:
             found, expected = dump_index(index), reference.index(journal.count)
         finally:
             index.close()
+        if found != expected and self._removed_of(journal.opened.folder):
+            present = journal.opened.journal.segments()
+            found, expected = without_removed(found, expected, present), without_removed(expected, expected, present)
         return "" if found == expected else f"the index is no fold of the journal: {difference(found, expected)}"
+
+
+def _read_needed(state: StateFold, journal: Journal) -> None:
+    """Everything that unfinished batches need is there. Raises ``StoreDamaged``."""
+    for batch in [*state.active_batches(), *state.kept_batches()]:
+        if batch.left or not KEPT.isdisjoint(batch.states):
+            for place in (batch.accepted, *batch.effects, *batch.produced):
+                journal.record(place)
+            for row, now in enumerate(batch.states):
+                retry = state.retry(ref_of(batch.seq, row)) if now in KEPT else None
+                if retry is not None and retry.body is not None:
+                    journal.record(retry.body)
 
 
 def _place(group: CommittedGroup) -> Watermark:

@@ -14,6 +14,8 @@ import msgspec
 
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.index import SearchIndex
+from waypost.store.indexed import unpack_places
+from waypost.store.record import OUT_BITS
 from waypost.store.segment import START
 from waypost.store.sqlite import select
 from waypost.store.state import StateFold
@@ -91,6 +93,20 @@ def dump_index(index: SearchIndex) -> bytes:
         "marks": len(select(database.fetcher, "SELECT * FROM mark")),
         "names": database.totals().names,
     }
+    return msgspec.msgpack.encode(found)
+
+
+def without_removed(dump: bytes, expected: bytes, present: Sequence[int]) -> bytes:
+    """A dump of an index as far as it is about batches in segments that are there: of others it may know or not."""
+    found, kept = msgspec.msgpack.decode(dump), set()
+    for batch in msgspec.msgpack.decode(expected)["batches"]:
+        if unpack_places(batch["accepted"])[0].segment in present:
+            kept.add(batch["seq"])
+    found["batches"] = [batch for batch in found["batches"] if batch["seq"] in kept]
+    found["failures"] = [failure for failure in found["failures"] if failure[0] >> OUT_BITS in kept]
+    found["postings"] = [one for one in found["postings"] if int.from_bytes(one[0][-8:], "big") >> OUT_BITS in kept]
+    found["extents"] = [extent for extent in found["extents"] if extent[0] in present]
+    found["groups"] = found["marks"] = None
     return msgspec.msgpack.encode(found)
 
 

@@ -14,9 +14,9 @@ import msgspec
 from waypost.core.errors import CommitFailed, StoreError
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
-from waypost.store.derived import CommittedGroup, Watermark
+from waypost.store.derived import CommittedGroup
 from waypost.store.record import AnyRecord, State, ref_of
-from waypost.store.segment import START, segment_name
+from waypost.store.retention import Ages, Retention
 from waypost.store.shard import EmbeddedShard
 from waypost.testing.crash.inspector import BACKED_UP, BACKUP
 from waypost.testing.crash.recording import Stage, Workload
@@ -48,6 +48,13 @@ class Traffic:
             await self.shard.append([r.Intended(r.pack_refs([self._pick()]))])
         else:
             await self.shard.append(self._small())
+
+    async def finish(self) -> None:
+        """Nothing stays open: some are delivered, some parked, some dead."""
+        while self.open:
+            refs, self.open = self.open[:5], self.open[5:]
+            state = self.random.choice((State.DELIVERED, State.DELIVERED, State.PARKED, State.DEAD))
+            await self.shard.append([r.Decided(r.pack_refs(refs), state, self.time, "ada", "", "finish")])
 
     async def accept(self) -> None:
         seq, count = self.shard.next_seq(), self.random.randint(1, 4)
@@ -179,26 +186,20 @@ class FailingSync:
         return 0
 
 
-async def removing(stage: Stage) -> None:
-    """Segments go once both derived databases are past them."""
-    for turn in range(3):
+async def retaining(stage: Stage) -> None:
+    """Old segments go; what is kept in them is carried forward first."""
+    ages = Ages(finished=1, dead=4, share=0.9)
+    for turn in range(2):
         shard = await stage.open()
-        traffic = Traffic(shard, stage.chance(turn))
-        for _ in range(5):
+        traffic, retention = Traffic(shard, stage.chance(turn)), Retention(shard, stage.disk, stage.clock, ages)
+        for _ in range(6):
             await traffic.run(5)
+            await traffic.finish()
+            await stage.clock.advance(2)
             with stage.log.phase("retention"):
-                remove_behind(stage, shard, shard.watermark)
+                await retention.run()
+        retention.close()
         await shard.close()
-
-
-def remove_behind(stage: Stage, shard: EmbeddedShard, place: Watermark) -> None:
-    """Remove the segments that end before a place, and then their large bodies."""
-    gone = [number for number in shard.journal.segments() if (number + 1, START) < place]
-    for number in gone:
-        stage.disk.unlink(f"{shard.folder.journal}/{segment_name(number)}")
-    stage.disk.sync_folder(shard.folder.journal)
-    for number in gone:
-        shard.chunks.remove(shard.chunks.of_segment(number))
 
 
 async def backing_up(stage: Stage) -> None:
@@ -231,7 +232,7 @@ SCENES = {
     "flowing": Scene(flowing),
     "stopping": Scene(stopping),
     "failing": Scene(failing, lambda: FailingSync(23)),
-    "removing": Scene(removing),
+    "retaining": Scene(retaining),
     "backing up": Scene(backing_up),
     "moving": Scene(moving, across=none_lost_in_moving),
 }

@@ -116,7 +116,7 @@ async def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
         ("dead", "the broken one, and why"),
         (f"replay {message['id']} --dry-run", "what a map you have changed would make of it"),
     ):
-        teller.text(f"  {waypost} {arguments:<52} # {why}")
+        teller.text(f"  {waypost} {arguments:<57} # {why}")
     if stays:
         teller.text()
         teller.text(f"Still running. The ERP's ledger: {stage.erp.address}/sales-orders")
@@ -128,4 +128,4 @@ def command_name() -> str:
     """How this installation's command is called from a shell."""
     beside = Path(sys.executable).with_name("waypost")
     found = shutil.which("waypost")
-    return "waypost" if found and Path(found).parent == beside.parent or not beside.exists() else str(beside)
+    return "waypost" if (found and Path(found).parent == beside.parent) or not beside.exists() else str(beside)

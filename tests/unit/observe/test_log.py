@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from waypost.cli.log import EventLog
 from waypost.core.event import BatchAccepted, EndpointLost, MessageDied
+from waypost.observe.log import EventLog
 
 ACCEPTED = BatchAccepted(flow="f", messages=3)
 DIED = MessageDied(flow="f", message="m1", place="erp", cause="refused\nbadly")
@@ -63,3 +63,9 @@ def test_a_log_nobody_reads_any_more_never_stops_the_system() -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_line_is_one_line_whatever_a_text_holds(form: str) -> None:
     assert len(logged(DIED, DIED, form=form)) == 2
+
+
+def test_of_several_workers_each_line_says_which_one_speaks() -> None:
+    (line,) = logged(ACCEPTED, worker=1)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d worker 1: f: accepted 3 messages", line)
+    assert json.loads(logged(ACCEPTED, worker=1, form="json")[0])["worker"] == 1

@@ -1,0 +1,48 @@
+"""Shards that no worker owns any more: what is finished stays in them, to be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from waypost.flow.control import Control
+from waypost.flow.engine import Engine
+from waypost.flow.merge import merged
+from waypost.store.embedded import EmbeddedStore
+from waypost.store.shard import EmbeddedShard
+
+LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
+"""The verbs that are asked of them, too."""
+
+
+class Attic:
+    """Answers for the shards of a store that are left over from a larger number of workers."""
+
+    def __init__(self, open_control: Callable[[EmbeddedShard], Control]) -> None:
+        self._open_control = open_control
+        self._controls: list[Control] = []
+        self._engines: list[Engine] = []
+
+    async def open(self, store: EmbeddedStore, workers: int) -> None:
+        """Open what is there beyond ``workers`` shards; nothing is read or sent."""
+        for number in store.shards():
+            if number >= workers:
+                control = self._open_control(await store.open_shard(number, workers))
+                self._engines.append(control.engine)
+                await control.engine.start(sources=False)
+                self._controls.append(control)
+
+    async def joined(self, verb: str, answer: Any, params: Mapping[str, Any]) -> Any:
+        """An answer with what these shards know, for a verb that looks."""
+        if verb not in LOOKING or not self._controls:
+            return answer
+        parts = await asyncio.gather(*(control.perform(verb, params) for control in self._controls))
+        return merged(verb, [answer, *parts], params)
+
+    async def close(self) -> None:
+        """Let them go."""
+        async with AsyncExitStack() as closing:
+            for engine in self._engines:
+                closing.push_async_callback(engine.stop)

@@ -1,0 +1,1 @@
+"""Subscribers to events: what is logged, counted and traced."""

@@ -1,0 +1,65 @@
+"""Writes the input, a file at a time, and keeps the book of what it wrote."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from pathlib import Path
+
+from waypost.testing.ledger.project import ERP_EVERY, KEYS
+
+PER_FILE = 1000
+
+
+class Generator:
+    """``written`` says how many messages every key has: their ``n`` are 0, 1, 2, …"""
+
+    def __init__(self, folder: Path, messages: int, per_second: float, seed: int) -> None:
+        self._folder, self._messages, self._per_second = folder, messages, per_second
+        self._random = random.Random(seed)
+        self.written: Counter[str] = Counter()
+        self.files = 0
+        self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """All is written."""
+        return not self._thread.is_alive()
+
+    @property
+    def erp_wanted(self) -> int:
+        """How many of the messages written go to the HTTP system."""
+        return sum(-(-count // ERP_EVERY) for count in self.written.values())
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        left = self._messages
+        while left and not self._ended.is_set():
+            count = min(left, PER_FILE)
+            left -= count
+            self._write(count)
+            self._ended.wait(count / self._per_second)
+
+    def _write(self, count: int) -> None:
+        lines = []
+        for _ in range(count):
+            key = f"k{self._random.randrange(KEYS)}"
+            number = self.written[key]
+            self.written[key] += 1
+            lines.append(json.dumps({"id": f"{key}-{number}", "k": key, "n": number, "pad": "x" * 200}))
+        self.files += 1
+        path = self._folder / f"{self.files:06}.ndjson"
+        part = path.with_suffix(".part")
+        part.write_text("\n".join(lines) + "\n")
+        part.rename(path)

@@ -1,0 +1,31 @@
+"""The system under torture, as a process of its own: ``python -m waypost.testing.ledger.system PROJECT WORKERS``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from waypost.core.errors import WaypostError
+from waypost.core.event import Event
+from waypost.core.registry import load_components
+from waypost.flow.supervisor import run
+from waypost.flow.worker import RunOptions
+
+
+def main(root: str, workers: str) -> int:
+    """Run until told to stop; what happens is told on standard error."""
+
+    def say(event: Event | str) -> None:
+        sys.stderr.write(f"{event}\n")
+
+    load_components()
+    try:
+        return asyncio.run(run(Path(root), "dev", RunOptions(workers=int(workers)), say))
+    except WaypostError as error:
+        say(f"refused: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

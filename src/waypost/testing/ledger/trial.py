@@ -1,0 +1,202 @@
+"""One trial: start, kill, start again, until everything has arrived; then judge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waypost.flow.client import Client
+from waypost.testing.ledger import judge
+from waypost.testing.ledger.erp import Erp
+from waypost.testing.ledger.generator import Generator
+from waypost.testing.ledger.project import ERP_EVERY, write_project
+
+LOOK_SECONDS = 0.1
+STOP_SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is done to the system. ``workers`` are the numbers of workers it is started with, one after the other, the
+    next one after each death of the supervisor."""
+
+    messages: int = 100_000
+    workers: Sequence[int] = (2,)
+    kill_every: float = 1.0
+    seed: int = 1
+    supervisor_share: float = 0.25
+    """How many of the kills hit the supervisor; as many as a tenth hit the nursery, the others a worker."""
+    per_second: float = 5000.0
+    erp_down_seconds: float = 5.0
+    timeout_seconds: float = 900.0
+
+
+@dataclass(slots=True)
+class Result:
+    """What came out; no faults is what is wanted."""
+
+    seconds: float = 0.0
+    kills: Counter[str] = field(default_factory=Counter)
+    starts: list[int] = field(default_factory=list)
+    repeated_at_erp: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class Trial:
+    """A trial in an empty folder."""
+
+    def __init__(self, root: Path, plan: Plan) -> None:
+        self.root, self.plan = root, plan
+        self.result = Result()
+        self._random = random.Random(plan.seed)
+        self._erp = Erp()
+        self._erp.up()
+        write_project(root, self._erp.port)
+        self._erp.down()
+        self._generator = Generator(root / "in", plan.messages, plan.per_second, plan.seed)
+        self._log = (root / "system.log").open("ab")
+        self._system: subprocess.Popen[bytes]
+
+    def run(self) -> Result:
+        """Everything; the processes are gone afterwards."""
+        begun = time.monotonic()
+        self._start()
+        self._generator.start()
+        try:
+            arrived = self._torture(begun)
+            self.result.seconds = time.monotonic() - begun
+            if not arrived:
+                self.result.faults.append(f"time: not everything arrived in {self.plan.timeout_seconds:.0f} seconds")
+            self._judge()
+        finally:
+            self._end()
+        return self.result
+
+    def _start(self) -> None:
+        workers = self.plan.workers[len(self.result.starts) % len(self.plan.workers)]
+        self.result.starts.append(workers)
+        self._system = subprocess.Popen(
+            [sys.executable, "-m", "waypost.testing.ledger.system", str(self.root), str(workers)],
+            stdout=self._log, stderr=self._log, start_new_session=True,
+        )  # fmt: skip
+
+    def _torture(self, begun: float) -> bool:
+        next_kill = begun + self.plan.kill_every
+        while time.monotonic() < begun + self.plan.timeout_seconds:
+            time.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            if now > begun + self.plan.erp_down_seconds:
+                self._erp.up()
+            if self._system.poll() is not None:
+                self._start()
+            if self._generator.done and self._arrived():
+                return True
+            if now >= next_kill:
+                self._kill()
+                next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
+        return False
+
+    def _arrived(self) -> bool:
+        wanted = sum(self._generator.written.values())
+        return (
+            len(self._erp.book) >= self._generator.erp_wanted
+            and _lines(self.root / "out") >= wanted
+            and len(judge.tabled(self.root)) >= wanted
+        )
+
+    def _kill(self) -> None:
+        """Kill one process of the system, as chance will have it."""
+        family = _family(self._system.pid)
+        draw = self._random.random()
+        name, victims = "worker", family[2:] or family[:1]
+        if draw < self.plan.supervisor_share or len(family) < 3:
+            name, victims = "supervisor", family[:1]
+        elif draw < self.plan.supervisor_share + 0.1:
+            name, victims = "nursery", family[1:2]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._random.choice(victims), signal.SIGKILL)
+            self.result.kills[name] += 1
+
+    def _judge(self) -> None:
+        faults, written = self.result.faults, self._generator.written
+        wanted = judge.wanted_of(written)
+        if self._system.poll() is not None:
+            self._start()
+        client = Client(self.root)
+        faults += _until_settled(client, self._system)
+        faults += asyncio.run(judge.system_faults(client, written, self._generator.files))
+        faults += judge.sink_faults("appended file", judge.appended(self.root), wanted)
+        faults += judge.sink_faults("table", judge.tabled(self.root), wanted)
+        book = [(str(body["k"]), int(body["n"])) for body in self._erp.book.values()]
+        faults += judge.sink_faults("http", book, judge.wanted_of(written, ERP_EVERY))
+        self.result.repeated_at_erp = self._erp.repeated
+        self._system.send_signal(signal.SIGTERM)
+        try:
+            if (code := self._system.wait(STOP_SECONDS)) != 0:
+                faults.append(f"stop: exit code {code}")
+        except subprocess.TimeoutExpired:
+            faults.append(f"stop: still there {STOP_SECONDS:.0f} seconds after SIGTERM")
+        faults += judge.left_behind(self.root)
+
+    def _end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._system.pid, signal.SIGKILL)
+        self._system.wait()
+        self._generator.stop()
+        self._erp.close()
+        self._log.close()
+
+
+def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]:
+    """Wait until the system answers and says that nothing is left to do."""
+    said = "nothing"
+    for _ in range(600):
+        time.sleep(LOOK_SECONDS)
+        if system.poll() is not None:
+            return [f"system: ended with exit code {system.returncode}"]
+        if not client.running:
+            continue
+        flow = asyncio.run(client.ask("status"))["flows"][0]
+        files = asyncio.run(client.ask("files", limit=100_000))["files"]
+        left = [row["name"] for row in files if not row["ended_at"]]
+        said = f"{flow['open']} open, {flow['retrying']} retrying, {len(left)} files not ended"
+        if not (flow["open"] or flow["retrying"] or flow["behind"] or left):
+            return []
+    return [f"system: does not come to rest: {said}"]
+
+
+def _lines(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*.ndjson"))
+
+
+def _family(pid: int) -> list[int]:
+    """A process, its children, and theirs."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    family = [pid]
+    for member in family:
+        family += sorted(parents.get(member, []))
+    return family
+
+
+def tried(root: Path, plan: Plan) -> Result:
+    """The result of a plan in ``root``, which is removed when nothing was wrong."""
+    root.mkdir(parents=True)
+    result = Trial(root, plan).run()
+    if not result.faults:
+        shutil.rmtree(root)
+    return result
