@@ -10,7 +10,6 @@ from typing import Any
 
 from waypost.core.component import Outcome, Requester
 from waypost.core.errors import StoreError
-from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
 from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
@@ -19,7 +18,7 @@ from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
-from waypost.flow.intake import Intake
+from waypost.flow.intake import Intake, KnownPositions
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
@@ -145,7 +144,7 @@ class Engine:
     async def _start_source(self, name: str, flow: CompiledFlow) -> None:
         if self.workers > 1:
             await self.spread.learn(name)
-        source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
+        source = self.around.build(flow.definition.source, self.project, name, KnownPositions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
         said = said_of(self.shard.state.commands(), "all", "store", f"flow:{name}")
         if said:
@@ -392,20 +391,6 @@ class Engine:
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-
-class _Positions(Positions):
-    """What a source may know of the journal."""
-
-    def __init__(self, engine: Engine, flow: str) -> None:
-        self._engine, self._flow = engine, flow
-
-    def get(self, partition: str) -> str:
-        return self._engine.low_position(self._flow, partition)
-
-    def arrival_done(self, name: str, identity: str) -> bool:
-        known = self._engine.shard.state.arrival(self._flow, name, identity)
-        return bool(known and known[1])
 
 
 def answers_callers(flow: CompiledFlow) -> bool:
