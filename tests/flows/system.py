@@ -70,7 +70,7 @@ class System:
 
     def __init__(self, root: Path, files: Mapping[str, str] | None = None, **targets: Any) -> None:
         self.root, self.clock, self.events = root, ManualClock(SystemClock().now()), Events()
-        self.targets = targets
+        self.targets, self.listener = targets, None
         self.told: list[Event] = []
         self.events.subscribe(self.told.append)
         self.write({"waypost.yaml": "name: test\n", **(files or {"flows/copy.yaml": COPY})})
@@ -92,7 +92,7 @@ class System:
         shard = await store.open_shard(0, 1)
         self._seed += 1
         around = StandIns(self.root, self.clock, SeededRandom(self._seed), self.events)
-        around.targets = self.targets
+        around.targets, around.listener = self.targets, self.listener
         versions = Versions(folder / "bundles", self.root, "dev", around)
         versions.keep(project)
         project = versions.active(project, shard.state.activations())

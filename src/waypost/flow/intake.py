@@ -124,8 +124,10 @@ class Intake:
         if not cause:
             return
         self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        self.exhausted = True  # as far as ``--once`` is concerned: only a delivery makes room
         while self.engine.crowded(self.flow.name, limit - limit // 10):
             await self.engine.clock.sleep(0.05)
+        self.exhausted = False
 
     # ── records: rows, requests, ticks ──
 

@@ -279,8 +279,9 @@ def exit_code_of(error: WaypostError) -> int:
 
 
 def one_heap() -> None:
-    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heap a thread
-    that glibc makes otherwise, each stays as large as its busiest moment (mallopt(3))."""
+    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heaps of
+    its own that glibc makes for each, all stay as large as their busiest moment (M_TRIM_THRESHOLD and M_ARENA_MAX of
+    mallopt(3))."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(-1, 1 << 18)
