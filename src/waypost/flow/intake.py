@@ -14,7 +14,6 @@ import msgspec
 from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
-from waypost.core.grants import Positions
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
@@ -311,17 +310,3 @@ def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:
         runs.append((own, slices[start:end]))
         start = end
     return runs
-
-
-class KnownPositions(Positions):
-    """What a source may know of the journal."""
-
-    def __init__(self, engine: Host, flow: str) -> None:
-        self._engine, self._flow = engine, flow
-
-    def get(self, partition: str) -> str:
-        return self._engine.low_position(self._flow, partition)
-
-    def arrival_done(self, name: str, identity: str) -> bool:
-        known = self._engine.shard.state.arrival(self._flow, name, identity)
-        return bool(known and known[1])
