@@ -148,7 +148,7 @@ class System:
 
     async def settle(self) -> None:
         """Let everything that can happen now happen, and be durable."""
-        for _ in range(5):
+        for _ in range(3):
             for _ in range(20):
                 await asyncio.sleep(0)
             await self.engine.shard.append([])
