@@ -195,7 +195,10 @@ def given_up_before_it_was_copied() -> AbstractContextManager[object]:
     return patch.dict(SCENES, moving=Scene(hasty, across=none_lost_in_moving))
 
 
-LOST = "that were acknowledged|written after it was safe|not written so|no commit ended|stands|no fold|not all were"
+LOST = (
+    "that were acknowledged|written after it was safe|not written so|no commit ended|stands|no fold|"
+    "not all were|cannot be read"
+)
 
 PLANTS: dict[Plant, tuple[str, str]] = {
     acknowledge_before_sync: ("flowing", LOST),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from waypost.connectors.memory import Channel, channel
-from waypost.core.clock import ManualClock, SeededRandom
+from waypost.core.clock import ManualClock, SeededRandom, SystemClock
 from waypost.core.component import Request
 from waypost.core.event import Event, Events
 from waypost.flow import engine as engine_module
@@ -69,8 +69,8 @@ class System:
     """One project, started, stopped, killed and started again. ``files`` are the project's, by path."""
 
     def __init__(self, root: Path, files: Mapping[str, str] | None = None, **targets: Any) -> None:
-        self.root, self.clock, self.events = root, ManualClock(), Events()
-        self.targets = targets
+        self.root, self.clock, self.events = root, ManualClock(SystemClock().now()), Events()
+        self.targets, self.listener = targets, None
         self.told: list[Event] = []
         self.events.subscribe(self.told.append)
         self.write({"waypost.yaml": "name: test\n", **(files or {"flows/copy.yaml": COPY})})
@@ -92,9 +92,10 @@ class System:
         shard = await store.open_shard(0, 1)
         self._seed += 1
         around = StandIns(self.root, self.clock, SeededRandom(self._seed), self.events)
-        around.targets = self.targets
+        around.targets, around.listener = self.targets, self.listener
         versions = Versions(folder / "bundles", self.root, "dev", around)
         versions.keep(project)
+        project = versions.active(project, shard.state.activations())
         self.engine = Engine(project, shard, live_reader([shard]), versions, around)
         self.control = Control(self.engine, self.root, "dev", asyncio.Event(), who="ann")
         self.control.activate_at_start()
@@ -151,6 +152,8 @@ class System:
             for _ in range(20):
                 await asyncio.sleep(0)
             await self.engine.shard.append([])
+        while self.engine.shard._feed.lag:  # noqa: ASYNC110 - nothing tells when the index has it
+            await asyncio.sleep(0.001)
 
     async def messages(self, **params: Any) -> list[dict[str, Any]]:
         await self.settle()

@@ -10,7 +10,8 @@ from waypost.connectors.memory import channel
 from waypost.core.errors import EndpointUnavailable
 
 ENRICHED = COPY.replace(
-    "targets:", "steps:\n  - enrich: {connection: prices, parameters: {k: k}, into: price}\ntargets:"
+    "targets:",
+    "steps:\n  - enrich: {connection: prices, parameters: {k: k}, into: price, ask: {query: SELECT 1}}\ntargets:",
 )
 CONNECTIONS = "prices: {kind: sql, address: 'sqlite:prices.db'}\n"
 ONCE = COPY.replace("targets:", "steps: [{idempotent_receiver: n}]\ntargets:")
@@ -143,7 +144,7 @@ async def test_a_repetition_is_known_after_a_restart(tmp_path):
 async def test_a_key_claimed_by_a_batch_that_never_was_does_not_swallow_its_messages(tmp_path, monkeypatch):
     """The claim must not be durable before the message: it would come again, under another id, and be dropped."""
     flow = ENRICHED.replace("steps:\n", "steps:\n  - idempotent_receiver: n\n")
-    other = COPY.replace("flow: copy", "flow: other").replace("memory: in", "memory: in2").replace("k: k}", "k: k}")
+    other = COPY.replace("flow: copy", "flow: other").replace("memory: in", "memory: in2")
     other = other.replace("targets:", "steps: [{idempotent_receiver: n}]\ntargets:")
     prices = ScriptedRequester({"a": 1})
     asked = asyncio.Event()

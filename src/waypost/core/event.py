@@ -163,6 +163,18 @@ class ArrivalCompleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalRefused(Event):
+    """A file or interchange could not be taken in to its end; the records before the fault are accepted."""
+
+    metric = "waypost_arrivals_refused_total"
+    level = Level.ERROR
+    sentence = "{flow}: {name} was refused: {cause}"
+    flow: str
+    name: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePaused(Event):
     """A source reads no further until work is done."""
 

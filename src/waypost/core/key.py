@@ -68,7 +68,7 @@ def normalise_all(values: Sequence[str], rules: frozenset[KeyRule] = DEFAULT_RUL
 _ASCII_SPACE = " \t\n\r\f\v\x1c\x1d\x1e\x1f"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def ordering_hash(key: str, secret: bytes = b"") -> int:
     """64 bits that stand for an ordering key; its low 8 bits are the key's slot. 0 is kept for "no key"."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()

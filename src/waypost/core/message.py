@@ -100,6 +100,11 @@ def id_text(message_id: bytes) -> str:
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` is the text of an id."""
+    return len(text) == 36 and all(c in "0123456789abcdef-" for c in text)
+
+
 def parse_id(text: str) -> bytes:
     """The 16 bytes of an id's text. Raises ``ValueError`` for anything else."""
     raw = bytes.fromhex(text.replace("-", ""))

@@ -18,7 +18,7 @@ from waypost.store.record import OUT_BITS, OUT_MASK, State
 
 class _Waiting:
     def __init__(self, count: int, future: asyncio.Future[list[Answer]]) -> None:
-        self.future = future
+        self.future, self.asked = future, False
         self.answers: list[Answer | None] = [None] * count
         self.open: list[set[int]] = [set() for _ in range(count)]
         self.index_of: dict[int, int] = {}
@@ -28,6 +28,10 @@ class _Waiting:
     def settle(self) -> None:
         if not self.future.done() and all(answer is not None for answer in self.answers):
             self.future.set_result([answer for answer in self.answers if answer is not None])
+
+
+UNASKED = 1000
+"""Batches whose answers nobody has asked for (yet): a person sent them, or the caller went before a restart."""
 
 
 class Answers:
@@ -41,6 +45,7 @@ class Answers:
         """The answers of a batch, in order. May be called before or after it is processed."""
         if seq not in self._waiting:
             self._waiting[seq] = _Waiting(count, asyncio.get_running_loop().create_future())
+        self._waiting[seq].asked = True
         future = self._waiting[seq].future
         future.add_done_callback(lambda _: self._waiting.pop(seq, None))
         return future
@@ -48,6 +53,7 @@ class Answers:
     def processed(self, decoded: Decoded, processed: Processed, seq: int, first_row: int, count: int) -> None:
         """What the steps made of (part of) a batch of a flow whose callers wait is durable."""
         if seq not in self._waiting:
+            self._make_room()
             self._waiting[seq] = _Waiting(count, asyncio.get_running_loop().create_future())
         waiting = self._waiting[seq]
         failures = {trouble.row: trouble.error for trouble in processed.troubles}
@@ -67,6 +73,13 @@ class Answers:
         for index in indices:
             self._ended(waiting, index)
         waiting.settle()
+
+    def _make_room(self) -> None:
+        """Forget the oldest batch that nobody asked about once there are too many."""
+        if len(self._waiting) >= UNASKED:
+            oldest = next((seq for seq, waiting in self._waiting.items() if not waiting.asked), None)
+            if oldest is not None:
+                del self._waiting[oldest]
 
     def outcome(self, ref: int, outcome: Outcome) -> None:
         """An output ended."""

@@ -25,7 +25,7 @@ from waypost.core.component import (
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
-from waypost.core.message import Message, parse_id
+from waypost.core.message import Message, is_id, parse_id
 from waypost.flow.definition import FlowDefinition, KeyOptions
 from waypost.store.record import NO_TARGET, State
 
@@ -227,7 +227,7 @@ class _Run:
                 left.append((index, result))  # type: ignore[arg-type]
             elif kind is Dropped:
                 self._end(index, State.FILTERED)
-                if result.duplicate_of:  # type: ignore[union-attr]
+                if is_id(result.duplicate_of):  # type: ignore[union-attr]
                     self.done.links.append((before.id, parse_id(result.duplicate_of)))  # type: ignore[union-attr]
             elif kind is Routed:
                 self._out(index, result.message, [numbers[t] for t in result.targets])  # type: ignore[union-attr]

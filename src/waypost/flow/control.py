@@ -13,7 +13,7 @@ from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, message_row, time_text
 from waypost.flow.load import Load
-from waypost.flow.project import load_project
+from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
 from waypost.flow.spread import ids_of
@@ -212,15 +212,15 @@ class Control:
         if len(full) != 1:
             raise UsageError(f"no version {version!r}", remedy=near(version, known) or f"known: {', '.join(known)}")
         await self.engine.switch(self.engine.versions.project(full[0]))
-        return await self._activated(params)
+        return await self._activated(params, {"files_version": version_of(read_files(self.root))})
 
-    async def _activated(self, params: Params) -> Any:
+    async def _activated(self, params: Params, details: Mapping[str, Any] | None = None) -> Any:
         project = self.engine.project
-        record = self._activation(self._who(params))
+        record = self._activation(self._who(params), str(params.get("why", "")), details)
         await self.engine.shard.append([record])
         return {"version": project.version, "flows": sorted(project.flows)}
 
-    def _activation(self, who: str) -> Activated:
+    def _activation(self, who: str, why: str = "", details: Mapping[str, Any] | None = None) -> Activated:
         project = self.engine.project
         before = [a[0] for a in self.engine.shard.state.activations()]
         touched: Sequence[str] = sorted(project.files)
@@ -234,7 +234,15 @@ class Control:
             except WaypostError:
                 touched = sorted(project.files)
         return Activated(
-            project.version, self.engine.clock.now(), who, {"files": list(touched), "flows": sorted(project.flows)}
+            project.version,
+            self.engine.clock.now(),
+            who,
+            {
+                "files": list(touched),
+                "flows": sorted(project.flows),
+                **({"why": why} if why else {}),
+                **(details or {}),
+            },
         )
 
     def activate_at_start(self) -> None:
@@ -282,7 +290,9 @@ class Control:
     def exit_code(self) -> int:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
-        refused = any(intake.paused for intake in self.engine.intakes.values()) or bool(self.engine.trouble)
+        refused = any(intake.paused or intake.refused for intake in self.engine.intakes.values()) or bool(
+            self.engine.trouble
+        )
         return 1 if worse or refused or not self.engine.drained else 0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from waypost.core.component import Answer, Outcome, Requester
-from waypost.core.errors import EndpointTimeout, StoreError
+from waypost.core.component import Outcome, Requester
+from waypost.core.errors import StoreError
 from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
@@ -26,11 +26,13 @@ from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
+from waypost.flow.recovery import open_rows, take_up
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
+from waypost.flow.standing import said_of, subjects_of
 from waypost.flow.versions import Versions
-from waypost.store.protocol import OpenBatch, Reader, Shard
-from waypost.store.record import ORDER_ROW, AnyRecord, State, ref_of
+from waypost.store.protocol import Reader, Shard
+from waypost.store.record import AnyRecord
 
 
 class Engine:
@@ -145,7 +147,7 @@ class Engine:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        said = self._said("all", "store", f"flow:{name}")
+        said = said_of(self.shard.state.commands(), "all", "store", f"flow:{name}")
         if said:
             intake.pause(said)
         self.spawn(intake.run())
@@ -154,43 +156,16 @@ class Engine:
         """Put what the journal left open where it belongs, in order."""
         late: dict[str, list[int]] = {}
         for batch in self.shard.state.open_batches():
-            self._recover_rows(batch, unclean)
+            if batch.flow in self.runners:
+                for target, rows in open_rows(batch).items():
+                    lane = self.lane(self.versions.flow(batch.version, batch.flow), target)
+                    take_up(lane, rows, self.shard.state, unclean)
             if batch.left:
                 late.setdefault(batch.flow, []).append(batch.seq)
         for name, runner in self.runners.items():
             runner.cautious = CAUTIOUS if unclean else 0
             if late.get(name) and not self.standing:
                 runner.resume(late[name])
-
-    def _recover_rows(self, batch: OpenBatch, unclean: bool) -> None:
-        if batch.flow not in self.runners:
-            return
-        rows: dict[str, tuple[list[int], list[int], list[int]]] = {}
-        for row, state in enumerate(batch.states):
-            if state not in (State.OPEN, State.DOUBTFUL, State.RETRYING):
-                continue
-            at = row * 5
-            index, target = int.from_bytes(batch.rows[at : at + 2], "little"), batch.rows[at + 2]
-            if target >= len(batch.targets):
-                continue
-            key = ORDER_ROW.unpack_from(batch.order, index * 8)[0] if batch.order else 0
-            refs, keys, states = rows.setdefault(batch.targets[target], ([], [], []))
-            refs.append(ref_of(batch.seq, row))
-            keys.append(key)
-            states.append(state)
-        flow = self.versions.flow(batch.version, batch.flow)
-        for name, (refs, keys, states) in rows.items():
-            lane = self.lane(flow, name)
-            for ref, key, state in zip(refs, keys, states, strict=True):
-                retry = self.shard.state.retry(ref) if state == State.RETRYING else None
-                if retry is not None:
-                    lane.add_waiting(ref, key, retry.attempt, retry.next_at)
-                else:
-                    lane.add((ref,), (key,))
-                if state == State.DOUBTFUL or (retry is not None and retry.code == EndpointTimeout.code):
-                    lane.doubt(ref)
-            if unclean and not lane.traits.needs_intent:
-                lane.suspect_below = max(lane.suspect_below, refs[-1] + 1)
 
     async def stop(self) -> None:
         """Stop reading, finish what is being processed and sent, leave the rest for the next start."""
@@ -312,7 +287,14 @@ class Engine:
 
     def _held_by(self, at: tuple[str, str], connection: str) -> str:
         """Why a person wants nothing sent on a lane, or ''."""
-        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
+        return said_of(
+            self.shard.state.commands(),
+            "all",
+            "store",
+            f"flow:{at[0]}",
+            f"target:{at[0]}/{at[1]}",
+            f"connection:{connection}",
+        )
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -327,9 +309,7 @@ class Engine:
 
     def subjects(self) -> list[str]:
         """What a command may be about."""
-        flows = [f"flow:{name}" for name in self.project.flows]
-        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
-        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
+        return subjects_of(self.project)
 
     def obey(self, subject: str, state: str) -> None:
         """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
@@ -338,23 +318,13 @@ class Engine:
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
             if everything or (kind == "flow" and flow == name):
-                said = self._said("all", "store", f"flow:{flow}")
+                said = said_of(self.shard.state.commands(), "all", "store", f"flow:{flow}")
                 intake.pause(said) if said else intake.resume()
         for (flow, target), lane in self.lanes.items():
             meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
             if everything or meant or (kind == "connection" and lane.circuit.name == name):
                 said = self._held_by((flow, target), lane.circuit.name)
                 lane.hold(said) if said else lane.resume()
-
-    def _said(self, *subjects: str) -> str:
-        """What people said of some subjects, or ''."""
-        commands = self.shard.state.commands()
-        for subject in subjects:
-            if commands.get(subject) == "restored":
-                return "restored from a backup: `waypost resume store` lets it read and send"
-            if commands.get(subject):
-                return f"{commands[subject]} by a person"
-        return ""
 
     # ── channels ──
 
@@ -381,9 +351,6 @@ class Engine:
         if answers_callers(flow):
             count = len(decoded.messages) + len(decoded.refused)
             self.answers.processed(decoded, processed, seq, first_row, count)
-
-    def answer(self, seq: int, count: int) -> asyncio.Future[list[Answer]]:
-        return self.answers.wait(seq, count)
 
     def crowded(self, flow: str, limit: int) -> str:
         """Why the flow's source must wait, or ''."""
@@ -425,9 +392,6 @@ class Engine:
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-    def connections(self) -> Iterator[str]:
-        return iter(self.around.connections)
 
 
 class _Positions(Positions):

@@ -13,7 +13,7 @@ import msgspec
 
 from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
-from waypost.core.event import ArrivalCompleted, EndpointFound, EndpointLost, FlowStopped, SourcePaused
+from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
@@ -23,6 +23,8 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 48
 """Loads of one source on their way to being durable at once."""
+WINDOW_BYTES = 16 << 20
+"""Bytes of them at which the source waits, so that large messages do not fill the memory."""
 
 
 class Intake:
@@ -32,13 +34,17 @@ class Intake:
         self.engine, self.flow, self.source = engine, flow, source
         self.traits = flow.definition.source.traits
         self.exhausted = False
-        """A polling source's last look found nothing."""
+        """A polling source's last look found nothing, or it may not look."""
         self.paused = ""
+        self.refused = 0
+        """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
+        self._bytes = 0
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
         self._opened = False
+        self._looking: asyncio.Future[Delivery | None] | None = None
 
     @property
     def pause_seconds(self) -> float:
@@ -47,6 +53,8 @@ class Intake:
     def pause(self, cause: str) -> None:
         self.paused = cause
         self._resumed.clear()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def resume(self) -> None:
         self.paused = ""
@@ -76,12 +84,16 @@ class Intake:
             await self.source.close()
 
     async def _turn(self, failures: int) -> int:
+        if self.paused:
+            self.exhausted = True
         await self._resumed.wait()
         await self._room()
         if not self._opened:
             await self.source.open()
             self._opened = True
-        delivery = await self.source.receive()
+        looked, delivery = await self._look()
+        if not looked:
+            return failures
         if failures:
             self.engine.events.emit(EndpointFound(endpoint=f"source of {self.flow.name}"))
             self.engine.trouble.pop(f"source of {self.flow.name}", None)
@@ -96,6 +108,15 @@ class Intake:
             await self._content(delivery)
         return 0
 
+    async def _look(self) -> tuple[bool, Delivery | None]:
+        """What the source has; ``(False, None)`` when a pause ended the wait for it."""
+        self._looking = asyncio.ensure_future(self.source.receive())
+        try:
+            await asyncio.wait([self._looking])
+            return (False, None) if self._looking.cancelled() else (True, self._looking.result())
+        finally:
+            self._looking.cancel()
+
     async def _room(self) -> None:
         """Wait while too much is open or the disk is full."""
         limit = self.flow.definition.options.delivery.max_open
@@ -103,8 +124,10 @@ class Intake:
         if not cause:
             return
         self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        self.exhausted = True  # as far as ``--once`` is concerned: only a delivery makes room
         while self.engine.crowded(self.flow.name, limit - limit // 10):
             await self.engine.clock.sleep(0.05)
+        self.exhausted = False
 
     # ── records: rows, requests, ticks ──
 
@@ -178,21 +201,28 @@ class Intake:
         else:
             await delivery.accept()
         shard.append_later([ArrivalDisposed(number, self.engine.clock.now())])
-        self.engine.events.emit(ArrivalCompleted(flow=self.flow.name, name=arrival.name, records=reading.records))
+        if error:
+            self.refused += 1
+            self.engine.events.emit(ArrivalRefused(flow=self.flow.name, name=arrival.name, cause=error))
+        else:
+            self.engine.events.emit(ArrivalCompleted(flow=self.flow.name, name=arrival.name, records=reading.records))
 
     async def _hand(self, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send a load to the shards that own its keys; the future says where its records are, once all are durable."""
-        while len(self._under_way) >= WINDOW:
+        size = sum(map(len, load.raws))
+        while len(self._under_way) >= WINDOW or (self._under_way and self._bytes + size > WINDOW_BYTES):
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         if self._failed:
             raise self._failed
         ticket = await self.engine.dispatch(self.flow, load, positions)
         self._under_way.add(ticket)
-        ticket.add_done_callback(self._landed)
+        self._bytes += size
+        ticket.add_done_callback(lambda done: self._landed(done, size))
         return ticket
 
-    def _landed(self, ticket: asyncio.Future[Any]) -> None:
+    def _landed(self, ticket: asyncio.Future[Any], size: int) -> None:
         self._under_way.discard(ticket)
+        self._bytes -= size
 
 
 class _Reading:

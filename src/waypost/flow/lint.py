@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from waypost.core.errors import Fault, near
+from waypost.core.registry import registry
 from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
@@ -14,11 +15,13 @@ from waypost.flow.environment import Environment
 from waypost.mapping.expression import ExpressionFault, compile_expression
 
 Flow = FlowDefinition | FaultyFlow
+Connections = Mapping[str, ConnectionDefinition | None]
+"""Every connection that is named; None for one whose own faults are told elsewhere."""
 
 
 def lint_flows(
     flows: Iterable[Flow],
-    connections: Mapping[str, ConnectionDefinition],
+    connections: Connections,
     environment: Environment,
     files: Mapping[str, bytes],
 ) -> list[Fault]:
@@ -26,6 +29,8 @@ def lint_flows(
     faults: list[Fault] = []
     flows = list(flows)
     for connection in connections.values():
+        if connection is None:
+            continue
         if (
             connection.connection_class is ConnectionClass.PROD
             and environment.environment_class is not ConnectionClass.PROD
@@ -41,9 +46,7 @@ def lint_flows(
     return faults
 
 
-def _lint_flow(
-    flow: Flow, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes]
-) -> Iterator[Fault]:
+def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes]) -> Iterator[Fault]:
     targets = [target for target in flow.targets.values() if target is not None]
     uses = [flow.source, flow.format, *flow.steps]
     for target in targets:
@@ -70,32 +73,54 @@ def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:
     try:
         compile_expression(text)
     except ExpressionFault as error:
-        yield flow.file.fault(path, "expression", f"{text!r}: {error.found}", error.expected, error.remedy)
+        yield error.fault(flow.file.name, flow.file.line(path))
 
 
 def _lint_use(
-    use: Use, connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes], targets: Mapping[str, Any]
+    use: Use, connections: Connections, files: Mapping[str, bytes], targets: Mapping[str, Any]
 ) -> Iterator[Fault]:
     clean = True
     for path, value, kinds in _values(use.options, use.path):
         for fault in _lint_value(use, path, value, kinds, connections, files):
             clean = False
             yield fault
+    if clean and use.component.kind == "step" and use.traits.asks == "requester":
+        yield from _lint_asking(use, connections, files)
     lint = getattr(use.component.build, "lint", None)
     if lint is not None and clean:
         yield from lint(use.options, use.file, use.path, files.__getitem__, tuple(targets))
 
 
+def _lint_asking(use: Use, connections: Connections, files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """The options under ``ask`` are those of the requester that the connection's kind means."""
+    connection = connections[use.options.connection]
+    if connection is None:
+        return
+    kind = connection.use.component.name
+    requester = registry.find("requester", kind)
+    if requester is None:
+        text = f"connection {str(use.options.connection)!r} of kind {kind!r} answers no questions"
+        yield use.file.fault((*use.path, "connection"), "connection-kind", text, "a system that can be asked")
+        return
+    faults: list[Fault] = []
+    given = {**use.options.ask, "connection": str(use.options.connection)}
+    path = (*use.path, "ask")
+    options = requester.spec.parse(use.file, given, path, faults)
+    yield from faults
+    if options is not None:
+        yield from _lint_use(Use(requester, options, use.file, path, use.name), connections, files, {})
+
+
 def _lint_value(
     use: Use, path: YamlPath, value: Any, kinds: tuple[str, ...],
-    connections: Mapping[str, ConnectionDefinition], files: Mapping[str, bytes],
+    connections: Connections, files: Mapping[str, bytes],
 ) -> Iterator[Fault]:  # fmt: skip
     if isinstance(value, ConnectionRef):
         connection = connections.get(value)
-        if connection is None:
+        if value not in connections:
             remedy = near(value, connections) or "name it in connections.yaml"
             yield use.file.fault(path, "unknown-connection", f"no connection {str(value)!r}", "", remedy)
-        elif kinds and connection.use.component.name not in kinds:
+        elif kinds and connection and connection.use.component.name not in kinds:
             text = f"connection {str(value)!r} is of kind {connection.use.component.name!r}"
             yield use.file.fault(path, "connection-kind", text, " or ".join(kinds))
     elif isinstance(value, ProjectPath) and value not in files:
@@ -105,7 +130,7 @@ def _lint_value(
         try:
             compile_expression(value)
         except ExpressionFault as error:
-            yield use.file.fault(path, "expression", f"{str(value)!r}: {error.found}", error.expected, error.remedy)
+            yield error.fault(use.file.name, use.file.line(path))
 
 
 def _values(options: Any, path: YamlPath) -> Iterator[tuple[YamlPath, Any, tuple[str, ...]]]:

@@ -38,6 +38,7 @@ async def perform_offline(root: Path, environment: str, verb: str, params: Mappi
         engines: dict[int, Engine] = {}
         for number in sorted({*store.shards(), *range(division.workers)}):
             shard = await store.open_shard(number, division.workers)
+            project = versions.active(project, shard.state.activations())
             engine = engines[number] = Engine(
                 project, shard, live_reader([shard]), versions, around, workers=division.workers
             )

@@ -100,6 +100,7 @@ class _Loader:
         self.files, self.root, self.environment_name = files, root, environment
         self.faults: list[Fault] = []
         self.faulty: list[FlowDefinition | FaultyFlow] = []
+        self.connection_names: list[str] = []
         """Flows with faults, as far as they could be read."""
 
     def load(self) -> Project:
@@ -115,7 +116,8 @@ class _Loader:
             )
         connections = self._connections(environment)
         flows = self._flows(environment)
-        self.faults += lint_flows([*flows.values(), *self.faulty], connections, environment, self.files)
+        named = {**dict.fromkeys(self.connection_names), **connections}
+        self.faults += lint_flows([*flows.values(), *self.faulty], named, environment, self.files)
         if self.faults or options is None:
             raise ProjectError(self.faults)
         return Project(options, environment.name, version_of(self.files), flows, connections, self.files)
@@ -155,6 +157,7 @@ class _Loader:
         if file.data is not None and not isinstance(file.data, dict):
             self.faults.append(file.fault((), "type", "found no mapping", "connection names with their options"))
             return {}
+        self.connection_names = list(file.data or {})
         for name, raw in (file.data or {}).items():
             if not isinstance(raw, dict) or "kind" not in raw:
                 self.faults.append(
@@ -185,12 +188,13 @@ class _Loader:
                     file.fault(("expect",), "not-yet", text, "", "take it out until a later release knows it")
                 )
                 file.data.pop("expect")
-            before = len(self.faults)
+            if file.data is None:
+                if not any(fault.file == name for fault in self.faults):
+                    self.faults.append(file.fault((), "empty", "an empty file", "a flow"))
+                continue
             options = Spec.of(FlowOptions).parse(file, file.data, (), self.faults)
             if options is None:
-                if file.data is None and len(self.faults) == before:
-                    self.faults.append(file.fault((), "empty", "an empty file", "a flow"))
-                elif isinstance(file.data, dict):
+                if isinstance(file.data, dict):
                     readable = self._flow(readable_options(file), file, environment)
                     self.faulty += [readable] if readable else []
                 continue

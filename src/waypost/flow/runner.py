@@ -217,7 +217,8 @@ class FlowRunner:
         return [StepState(self.flow.name, TRYING, f"{seq}/{index}", b"")]
 
     async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
-        """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before."""
+        """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before, after
+        the new rows are there: a batch without open rows would be finished and forgotten."""
         flow, decoded, effects = await self._stored(batch)
         await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,))
 
@@ -238,10 +239,10 @@ class FlowRunner:
         heard_before = len(effects.heard)
         processed = await flow.process(decoded.messages, effects, engine.shard.secret)
         produced = produced_record(flow, decoded, processed, seq, first_row)
-        records: list[AnyRecord] = list(extra)
+        records: list[AnyRecord] = []
         if effects.heard[heard_before:]:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
-        records += [produced, *effects.claim_records(), *_links(processed, engine.clock.now())]
+        records += [produced, *effects.claim_records(), *_links(processed, engine.clock.now()), *extra]
         placed = Placed(seq, decoded.first_id)
         await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
         return len(processed.outs)

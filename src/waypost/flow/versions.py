@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waypost.core.errors import Fault, ProjectError, StoreDamaged
@@ -13,6 +13,9 @@ from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
 from waypost.flow.project import project_of, read_files, version_of
+
+Activation = tuple[str, int, str, Mapping[str, object]]
+"""(version, at, who, details)."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -59,6 +62,15 @@ class Versions:
             today = {n: b for n, b in read_files(self._root).items() if n.startswith("environments/")}
             self._projects[version] = project_of({**files, **today}, self._root, self._environment)
         return self._projects[version]
+
+    def active(self, project: Project, activations: Sequence[Activation]) -> Project:
+        """What a start with the files of ``project`` runs: an earlier version that a person activated beside the very
+        same files, or the files."""
+        if activations:
+            version, _, _, details = activations[-1]
+            if details.get("files_version") == project.version and self._path(version).exists():
+                return self.project(version)
+        return project
 
     def flow(self, version: str, name: str) -> CompiledFlow:
         """A compiled flow of a version."""

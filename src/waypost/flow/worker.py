@@ -83,6 +83,7 @@ class Worker:
 
     async def start(self) -> None:
         """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
+        one_heap()
         self.project = load_project(self.root, self.environment)
         folder = self.root / self.project.options.store
         self.run_folder = folder / "run"
@@ -92,6 +93,7 @@ class Worker:
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
         self.control = self._control_of(shard, self.events, self.listener)
         self.engine = self.control.engine
+        self.project = self.engine.project
         self.attic = Attic(lambda left: self._control_of(left, Events(), None))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
@@ -122,8 +124,9 @@ class Worker:
         around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
         versions = Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
         versions.keep(self.project)
+        running = versions.active(self.project, shard.state.activations())
         engine = Engine(
-            self.project, shard, live_reader([shard]), versions, around,
+            running, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
         )  # fmt: skip
         return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
@@ -273,6 +276,16 @@ async def work(root: Path, environment: str, number: int, options: RunOptions) -
 def exit_code_of(error: WaypostError) -> int:
     """How a worker process ends: starting it again can help after a failed commit, not after a refusal to start."""
     return 1 if isinstance(error, StoreError) and not isinstance(error, REFUSALS) else CANNOT_START
+
+
+def one_heap() -> None:
+    """Have the allocator keep one heap for all threads and give back what lies free at its end: with the heaps of
+    its own that glibc makes for each, all stay as large as their busiest moment (M_TRIM_THRESHOLD and M_ARENA_MAX of
+    mallopt(3))."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-1, 1 << 18)
+        mallopt(-8, 1)
 
 
 def die_with_parent(parent: int) -> None:

@@ -39,8 +39,8 @@ class Limits:
     """Free space below which nothing more is accepted."""
     flush_bytes: int = 64 << 20
     flush_seconds: float = 2.0
-    cache_bytes: int = 32 << 20
-    lag_messages: int = 200_000
+    cache_bytes: int = 8 << 20
+    lag_messages: int = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

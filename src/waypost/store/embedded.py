@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Sequence
 import apsw
 
 from waypost.core.clock import Clock, Random, SystemClock, SystemRandom
-from waypost.core.errors import StoreError
+from waypost.core.errors import StoreError, StoreFull
 from waypost.store.backup import Backup, stepwise
 from waypost.store.codec import Codec
 from waypost.store.commit import Limits
 from waypost.store.disk import Disk, RealDisk
 from waypost.store.layout import create_store, read_description, read_secret, shard_numbers
 from waypost.store.opening import Folds, Setting, open_shard
+from waypost.store.reserve import NO_ROOM
 from waypost.store.shard import EmbeddedShard
 from waypost.store.verify import verify
 
@@ -72,7 +73,8 @@ class EmbeddedStore:
         try:
             opened = await asyncio.to_thread(open_shard, setting, number)
         except OSError as fault:
-            raise StoreError(
+            kind = StoreFull if fault.errno in NO_ROOM else StoreError
+            raise kind(
                 f"cannot be opened: {fault.strerror}",
                 where=fault.filename or self.folder,
                 expected="a folder this user may read and write",

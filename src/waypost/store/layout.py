@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import msgspec
 
@@ -55,7 +56,15 @@ class ShardFolder:
         for path in (self.path, self.journal, self.chunks):
             disk.make_folder(path)
         disk.sync_folder(self.path)
-        disk.sync_folder(self.path.rpartition("/")[0])
+        store = self.path.rpartition("/")[0]
+        disk.sync_folder(store)  # for store.json too: who made it may have died before its name was safe
+        _sync_parent(disk, store)
+
+
+def _sync_parent(disk: Disk, path: str) -> None:
+    """Make the name of a folder safe, where we may read the folder it is in."""
+    with suppress(PermissionError):
+        disk.sync_folder(path.rpartition("/")[0] or "/")
 
 
 def shard_numbers(disk: Disk, store: str) -> list[int]:
@@ -79,7 +88,7 @@ def create_store(disk: Disk, store: str, clock: Clock, random: Random) -> StoreD
             described = StoreDescription(FORMAT_VERSION, random.bits(128).to_bytes(16, "big").hex(), clock.now())
             text = json.dumps(msgspec.to_builtins(described), indent=2) + "\n"
             write_file(disk, f"{store}/{DESCRIPTION}", text.encode())
-            disk.sync_folder(store.rpartition("/")[0] or "/")
+            _sync_parent(disk, store)
     finally:
         disk.close(held)
     return read_description(disk, store)

@@ -151,8 +151,8 @@ class EmbeddedShard:
                 await self.append([Closed(self._setting.clock.now())])
         finally:
             self._closed = True
-            await asyncio.to_thread(self._stop_threads)
             self._stop_timers()
+            await asyncio.to_thread(self._stop_threads)
             await asyncio.to_thread(self._opened.close)
 
     def _refuse_when_stopped(self) -> None:
@@ -221,7 +221,7 @@ class EmbeddedShard:
         self._unflushed += group.bytes
         if self._unflushed >= self._limits.flush_bytes:
             self._flush_state()
-        elif self._flush_timer is None:
+        elif self._flush_timer is None and not self._closed:
             self._flush_timer = self._loop.call_later(self._limits.flush_seconds, self._flush_state)
         if self._reserve.wanted:
             self._tidy_soon()
@@ -250,7 +250,7 @@ class EmbeddedShard:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        if self._flushing is not None or not self._unflushed:
+        if self._flushing is not None or not self._unflushed or self._closed:
             return
         self._unflushed = 0
         self._flushing = self._keeper.submit(self.state.stage())
@@ -266,7 +266,8 @@ class EmbeddedShard:
             self._flush_timer = self._loop.call_later(self._limits.flush_seconds, self._flush_state)
 
     def _tidy_soon(self) -> None:
-        self._keeper.submit(self._committer.tidy)
+        if not self._closed:
+            self._keeper.submit(self._committer.tidy)
 
     def _soon(self, call: Callable[[], None]) -> None:
         if not self._closed:

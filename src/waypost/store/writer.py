@@ -25,10 +25,11 @@ from waypost.store.record import (
     Decided,
     Delivered,
     DeliveryFailed,
+    Opened,
     OutboundBody,
 )
 
-OUTCOMES = (Delivered, DeliveryFailed, OutboundBody, Decided, ArrivalDisposed, Commanded, Closed)
+OUTCOMES = (Delivered, DeliveryFailed, OutboundBody, Decided, ArrivalDisposed, Commanded, Opened, Closed)
 """What may still be written when nothing more is accepted: it depends on nothing in the same commit."""
 
 SWITCH_SECONDS = 0.0005

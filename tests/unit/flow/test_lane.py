@@ -406,3 +406,17 @@ async def test_an_output_that_ended_elsewhere_frees_its_key(concurrency):
     assert bench.target.arrived == [21]
     assert bench.lane.idle
     await bench.stop()
+
+
+async def test_a_target_that_is_away_holds_no_bodies_in_memory():
+    bench = LaneBench()
+    bench.target.down = AWAY
+    bench.add(1, 2, 3)
+    await bench.run()
+    bench.add(4, 5)
+    assert not bench.lane._fresh
+    bench.target.down = None
+    await bench.run(60)
+    assert sorted(bench.delivered()) == [1, 2, 3, 4, 5]
+    assert set(bench.rebuilt) == {1, 2, 3, 4, 5}
+    await bench.stop()

@@ -108,6 +108,31 @@ async def test_a_state_that_cannot_be_written_stops_the_shard_unless_the_disk_is
     await shard.close()
 
 
+async def test_a_flush_that_falls_due_while_the_shard_closes_is_left_to_the_closing(tmp_path):
+    shard = await store(tmp_path).open_shard(0, 1)
+    loop, stop, outcome = asyncio.get_running_loop(), shard._stop_threads, []
+
+    def falls_due() -> None:
+        try:
+            shard._flush_state()
+            shard._tidy_soon()
+        except RuntimeError as fault:
+            outcome.append(fault)
+        due.set()
+
+    def stop_and_wait() -> None:
+        stop()
+        loop.call_soon_threadsafe(falls_due)
+        assert due.wait(10)
+
+    due, shard._stop_threads = threading.Event(), stop_and_wait
+    await shard.append([accepted(shard.next_seq())])
+    await shard.close()
+    assert due.is_set()
+    assert outcome == []
+    assert shard.state.saved["watermark"] == shard.end
+
+
 async def test_a_state_ahead_of_the_journal_is_damage(tmp_path):
     folds = MemoryFolds()
     shard = await store(tmp_path, folds=folds).open_shard(0, 1)

@@ -100,6 +100,31 @@ async def test_accepting_goes_on_and_the_reserve_comes_back_when_there_is_room_a
     assert (tmp_path / "shard-00" / "reserve").exists()
 
 
+async def test_a_shard_opens_on_a_full_disk_with_the_room_of_the_reserve(tmp_path):
+    shard = await opened(tmp_path, FailingDisk())
+    await shard.append([accepted(shard.next_seq())])
+    await shard.close()
+    disk = FailingDisk()
+    disk.only = segment
+    disk.free_bytes = 100
+    disk.fail["write"] = [None, None, errno.ENOSPC]  # the empty segment, the last frame, and then what is new
+    shard = await store(tmp_path, disk=disk).open_shard(0, 1)
+    assert not (tmp_path / "shard-00" / "reserve").exists()
+    await shard.append([delivered(1)])
+    assert not shard.room
+    await shard.close()
+
+
+async def test_no_room_while_a_shard_opens_is_told_as_such(tmp_path):
+    shard = await opened(tmp_path, FailingDisk())
+    await shard.close()
+    disk = FailingDisk()
+    disk.only = segment
+    disk.fail["write"] = errno.ENOSPC
+    with pytest.raises(StoreFull, match="cannot be opened: No space left"):
+        await store(tmp_path, disk=disk).open_shard(0, 1)
+
+
 async def test_later_outcomes_refused_for_want_of_room_are_tried_again(tmp_path):
     disk = FailingDisk()
     shard = await opened(tmp_path, disk)

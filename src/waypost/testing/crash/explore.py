@@ -8,7 +8,7 @@ from random import Random
 
 from waypost.store.segment import SUFFIX
 from waypost.testing.crash.inspector import Inspector
-from waypost.testing.crash.log import Acknowledged
+from waypost.testing.crash.log import Acknowledged, Operation
 from waypost.testing.crash.platter import Platter
 from waypost.testing.crash.recording import Beginning, Recording
 from waypost.testing.crash.reference import Reference
@@ -67,7 +67,7 @@ def explore(
     inspector = Inspector(recording.root, references, recording.bodies, lambda counts: across(recording.groups, counts))
     platter, random, findings = Platter(recording.root), Random(seed), Findings()
     acknowledged = dict(recording.acknowledged)
-    removed: set[tuple[int, int]] = set()
+    removed = set(recording.removed)
     begun = not recording.continued
     seen: set[int] = set()
     try:
@@ -77,8 +77,7 @@ def explore(
                 continue
             platter.apply(entry)
             findings.operations += 1
-            if entry.kind == "unlink" and entry.path.endswith(SUFFIX):
-                removed.add((int(entry.path.split("/shard-")[1][:2]), int(entry.path[-12:-4])))
+            removed |= _removed_by(entry)
             begun = begun or entry.kind == "settle"
             if not begun or findings.operations % every != first % every:
                 continue
@@ -102,15 +101,25 @@ def explore(
 def left_by(recording: Recording, operations: int, seed: int) -> Beginning:
     """One of the disks that a stop after so many operations may leave."""
     platter, random, acknowledged = Platter(recording.root), Random(seed), dict(recording.acknowledged)
+    removed = set(recording.removed)
     for entry in recording.log.entries:
         if isinstance(entry, Acknowledged):
             acknowledged[entry.shard] = max(entry.end, acknowledged.get(entry.shard, (0, 0)))
         elif operations:
             platter.apply(entry)
+            removed |= _removed_by(entry)
             operations -= 1
         else:
             break
-    return Beginning(recording, random.choice([image for _, image in platter.images(random, 6)]), acknowledged)
+    image = random.choice([image for _, image in platter.images(random, 6)])
+    return Beginning(recording, image, acknowledged, removed)
+
+
+def _removed_by(operation: Operation) -> set[tuple[int, int]]:
+    """The segment, by shard and number, that an operation takes away."""
+    if operation.kind != "unlink" or not operation.path.endswith(SUFFIX):
+        return set()
+    return {(int(operation.path.split("/shard-")[1][:2]), int(operation.path[-12:-4]))}
 
 
 def _count(findings: Findings, how: str, site: str, phases: tuple[str, ...]) -> None:

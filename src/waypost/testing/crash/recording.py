@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +59,8 @@ class Recording:
     secret: bytes = b""
     acknowledged: dict[int, Watermark] = field(default_factory=dict)
     """What a caller relied on before it began."""
+    removed: set[tuple[int, int]] = field(default_factory=set)
+    """Segments, by shard and number, that were removed on purpose before it began."""
     continued: bool = False
     """It began on a disk that another left; everything up to ``settle`` only builds that."""
     recovered: dict[int, Watermark] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class Beginning:
     recording: Recording
     image: Image
     acknowledged: Mapping[int, Watermark]
+    removed: Set[tuple[int, int]]
 
 
 def record(
@@ -141,7 +144,7 @@ def record(
 def _begin(recording: Recording, disk: RecordingDisk, beginning: Beginning) -> None:
     earlier = beginning.recording
     recording.groups = {number: list(groups) for number, groups in earlier.groups.items()}
-    recording.continued = True
+    recording.continued, recording.removed = True, set(beginning.removed)
     recording.bodies, recording.acknowledged = dict(earlier.bodies), dict(beginning.acknowledged)
     for old, data in sorted(beginning.image.items()):
         path = recording.root + old.removeprefix(earlier.root)

@@ -52,10 +52,14 @@ class RecordingDisk(RealDisk):
         super().close(fd)
 
     def write(self, fd: int, buffers: Sequence[Buffer], at: int) -> None:
+        """A write that fails writes half."""
         path, inode = self._open[fd]
-        self._check("write", path)
-        super().write(fd, buffers, at)
-        self.log.add("write", path, inode, at=at, data=b"".join(buffers))
+        data, number = b"".join(buffers), self.fails("write", path)
+        data = data[: len(data) // 2] if number else data
+        super().write(fd, [data], at)
+        self.log.add("write", path, inode, at=at, data=data)
+        if number:
+            raise OSError(number, os.strerror(number), path)
 
     def datasync(self, fd: int) -> None:
         path, inode = self._open[fd]
@@ -103,7 +107,7 @@ class RecordingDisk(RealDisk):
             self.log.add("names", path)
 
     def free(self, path: str) -> int:
-        return 1 << 40
+        return 0 if self.fails("free", path) else 1 << 40
 
     def lock(self, path: str) -> int:
         fd = super().lock(path)

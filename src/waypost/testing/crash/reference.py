@@ -15,6 +15,7 @@ import msgspec
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.index import SearchIndex
 from waypost.store.indexed import unpack_places
+from waypost.store.protocol import Location
 from waypost.store.record import OUT_BITS
 from waypost.store.segment import START
 from waypost.store.sqlite import select
@@ -97,17 +98,27 @@ def dump_index(index: SearchIndex) -> bytes:
 
 
 def without_removed(dump: bytes, expected: bytes, present: Sequence[int]) -> bytes:
-    """A dump of an index as far as it is about batches in segments that are there: of others it may know or not."""
+    """A dump of an index as far as it is about batches in segments that are there: of others it may know or not. Of a
+    batch that was told again, what came before is told with it."""
     found, kept = msgspec.msgpack.decode(dump), set()
     for batch in msgspec.msgpack.decode(expected)["batches"]:
         if unpack_places(batch["accepted"])[0].segment in present:
             kept.add(batch["seq"])
-    found["batches"] = [batch for batch in found["batches"] if batch["seq"] in kept]
+    found["batches"] = [
+        {**batch, "story": _since(batch["accepted"], batch["story"])}
+        for batch in found["batches"]
+        if batch["seq"] in kept
+    ]
     found["failures"] = [failure for failure in found["failures"] if failure[0] >> OUT_BITS in kept]
     found["postings"] = [one for one in found["postings"] if int.from_bytes(one[0][-8:], "big") >> OUT_BITS in kept]
     found["extents"] = [extent for extent in found["extents"] if extent[0] in present]
     found["groups"] = found["marks"] = None
     return msgspec.msgpack.encode(found)
+
+
+def _since(accepted: bytes, story: bytes) -> list[Location]:
+    first = unpack_places(accepted)[0]
+    return [at for at in unpack_places(story) if (at.segment, at.offset) >= (first.segment, first.offset)]
 
 
 def difference(found: bytes, expected: bytes) -> str:

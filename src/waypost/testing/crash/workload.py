@@ -11,7 +11,7 @@ from random import Random
 
 import msgspec
 
-from waypost.core.errors import CommitFailed, StoreError
+from waypost.core.errors import CommitFailed, StoreError, StoreFull
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
 from waypost.store.derived import CommittedGroup
@@ -26,14 +26,18 @@ from waypost.testing.crash.recording_disk import Fails, never
 class Traffic:
     """Random work of a shard, as an engine would do it."""
 
-    def __init__(self, shard: EmbeddedShard, random: Random) -> None:
-        self.shard, self.random = shard, random
+    def __init__(self, shard: EmbeddedShard, random: Random, large: float = 0.05) -> None:
+        self.shard, self.random, self._large = shard, random, large
         self.open: list[int] = []
         self.time = 1_000
 
     async def run(self, steps: int) -> None:
         for _ in range(steps):
-            await asyncio.gather(*(self.step() for _ in range(self.random.choice((1, 1, 2, 4)))))
+            await asyncio.gather(*(self._try_step() for _ in range(self.random.choice((1, 1, 2, 4)))))
+
+    async def _try_step(self) -> None:
+        with suppress(StoreFull):
+            await self.step()
 
     async def step(self) -> None:
         self.time += 1000
@@ -58,7 +62,7 @@ class Traffic:
 
     async def accept(self) -> None:
         seq, count = self.shard.next_seq(), self.random.randint(1, 4)
-        large = self.random.random() < 0.05
+        large = self.random.random() < self._large
         bodies = [
             self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)
         ]
@@ -147,6 +151,18 @@ async def failing(stage: Stage) -> None:
     await recovering(stage)
 
 
+async def filling(stage: Stage) -> None:
+    """The disk is full now and then; what is refused leaves nothing behind."""
+    for turn in range(3):
+        with suppress(StoreFull):
+            shard = await stage.open()
+            traffic = Traffic(shard, stage.chance(turn), large=0.3)
+            await traffic.run(20)
+            await shard.close()
+    stage.disk.fails = never
+    await recovering(stage)
+
+
 async def moving(stage: Stage) -> None:
     """Two workers become one: what is open on the second moves to the first, copied and safe before it is given up."""
     first, second = await stage.open(0, 2), await stage.open(1, 2)
@@ -219,6 +235,21 @@ Across = Callable[[Mapping[int, Sequence[CommittedGroup]], Mapping[int, int]], s
 """(groups per shard, how many of them are left) → what is wrong."""
 
 
+class FullDisk:
+    """Now and then nothing more can be written, or created, in the journal and in the folder of large bodies."""
+
+    def __init__(self, every: int) -> None:
+        self._every, self._count = every, 0
+
+    def __call__(self, operation: str, path: str) -> int:
+        if operation in ("write", "create", "allocate") and (
+            "/journal/" in path or "/chunks/" in path or "reserve" in path
+        ):
+            self._count += 1
+            return errno.ENOSPC if self._count % self._every == 0 else 0
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A workload, what goes wrong on its disk, and what must hold between its shards."""
@@ -232,6 +263,7 @@ SCENES = {
     "flowing": Scene(flowing),
     "stopping": Scene(stopping),
     "failing": Scene(failing, lambda: FailingSync(23)),
+    "filling": Scene(filling, lambda: FullDisk(7)),
     "retaining": Scene(retaining),
     "backing up": Scene(backing_up),
     "moving": Scene(moving, across=none_lost_in_moving),

@@ -1,4 +1,4 @@
-"""The tutorial, followed to the letter: its files are written, its commands run, what they print is compared."""
+"""Pages that tell what to do, followed to the letter: files are written, commands run, what they print is compared."""
 
 from __future__ import annotations
 
@@ -89,11 +89,15 @@ class Reader:
         self.last_id = found[0] if found else self.last_id
 
 
+PAGES = sorted([*(ROOT / "docs/tutorials").glob("*.md"), *(ROOT / "docs/howto").glob("*.md")])
+
+
 @pytest.mark.slow
-def test_the_first_flow_comes_out_as_the_tutorial_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_what_a_page_tells_to_do_comes_out_as_it_says(page: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "here").mkdir()
-    Reader(tmp_path / "here", tmp_path / "bin").follow((ROOT / "docs/tutorials/first-flow.md").read_text("utf-8"))
+    Reader(tmp_path / "here", tmp_path / "bin").follow(page.read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
