@@ -30,6 +30,7 @@ from waypost.flow.recovery import open_rows, take_up
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
 from waypost.flow.standing import said_of, subjects_of
+from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Reader, Shard
 from waypost.store.record import AnyRecord
@@ -55,6 +56,7 @@ class Engine:
         self.recall = Recall(shard, versions)
         self.answers = Answers()
         self.readings = Readings()
+        self.trying = Trying()
         self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}

@@ -1,4 +1,4 @@
-"""The system under torture, a process of its own: ``python -m waypost.testing.ledger.system PROJECT WORKERS PARENT``."""
+"""The system under torture, a process: ``python -m waypost.testing.ledger.system PROJECT WORKERS PARENT``."""
 
 from __future__ import annotations
 
