@@ -35,9 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(plan, folder, lambda text: print(text, file=sys.stderr, flush=True))
     names = [*options.scenarios, *options.only] or list(SCENARIOS)
-    failed = [name for name in names if not _measure(bench, name)]
-    found = {"machine": _machine(), "plan": plan.name, "rows": [dataclasses.asdict(row) for row in bench.rows]}
-    _keep(found, Path(options.keep) if options.keep else None)
+    found = {"machine": _machine(), "plan": dataclasses.asdict(plan), "rows": []}
+    path = Path(options.keep) if options.keep else _own_file(found)
+    failed = []
+    for name in names:
+        if not _measure(bench, name):
+            failed.append(name)
+        # After each scenario, so that a run that is ended early keeps what it found.
+        found["rows"] = [dataclasses.asdict(row) for row in bench.rows]
+        path.write_text(json.dumps(found, indent=1) + "\n")
     if options.json:
         print(json.dumps(found))
     else:
@@ -79,11 +85,10 @@ def _machine() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _keep(found: dict[str, Any], path: Path | None) -> None:
-    if path is None:
-        RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{found['machine']['at'].replace(':', '').replace('+0000', 'Z')}.json"
-    path.write_text(json.dumps(found, indent=1) + "\n")
+def _own_file(found: dict[str, Any]) -> Path:
+    """A file in the results folder that is named after when the run began."""
+    RESULTS.mkdir(exist_ok=True)
+    return RESULTS / f"{found['machine']['at'].replace(':', '').replace('+0000', 'Z')}.json"
 
 
 def _print(rows: list[Row]) -> None:

@@ -1,21 +1,18 @@
 """``waypost run`` with parts taken out, to see what they cost: ``python -m benchmarks.engine_without PARTS run DIR …``.
 
 ``PARTS`` joins with commas: ``digests`` (the keyed hash of every outbound body is a constant), ``timings`` (the step
-clock stands still), ``index`` (the search index keeps nothing).
+clock stands still), ``index`` (the search index keeps nothing but how far it would be).
 """
 
 from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
-from typing import Any
 
-from benchmarks.nothing import Nothing
 from waypost.cli.main import main
-from waypost.core.clock import SystemClock
-from waypost.flow import compiled, worker
-from waypost.store.layout import ShardFolder
-from waypost.store.state import StateFold
+from waypost.flow import compiled
+from waypost.store.derived import CommittedGroup
+from waypost.store.index import SearchIndex
 
 
 def no_digests() -> None:
@@ -28,11 +25,10 @@ def no_timings() -> None:
 
 
 def no_index() -> None:
-    def folds(folder: ShardFolder, secret: bytes) -> Any:
-        return StateFold(worker.Path(folder.path) / "state.db", SystemClock().now), Nothing()
+    def apply(self: SearchIndex, group: CommittedGroup) -> None:
+        self._applied = group.end
 
-    worker.open_folds = folds
-    worker.live_reader = lambda shards: None  # type: ignore[assignment,return-value]
+    SearchIndex.apply = apply  # type: ignore[method-assign]
 
 
 PARTS = {"digests": no_digests, "timings": no_timings, "index": no_index}

@@ -14,6 +14,7 @@ from benchmarks.process import Running, module, product
 from benchmarks.project import make_project, order_id, write_orders
 
 TARGET_MS = 20.0
+MOST_SECONDS = 30.0
 LOAD = 100_000
 """Messages in each file that is fed while searches go on."""
 
@@ -36,9 +37,10 @@ def run(bench: Bench) -> None:
 
 
 def _search(bench: Bench, root: Path, stored: int) -> dict[str, list[float]]:
-    """Seconds of each search, for old messages and for those delivered last."""
+    """Seconds of each search, for old messages and for those delivered last; and until those were found, which may
+    take several searches."""
     files = 0
-    found: dict[str, list[float]] = {"any key": [], "of a moment ago": []}
+    found: dict[str, list[float]] = {"any key": [], "of a moment ago": [], "until found": []}
     count = min(LOAD, 4 * bench.plan.messages)
     with product(root, "--workers", "2") as running:
         wait_for(running, lambda: status(root))
@@ -66,8 +68,12 @@ def _while_writing(
             if await one("any key", number) != 1:
                 raise RuntimeError(f"{order_id(number)} was not found")
             newest = _newest(root)
-            if newest >= stored and await one("of a moment ago", newest) != 1:
-                raise RuntimeError(f"{order_id(newest)}, delivered a moment ago, was not found")
+            if newest >= stored:
+                begun = time.perf_counter()
+                while await one("of a moment ago", newest) != 1:
+                    if time.perf_counter() - begun > MOST_SECONDS:
+                        raise RuntimeError(f"{order_id(newest)} was not found {MOST_SECONDS:g} s after its delivery")
+                found["until found"].append(time.perf_counter() - begun)
             if newest >= last - 2000:
                 return
             await asyncio.sleep(0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +117,14 @@ def requester_options(spec: Any, options: Any) -> dict[str, Any]:
     """The requester's own options among those of the step that asks."""
     given = {**getattr(options, "ask", {}), "connection": options.connection}
     return {f.name: given[f.name] for f in spec.fields if f.name in given}
+
+
+def rehearse(project: Project, around: Surroundings) -> None:
+    """Build all of a project once: what cannot be built is refused while an earlier version still runs."""
+    around = replace(around, connections={})
+    around.connect(project)
+    for name, flow in project.flows.items():
+        requesters_of(compile_flow(flow, project, around), project, around)
+        around.build(flow.source, project, name)
+        for target in flow.targets.values():
+            around.build(target.use, project, name)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from waypost.core.component import Outcome, Requester
 from waypost.core.errors import StoreError
-from waypost.core.grants import Positions
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers, answer_key_reader
-from waypost.flow.assemble import Surroundings, compile_flow, requesters_of
+from waypost.flow.assemble import Surroundings, rehearse, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -24,12 +22,12 @@ from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
+from waypost.flow.position import JournalPositions
 from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
-from waypost.flow.recovery import open_rows, take_up
+from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
-from waypost.flow.standing import said_of, subjects_of
 from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Reader, Shard
@@ -96,7 +94,7 @@ class Engine:
 
     async def switch(self, project: Project) -> None:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
-        self._rehearse(project)
+        rehearse(project, self.around)
         self.versions.keep(project)
         self.ready.clear()
         await self._halt()
@@ -106,16 +104,6 @@ class Engine:
         self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
         self._runners_of = {}
         await self._begin(unclean=False)
-
-    def _rehearse(self, project: Project) -> None:
-        """Build all of a project once: what cannot be built is refused while everything still runs."""
-        around = replace(self.around, connections={})
-        around.connect(project)
-        for name, flow in project.flows.items():
-            requesters_of(compile_flow(flow, project, around), project, around)
-            around.build(flow.source, project, name)
-            for target in flow.targets.values():
-                around.build(target.use, project, name)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -147,9 +135,9 @@ class Engine:
     async def _start_source(self, name: str, flow: CompiledFlow) -> None:
         if self.workers > 1:
             await self.spread.learn(name)
-        source = self.around.build(flow.definition.source, self.project, name, _Positions(self, name))
+        source = self.around.build(flow.definition.source, self.project, name, JournalPositions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        said = said_of(self.shard.state.commands(), "all", "store", f"flow:{name}")
+        said = self._said("all", "store", f"flow:{name}")
         if said:
             intake.pause(said)
         self.spawn(intake.run())
@@ -158,10 +146,7 @@ class Engine:
         """Put what the journal left open where it belongs, in order."""
         late: dict[str, list[int]] = {}
         for batch in self.shard.state.open_batches():
-            if batch.flow in self.runners:
-                for target, rows in open_rows(batch).items():
-                    lane = self.lane(self.versions.flow(batch.version, batch.flow), target)
-                    take_up(lane, rows, self.shard.state, unclean)
+            recover_rows(self, self.versions, batch, unclean)
             if batch.left:
                 late.setdefault(batch.flow, []).append(batch.seq)
         for name, runner in self.runners.items():
@@ -289,14 +274,7 @@ class Engine:
 
     def _held_by(self, at: tuple[str, str], connection: str) -> str:
         """Why a person wants nothing sent on a lane, or ''."""
-        return said_of(
-            self.shard.state.commands(),
-            "all",
-            "store",
-            f"flow:{at[0]}",
-            f"target:{at[0]}/{at[1]}",
-            f"connection:{connection}",
-        )
+        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
 
     def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))
@@ -311,7 +289,9 @@ class Engine:
 
     def subjects(self) -> list[str]:
         """What a command may be about."""
-        return subjects_of(self.project)
+        flows = [f"flow:{name}" for name in self.project.flows]
+        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
+        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
 
     def obey(self, subject: str, state: str) -> None:
         """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
@@ -320,13 +300,23 @@ class Engine:
         everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
             if everything or (kind == "flow" and flow == name):
-                said = said_of(self.shard.state.commands(), "all", "store", f"flow:{flow}")
+                said = self._said("all", "store", f"flow:{flow}")
                 intake.pause(said) if said else intake.resume()
         for (flow, target), lane in self.lanes.items():
             meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
             if everything or meant or (kind == "connection" and lane.circuit.name == name):
                 said = self._held_by((flow, target), lane.circuit.name)
                 lane.hold(said) if said else lane.resume()
+
+    def _said(self, *subjects: str) -> str:
+        """What people said of some subjects, or ''."""
+        commands = self.shard.state.commands()
+        for subject in subjects:
+            if commands.get(subject) == "restored":
+                return "restored from a backup: `waypost resume store` lets it read and send"
+            if commands.get(subject):
+                return f"{commands[subject]} by a person"
+        return ""
 
     # ── channels ──
 
@@ -395,19 +385,8 @@ class Engine:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
 
-
-class _Positions(Positions):
-    """What a source may know of the journal."""
-
-    def __init__(self, engine: Engine, flow: str) -> None:
-        self._engine, self._flow = engine, flow
-
-    def get(self, partition: str) -> str:
-        return self._engine.low_position(self._flow, partition)
-
-    def arrival_done(self, name: str, identity: str) -> bool:
-        known = self._engine.shard.state.arrival(self._flow, name, identity)
-        return bool(known and known[1])
+    def connections(self) -> Iterator[str]:
+        return iter(self.around.connections)
 
 
 def answers_callers(flow: CompiledFlow) -> bool:

@@ -1,8 +1,7 @@
-"""One target of one flow: takes outputs in order, sends them, and decides what each failure means.
+"""One target of one flow: takes outputs in order and sends them; what the outcomes mean is in ``settlement``.
 
 What is committed waits in a ``Backlog``; bodies of fresh outputs are kept while few wait, others are recomputed when
-their turn comes. A failure that says the endpoint is away puts the batch back and waits for the circuit, using up no
-attempts; a failure of one message blocks only its key.
+their turn comes.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ class Lane(Settlement):
         clock: Clock, random: Random, events: Events, rebuild: Rebuild, answer_keys: AnswerKeys | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
-            flow, name, traits=traits, retry=retry, circuit=circuit, shard=shard, clock=clock, random=random,
-            events=events, answer_keys=answer_keys,
+            flow, name, traits=traits, retry=retry, circuit=circuit, shard=shard,
+            clock=clock, random=random, events=events, answer_keys=answer_keys,
         )  # fmt: skip
         self.target, self.rebuild = target, rebuild
         self.in_flight = 0
@@ -67,6 +66,8 @@ class Lane(Settlement):
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = False
         self._stopping = False
+
+    # ── what the engine says ──
 
     @property
     def open_count(self) -> int:
@@ -288,9 +289,6 @@ class Lane(Settlement):
         left = [at for at in range(len(refs)) if at not in happened]
         sent = [msgspec.structs.replace(batch[at], possible_duplicate=self._suspect(refs[at])) for at in left]
         return [refs[at] for at in left], [keys[at] for at in left], sent
-
-    def _suspect(self, ref: int) -> bool:
-        return ref < self.suspect_below or ref in self._doubtful
 
     async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""

@@ -16,7 +16,7 @@ from waypost.core.errors import BugError, EndpointError
 from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, MessageDied, MessageParked
 from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
-from waypost.flow.compiled import CompiledFlow, Processed
+from waypost.flow.compiled import CompiledFlow, Processed, Trouble
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
 from waypost.flow.host import Host
 from waypost.flow.load import (
@@ -30,6 +30,7 @@ from waypost.flow.load import (
     outbounds_of,
     produced_record,
 )
+from waypost.flow.recall import RowKey, recorded_digests
 from waypost.store.protocol import OpenBatch
 from waypost.store.record import AnyRecord, Effects, Linked, State
 
@@ -193,7 +194,8 @@ class FlowRunner:
         """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before, after
         the new rows are there: a batch without open rows would be finished and forgotten."""
         flow, decoded, effects = await self._stored(batch)
-        await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,))
+        known = recorded_digests(await self.engine.shard.read_batch(batch))
+        await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,), known)
 
     async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, LiveEffects]:
         """A batch from the journal, for the version it was accepted on."""
@@ -206,7 +208,7 @@ class FlowRunner:
 
     async def _process(
         self, flow: CompiledFlow, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int,
-        extra: Sequence[AnyRecord] = (), trying: str = "",
+        extra: Sequence[AnyRecord] = (), known: Mapping[RowKey, bytes] | None = None, trying: str = "",
     ) -> int:  # fmt: skip
         engine = self.engine
         heard_before = len(effects.heard)
@@ -215,6 +217,8 @@ class FlowRunner:
             processed = await flow.process(decoded.messages, effects, engine.shard.secret)
         finally:
             engine.trying.end()
+        if known:
+            leave_out(flow, processed, known)
         produced = produced_record(flow, decoded, processed, seq, first_row)
         records: list[AnyRecord] = []
         if effects.heard[heard_before:]:
@@ -240,3 +244,21 @@ def produced_indices(batch: OpenBatch) -> set[int]:
     """The messages of a batch that have output rows."""
     rows = memoryview(batch.rows)
     return {int.from_bytes(rows[at : at + 2], "little") for at in range(0, len(rows), 5)}
+
+
+def leave_out(flow: CompiledFlow, processed: Processed, known: Mapping[RowKey, bytes]) -> None:
+    """Of a message that is processed again, outputs it has already stay with their rows and are not made twice. One
+    that would take the place of another is parked: under its key a target would take it for a repetition."""
+    for row, out in enumerate(processed.outs):
+        if out.state is not State.OPEN:
+            continue
+        digest = known.get((out.index, flow.target_names[out.target], out.ordinal))
+        if digest == out.digest:
+            out.state = State.MOVED
+        elif digest is not None and any(digest):
+            out.state = State.PARKED
+            target = flow.target_names[out.target]
+            text = f"output {out.ordinal} to {target} is another one than before"
+            remedy = "replay the message, then cancel this"
+            error = BugError(text, where=f"flow {flow.name}", expected="the same outputs as before", remedy=remedy)
+            processed.troubles.append(Trouble(row, f"retry to {target}", error))

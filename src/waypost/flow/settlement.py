@@ -1,4 +1,8 @@
-"""What an outcome means for an output: delivered, tried again, dead, parked or back in the queue, and its records."""
+"""The books of one lane: what waits, what was tried, what is in doubt, and what each outcome of a send means.
+
+A failure that says the endpoint is away puts the batch back and waits for the circuit, using up no attempts; a failure
+of one message blocks only its key.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +24,33 @@ from waypost.flow.circuit import Circuit, backoff
 from waypost.flow.definition import RetryOptions
 from waypost.flow.numbering import Numbering
 from waypost.store.protocol import Shard
-from waypost.store.record import AnyRecord, Bodies, Delivered, DeliveryFailed, OutboundBody, State, pack_refs
+from waypost.store.record import (
+    AnyRecord,
+    Bodies,
+    Delivered,
+    DeliveryFailed,
+    OutboundBody,
+    State,
+    pack_refs,
+)
 
-_pack = msgspec.msgpack.Encoder().encode
 AnswerKeys = Callable[[Outcome], Iterable[tuple[str, str]]]
 Watch = Callable[[int, Outcome], None]
 Entry = tuple[int, int]
-"""(output reference, ordering hash)"""
+"""An output: its reference and the hash of its ordering key."""
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Settlement:
-    """The half of a lane that hears outcomes; the other half (``Lane``) sends. What is known of an output lives here:
-    its bytes while they are fresh, its attempts, whether it is in doubt, what a person decided meanwhile."""
+    """What a lane knows of its outputs. All of it is derived: the journal has what must last."""
 
     def __init__(
         self, flow: str, name: str, *, traits: Any, retry: RetryOptions, circuit: Circuit, shard: Shard,
-        clock: Clock, random: Random, events: Events, answer_keys: AnswerKeys | None,
+        clock: Clock, random: Random, events: Events, answer_keys: AnswerKeys | None = None,
     ) -> None:  # fmt: skip
-        self.flow, self.name, self.traits, self.retry = flow, name, traits, retry
+        self.flow, self.name, self.traits, self.retry, self.answer_keys = flow, name, traits, retry, answer_keys
         self.circuit, self.shard, self.clock, self.random, self.events = circuit, shard, clock, random, events
-        self.answer_keys = answer_keys
         self.backlog = Backlog()
         self.held = ""
         """Why nothing is sent: said by a person, or by a failure only a person can mend."""
@@ -57,13 +68,14 @@ class Settlement:
         self._waiting: list[tuple[float, int, int]] = []
         self._singly = 0
 
-    # ── what the engine says ──
-
     def doubt(self, ref: int) -> None:
         """An output may have arrived before; a target that can be asked is asked before it is sent again."""
         self._doubtful.add(ref)
         if self.traits.repetition is Repetition.ASKED:
             self._unsure.add(ref)
+
+    def _suspect(self, ref: int) -> bool:
+        return ref < self.suspect_below or ref in self._doubtful
 
     def _settle(
         self,

@@ -16,7 +16,7 @@ def test_a_scenario_comes_to_its_end_and_keeps_what_it_found(name, tmp_path):
     code = main(["--quick", "--json", "--only", name, "--folder", str(tmp_path / "work"), "--keep", str(kept)])
     found = json.loads(kept.read_text())
     assert code == 0, found["rows"]
-    assert found["plan"] == "quick"
+    assert found["plan"]["name"] == "quick"
     assert {row["scenario"] for row in found["rows"]} == {name}
     assert any(row["figures"] for row in found["rows"])
 

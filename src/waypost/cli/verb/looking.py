@@ -206,7 +206,7 @@ def _output_lines(output: dict[str, Any]) -> list[str]:
         said = [attempt.get(name, "") for name in ("at", "outcome", "status", "address", "error")]
         lines.append("  " + "  ".join(str(part) for part in said if part))
         if attempt.get("possible_duplicate"):
-            lines.append("    possibly a duplicate: the process died before the outcome of an earlier try was durable")
+            lines.append("    possibly a duplicate: whether an earlier try arrived was not known")
         if attempt.get("answer"):
             lines.append(f"    answer: {_short(attempt['answer'])}")
     return lines
