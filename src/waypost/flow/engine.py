@@ -28,6 +28,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
+from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Reader, Shard
 from waypost.store.record import AnyRecord
@@ -53,6 +54,7 @@ class Engine:
         self.recall = Recall(shard, versions)
         self.answers = Answers()
         self.readings = Readings()
+        self.trying = Trying()
         self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
