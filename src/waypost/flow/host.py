@@ -16,6 +16,7 @@ from waypost.flow.effects import Claims, Recorded
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.readings import Readings
+from waypost.flow.trying import Trying
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
 
@@ -50,6 +51,7 @@ class Host(Protocol):
     claims: Claims
     answers: Answers
     readings: Readings
+    trying: Trying
     trouble: dict[str, str]
 
     def takers(self) -> Mapping[str, Taker]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from waypost.flow.placement import place_of
-from waypost.flow.runner import TRYING
 from waypost.store.carrying import Carried, message_of_row, taken_away, unproduced
 from waypost.store.folds import live_reader
 from waypost.store.protocol import OpenBatch, Retry
@@ -19,7 +18,6 @@ from waypost.store.record import (
     Bodies,
     OutboundBody,
     State,
-    StepState,
     ref_of,
 )
 from waypost.store.state import StateFold
@@ -101,7 +99,6 @@ class MessageMove:
                 if missing:
                     copies.append(await self._copy(number, batch, place, missing))
             gone += taken_away(batch, places, self._moving.now())
-            gone += self._tried(number, batch, set().union(*places.values()), batch.seq, over=True)
         await asyncio.gather(*copies)
         await self._shards[number].append(gone)
 
@@ -114,7 +111,7 @@ class MessageMove:
         records = Carried(batch, stored, indices, seq).records(
             number, arrival, retries, self._story(number, batch, indices)
         )
-        return target.submit([*begun, *records, *self._tried(number, batch, indices, seq)])
+        return target.submit([*begun, *records])
 
     async def _retry(self, source: EmbeddedShard, retry: Retry) -> tuple[Retry, OutboundBody | None]:
         if retry.body is None:
@@ -130,16 +127,6 @@ class MessageMove:
         first = int.from_bytes(batch.first_id, "big") + min(indices)
         history = live_reader([self._shards[number]]).history(first.to_bytes(16, "big"))
         return history.story if history is not None and history.found.seq == batch.seq else ()
-
-    def _tried(
-        self, number: int, batch: OpenBatch, indices: set[int], seq: int, *, over: bool = False
-    ) -> Iterator[AnyRecord]:
-        """How often messages without outputs were tried, for the copy, or that this is over here."""
-        left = set(unproduced(batch))
-        for index in sorted(left & indices) + ([-1] if left and (not over or left <= indices) else []):
-            tries = self._shards[number].state.step_state(batch.flow, TRYING, f"{batch.seq}/{index}")
-            if tries:
-                yield StepState(batch.flow, TRYING, f"{seq}/{index}", b"" if over else tries)
 
     def _is_there(self, place: int, batch: OpenBatch, index: int) -> bool:
         return any(_has(copy, index) for copy in self._there[place].get(batch.first_id, ()))

@@ -18,7 +18,6 @@ from waypost.core.clock import SystemClock
 from waypost.core.key import SLOTS
 from waypost.flow.moving import MessageMove, Moving, folded
 from waypost.flow.placement import FIRST, owner_of, reader_of, slot_of_name
-from waypost.flow.runner import TRYING
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
@@ -181,12 +180,11 @@ class Rebalance:
                 yield StepState(record.flow, record.step, record.key, b"")
 
     def _timers_and_states(self, shard: EmbeddedShard) -> Iterator[tuple[TimerSet | StepState, int]]:
-        """Each with the shard it belongs to now. What is being tried goes with its batch."""
+        """Each with the shard it belongs to now."""
         for name, due, payload in shard.state.timers():
             yield TimerSet(name, due, payload), owner_of(slot_of_name(name), self._new)
         for flow, step, key, value in folded(shard).all_step_states():
-            if step != TRYING:
-                yield StepState(flow, step, key, value), owner_of(slot_of_name(f"{flow}/{step}/{key}"), self._new)
+            yield StepState(flow, step, key, value), owner_of(slot_of_name(f"{flow}/{step}/{key}"), self._new)
 
     def _others(self, number: int) -> list[EmbeddedShard]:
         return [shard for at, shard in self._shards.items() if at != number]

@@ -8,9 +8,8 @@ overtaken.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
@@ -33,12 +32,10 @@ from waypost.flow.load import (
 )
 from waypost.flow.recall import RowKey, recorded_digests
 from waypost.store.protocol import OpenBatch
-from waypost.store.record import AnyRecord, Effects, Linked, State, StepState
+from waypost.store.record import AnyRecord, Effects, Linked, State
 
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
-TRYING = "(trying)"
-"""The step name under which the journal says what is being processed after an unclean stop."""
 CAUTIOUS = 64
 """Loads committed before they are processed after an unclean stop."""
 
@@ -173,49 +170,25 @@ class FlowRunner:
             self._late.popleft()
 
     async def process_batch(self, batch: OpenBatch) -> None:
-        """Process what has no output rows yet. That a batch is tried is journaled before; one that was being tried
-        when a process died goes message by message, each marked and committed before the next, so that the guilty
-        one is found and no other is blamed."""
+        """Process what has no output rows yet. That a batch is tried is noted while its steps run; one that was being
+        tried when a process died goes message by message, so that the guilty one is found and no other is blamed."""
         flow, decoded, effects = await self._stored(batch)
         done = produced_indices(batch)
         left = [index for index in range(batch.count) if index not in done]
-        if self._tries(batch.seq) == 0:
-            await self._mark(batch.seq, -1, 1)
-            async with self._untried_when_away(batch.seq, -1, 0):
-                await self._process(
-                    flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), self._over(batch.seq)
-                )
+        trying = self.engine.trying
+        whole = f"{self.flow.name}/{batch.seq}"
+        if not trying.deaths(whole):
+            await self._process(flow, batch.seq, narrowed(decoded, left), effects, len(batch.states), trying=whole)
             return
         row = len(batch.states)
         for index in left:
-            part, tries = narrowed(decoded, [index]), self._tries(batch.seq, index)
-            if tries >= DEATHS:
-                text = f"the process died {tries} times while this message was being processed"
+            part, name = narrowed(decoded, [index]), f"{whole}/{index}"
+            if trying.deaths(name) >= DEATHS:
+                text = f"the process died {DEATHS} times while this message was being processed"
                 error = BugError(text, where=f"flow {flow.name}", remedy="look at the steps, then retry it")
                 part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
-            else:
-                await self._mark(batch.seq, index, tries + 1)
-            over = self._over(batch.seq, index) + (self._over(batch.seq) if index == left[-1] else [])
-            async with self._untried_when_away(batch.seq, index, tries):
-                row += await self._process(flow, batch.seq, part, effects, row, over)
-
-    def _tries(self, seq: int, index: int = -1) -> int:
-        return len(self.engine.shard.state.step_state(self.flow.name, TRYING, f"{seq}/{index}"))
-
-    async def _mark(self, seq: int, index: int, tries: int) -> None:
-        await self.engine.shard.append([StepState(self.flow.name, TRYING, f"{seq}/{index}", b"x" * tries)])
-
-    @contextlib.asynccontextmanager
-    async def _untried_when_away(self, seq: int, index: int, tries: int) -> AsyncIterator[None]:
-        """A look-up's endpoint that is away is no death: the mark is taken back, or messages would be blamed for it."""
-        try:
-            yield
-        except EndpointError:
-            await self._mark(seq, index, tries)
-            raise
-
-    def _over(self, seq: int, index: int = -1) -> list[AnyRecord]:
-        return [StepState(self.flow.name, TRYING, f"{seq}/{index}", b"")]
+            row += await self._process(flow, batch.seq, part, effects, row, trying=name)
+        trying.acquit(whole)
 
     async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
         """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before, after
@@ -235,11 +208,15 @@ class FlowRunner:
 
     async def _process(
         self, flow: CompiledFlow, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int,
-        extra: Sequence[AnyRecord] = (), known: Mapping[RowKey, bytes] | None = None,
+        extra: Sequence[AnyRecord] = (), known: Mapping[RowKey, bytes] | None = None, trying: str = "",
     ) -> int:  # fmt: skip
         engine = self.engine
         heard_before = len(effects.heard)
-        processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+        engine.trying.begin(trying)
+        try:
+            processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+        finally:
+            engine.trying.end()
         if known:
             leave_out(flow, processed, known)
         produced = produced_record(flow, decoded, processed, seq, first_row)
@@ -249,6 +226,7 @@ class FlowRunner:
         records += [produced, *effects.claim_records(), *_links(processed, engine.clock.now()), *extra]
         placed = Placed(seq, decoded.first_id)
         await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
+        engine.trying.acquit(trying)
         return len(processed.outs)
 
 

@@ -28,6 +28,7 @@ from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
+from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.observe.log import EventLog
@@ -93,6 +94,7 @@ class Worker:
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
         self.control = self._control_of(shard, self.events, self.listener)
         self.engine = self.control.engine
+        self.engine.trying = Trying(self.run_folder / f"trying-{self.number}")
         self.project = self.engine.project
         self.attic = Attic(lambda left: self._control_of(left, Events(), None))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)

@@ -15,7 +15,6 @@ import pytest
 from waypost.core.errors import CommitFailed, StoreError
 from waypost.core.key import SLOTS, slot_of
 from waypost.flow.rebalance import rebalance
-from waypost.flow.runner import TRYING
 from waypost.store.carrying import message_of_row
 from waypost.store.chunk import pack, unpack
 from waypost.store.disk import RealDisk
@@ -85,7 +84,6 @@ async def fill(folder: Path) -> None:
         await shard.append([Delivered(pack_refs([ref_of(1, 2 * i + 1) for i in range(6)]), 8, 3, ("log",), ("ok",))])
         await shard.append([batch(shard, 1, 1)])
         await shard.append([batch(shard, 2, 1), fanned_out(3, range(3))])
-        await shard.append([StepState("orders", TRYING, "3/5", b"xx")])
         for index in range(MESSAGES):
             done = pack_refs([ref_of(4, 2 * index), ref_of(4, 2 * index + 1)])
             records = [batch(shard, 3, 1), fanned_out(4, range(MESSAGES))] if index == 0 else []
@@ -138,10 +136,9 @@ async def needed(shards: list[EmbeddedShard]) -> dict[bytes, list[Any]]:
                     continue
                 told = [retry_of(shard, ref_of(seq, row)) for row in rows]
                 bodies = [await body_of(shard, ref_of(seq, row)) for row in rows]
-                tries = state.step_state("orders", TRYING, f"{seq}/{index}")
                 identity = (int.from_bytes(b.first_id, "big") + index).to_bytes(16, "big")
                 order = ORDER_ROW.unpack_from(b.order, index * 8)[0]
-                what = (unpack(stored.accepted.bodies)[index], states, told, bodies, tries, order)
+                what = (unpack(stored.accepted.bodies)[index], states, told, bodies, order)
                 found.setdefault(identity, []).append((shard.number, seq, what))
     return found
 
@@ -262,12 +259,7 @@ async def test_what_is_no_message_is_known_to_who_needs_it(folder: Path) -> None
             assert shard.state.commands() == {"flow:orders": "paused"}
         timers = sorted(name for shard in shards for name, _, _ in shard.state.timers())
         assert timers == sorted(f"timer-{number}-{n}" for number in range(OLD) for n in range(4))
-        kept = [
-            (shard.number, key)
-            for shard in shards
-            for _, step, key, _ in shard.state.all_step_states()
-            if step != TRYING
-        ]
+        kept = [(shard.number, key) for shard in shards for _, step, key, _ in shard.state.all_step_states()]
         assert sorted(key for _, key in kept) == sorted(f"{number}-{n}" for number in range(OLD) for n in range(4))
 
 

@@ -20,7 +20,8 @@ class Erp:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
-        threading.Thread(target=self._loop.run_forever, name="erp", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="erp", daemon=True)
+        self._thread.start()
 
     def up(self) -> None:
         """Listen, always on the same port."""
@@ -34,6 +35,8 @@ class Erp:
         """Be gone."""
         self.down()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     async def _up(self) -> None:
         if self._server is None:
@@ -46,6 +49,7 @@ class Erp:
             self._server = None
         for writer in list(self._open):
             writer.transport.abort()
+        await asyncio.sleep(0.01)  # those who serve them notice
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

@@ -1,4 +1,4 @@
-"""The system under torture, as a process of its own: ``python -m waypost.testing.ledger.system PROJECT WORKERS``."""
+"""The system under torture, a process: ``python -m waypost.testing.ledger.system PROJECT WORKERS PARENT``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from waypost.core.errors import WaypostError
 from waypost.core.event import Event
 from waypost.core.registry import load_components
 from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.worker import RunOptions, die_with_parent
 
 
-def main(root: str, workers: str) -> int:
-    """Run until told to stop; what happens is told on standard error."""
+def main(root: str, workers: str, parent: str) -> int:
+    """Run until told to stop, or ``parent`` dies; what happens is told on standard error."""
 
     def say(event: Event | str) -> None:
         sys.stderr.write(f"{event}\n")
 
+    die_with_parent(int(parent))
     load_components()
     try:
         return asyncio.run(run(Path(root), "dev", RunOptions(workers=int(workers)), say))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import waypost
 from waypost.core.errors import EndpointUnavailable
 from waypost.flow.client import Client
 from waypost.testing.ledger import judge
@@ -24,6 +25,8 @@ from waypost.testing.ledger.generator import Generator
 from waypost.testing.ledger.project import ERP_EVERY, write_project
 
 LOOK_SECONDS = 0.1
+AT_START = 0.2
+"""How likely a kill that is due hits a system that is not up yet: were it 1, a slow machine would never get up."""
 STOP_SECONDS = 40.0
 
 
@@ -79,6 +82,7 @@ class Trial:
             self.result.seconds = time.monotonic() - begun
             if not arrived:
                 self.result.faults.append(f"time: not everything arrived in {self.plan.timeout_seconds:.0f} seconds")
+            self._generator.stop()
             self._judge()
         finally:
             self._end()
@@ -88,11 +92,13 @@ class Trial:
         workers = self.plan.workers[len(self.result.starts) % len(self.plan.workers)]
         self.result.starts.append(workers)
         self._system = subprocess.Popen(
-            [sys.executable, "-m", "waypost.testing.ledger.system", str(self.root), str(workers)],
+            [sys.executable, "-m", "waypost.testing.ledger.system", str(self.root), str(workers), str(os.getpid())],
             stdout=self._log, stderr=self._log, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(Path(waypost.__file__).parents[1])},
         )  # fmt: skip
 
     def _torture(self, begun: float) -> bool:
+        client = Client(self.root)
         next_kill = begun + self.plan.kill_every
         while time.monotonic() < begun + self.plan.timeout_seconds:
             time.sleep(LOOK_SECONDS)
@@ -100,12 +106,19 @@ class Trial:
             if now > begun + self.plan.erp_down_seconds:
                 self._erp.up()
             if self._system.poll() is not None:
+                if self._system.returncode != -signal.SIGKILL:
+                    self.result.faults.append(f"system: ended by itself with exit code {self._system.returncode}")
+                    return True
                 self._start()
             if self._generator.done and self._arrived():
                 return True
-            if now >= next_kill:
+            if now < next_kill:
+                continue
+            if client.running or self._random.random() < AT_START:
                 self._kill()
                 next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
+            else:
+                next_kill = now + self.plan.kill_every * self._random.uniform(0.0, 0.5)
         return False
 
     def _arrived(self) -> bool:
