@@ -154,6 +154,7 @@ class System:
             await self.engine.shard.append([])
         while self.engine.shard._feed.lag:  # noqa: ASYNC110 - nothing tells when the index has it
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0.03)  # outcomes reach the index a moment later, and nothing counts them
 
     async def messages(self, **params: Any) -> list[dict[str, Any]]:
         await self.settle()

@@ -212,7 +212,7 @@ async def test_the_dead_are_grouped_by_cause(tmp_path):
     target = Counting(answers={record("a", n): [BAD] for n in range(3)})
     system = await System(tmp_path, out=target).start()
     system.put(*(record("a", n) for n in range(3)), "nonsense")
-    await system.until(lambda: len(target.sends) == 3)
+    await system.until(lambda: system.engine.shard.state.counts().get("copy", {}).get("dead") == 4)
     await system.settle()
     groups = (await system.ask("dead"))["groups"]
     assert [(group["place"], group["count"]) for group in groups] == [("out", 3), ("format", 1)]
