@@ -16,7 +16,6 @@ LARGER_WITH_REASON: dict[str, str] = {
     "tests/properties/test_state_fold.py": "one property: the machine, its model and the pictures compared",
     "tests/unit/connectors/test_sql.py": "one connector's cases, on both databases",
     "tests/unit/connectors/test_http_target.py": "one connector's cases",
-    "tests/unit/flow/test_lane.py": "one lane's cases",
 }
 """``path`` or ``path::function`` that may be larger, and why. Keep it short."""
 

@@ -145,8 +145,11 @@ def would_ask(step: CompiledStep, question: Question) -> WaypostError:
 class Claims:
     """Keys seen by idempotent receivers: what the journal holds and what is on its way into it."""
 
-    def __init__(self, state: ShardState, secret: bytes, now: Callable[[], int]) -> None:
-        self._state, self._secret, self._now = state, secret, now
+    def __init__(
+        self, state: ShardState, secret: bytes, now: Callable[[], int], dead: Callable[[bytes], bool] = lambda _: False
+    ) -> None:
+        """``dead`` says whether the message of an id is a dead letter; it is asked of repetitions alone."""
+        self._state, self._secret, self._now, self._dead = state, secret, now, dead
         self._pending: dict[tuple[str, bytes], bytes] = {}
 
     def claim(self, question: Question) -> tuple[dict[str, str] | None, Claim | None]:
@@ -158,7 +161,8 @@ class Claims:
         holder = self._pending.get((scope, key)) or self._state.claim(scope, key)
         if holder is not None and holder == question.message.causation_id:
             return None, None
-        if holder is not None and holder != question.message.id:
+        accepts = wanted.get("when_original_failed") == "accept"
+        if holder is not None and holder != question.message.id and not (accepts and self._dead(holder)):
             return {"original": id_text(holder)}, None
         keep = float(wanted.get("keep_seconds") or 0)
         expires = self._now() + int(keep * 1_000_000) if keep else 0

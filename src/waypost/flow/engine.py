@@ -30,7 +30,7 @@ from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
 from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
-from waypost.store.protocol import Reader, Shard
+from waypost.store.protocol import Query, Reader, Shard
 from waypost.store.record import AnyRecord
 
 
@@ -50,7 +50,7 @@ class Engine:
         self.number, self.workers, self.only = shard.number, workers, tuple(only)
         self.clock, self.random, self.events = around.clock, around.random, around.events
         self.ids = Ids(self.clock, self.random)
-        self.claims = Claims(shard.state, shard.secret, self.clock.now)
+        self.claims = Claims(shard.state, shard.secret, self.clock.now, self._is_dead)
         self.recall = Recall(shard, versions)
         self.answers = Answers()
         self.readings = Readings()
@@ -343,6 +343,10 @@ class Engine:
         if answers_callers(flow):
             count = len(decoded.messages) + len(decoded.refused)
             self.answers.processed(decoded, processed, seq, first_row, count)
+
+    def _is_dead(self, message: bytes) -> bool:
+        found = self.reader.find(Query(message=message, limit=1))
+        return bool(found) and found[0].state == "dead"
 
     def crowded(self, flow: str, limit: int) -> str:
         """Why the flow's source must wait, or ''."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -31,6 +31,10 @@ class IdempotentReceiverOptions:
     scope: Annotated[
         str, Option("Where a key counts; flows that name the same scope share it. By default this step alone.")
     ] = ""
+    when_original_failed: Annotated[
+        Literal["accept", "drop"],
+        Option("What a repetition means while its original is a dead letter: the sender tries again, or it ends."),
+    ] = "accept"
 
 
 @registry.register(
@@ -42,12 +46,17 @@ class IdempotentReceiverOptions:
     example="{key: order.number, keep_seconds: 30d}",
 )
 class IdempotentReceiver:
-    """Let a message pass once per key; a repetition ends, linked to its original."""
+    """Let a message pass once per key; a repetition ends, linked to its original.
+
+    Keys are remembered by the worker that owns a message's slot: with several workers, order by what makes messages the
+    same, or repetitions under other ordering keys pass.
+    """
 
     def __init__(self, options: IdempotentReceiverOptions, grants: Grants) -> None:
         self._key = compile_expression(options.key)
         self._keep_seconds = int(options.keep_seconds)
         self._scope = options.scope or f"{grants.flow}.{grants.name}"
+        self._when_failed = options.when_original_failed
 
     def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
         return [self._claim(key) for key in self._key.of_messages(batch)]
@@ -62,7 +71,12 @@ class IdempotentReceiver:
             claim = key if isinstance(key, str) else _encode(_exact(key)).decode()
         except (TypeError, ValueError) as error:
             return Failed(DataError(f"the key cannot be written: {error}", where=f"`{self._key.text}`"))
-        return Request(parameters={"claim": claim, "scope": self._scope, "keep_seconds": self._keep_seconds})
+        return Request(
+            parameters={
+                "claim": claim, "scope": self._scope, "keep_seconds": self._keep_seconds,
+                "when_original_failed": self._when_failed,
+            }
+        )  # fmt: skip
 
     def process_answered(self, batch: Sequence[Message], answers: Sequence[Any]) -> Sequence[Result]:
         return [
