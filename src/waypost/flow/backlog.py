@@ -122,6 +122,18 @@ class Backlog:
         for ref, key in reversed(list(zip(refs, keys, strict=True))):
             (self._turn if key in self._busy else self._front).appendleft((ref, key))
 
+    def come_back(self, entries: Iterable[tuple[int, int]]) -> None:
+        """Entries that were taken away and lost their place: before all that came after them and is still here."""
+        free: list[tuple[int, int]] = []
+        for ref, key in entries:
+            if key not in self._busy:
+                free.append((ref, key))
+                continue
+            self._hold(ref, key)
+            self._busy[key] = array("Q", sorted(self._busy[key] or ()))
+        if free:
+            self._front = deque(sorted([*self._front, *free]))
+
     def behind(self, ref: int, key: int) -> None:
         """An entry that was taken beside an earlier one of its key, which is busy since, waits behind it."""
         self._hold(ref, key)

@@ -118,8 +118,9 @@ class Lane(Settlement):
         self._wake.set()
 
     def restore(self, entries: Iterable[Entry]) -> None:
-        """Outputs a person wants sent, again or after all. One that still has its place keeps it, so that no later
-        one of its key overtakes it; others go to the end and may have arrived before."""
+        """Outputs a person wants sent, again or after all. One that still has its place keeps it; others come before
+        what came after them and still waits, so that the order of a key is kept; they may have arrived before."""
+        back: list[Entry] = []
         waiting = {ref for _, ref, _ in self._waiting}
         for ref, key in entries:
             if ref in self._flying:
@@ -129,7 +130,8 @@ class Lane(Settlement):
                 heapq.heapify(self._waiting)
             elif not self.backlog.unvoid(ref) and not self.backlog.holds(ref, key):
                 self._doubtful.add(ref)
-                self.add((ref,), (key,))
+                back.append((ref, key))
+        self.backlog.come_back(back)
         self.circuit.close()
         self._wake.set()
 

@@ -99,6 +99,8 @@ class ScriptedTarget:
         if self.down is not None:
             raise self.down
         said = [self._said(number) for number in numbers]
+        if any(outcome.error_code == BATCH_FAILED for outcome in said):
+            said = [BATCH] * len(said)
         self.arrived += [number for number, outcome in zip(numbers, said, strict=True) if outcome.delivered]
         return said
 

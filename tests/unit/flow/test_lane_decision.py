@@ -145,6 +145,21 @@ async def test_a_release_while_it_is_in_flight_does_not_send_it_twice():
     await bench.stop()
 
 
+@BOTH
+async def test_messages_released_together_keep_their_order_though_one_had_lost_its_place(concurrency):
+    bench = LaneBench(concurrency, batch=1)
+    bench.target.down = AWAY
+    bench.add(11, 12, 21, 31)
+    await bench.run()
+    bench.lane.drop([(11, 1), (21, 1)], State.PARKED)
+    await bench.run(3)
+    bench.lane.restore([(11, 1), (21, 1)])
+    bench.target.down = None
+    await bench.run(60)
+    assert [n for n in bench.target.arrived if n % 10 == 1] == [11, 21, 31]
+    await bench.stop()
+
+
 async def test_an_output_that_ended_is_sent_again_as_a_possible_duplicate():
     bench = LaneBench(1)
     bench.add(21)
