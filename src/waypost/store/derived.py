@@ -44,9 +44,9 @@ class Derived(Protocol):
     def stage(self) -> Callable[[], None]:
         """Set aside what was applied since the last stage, quickly, in the thread of ``apply``. The returned function
         writes it to the database, synced, with the watermark in the same transaction, and only then moves
-        ``watermark``. It blocks, and may run in another thread while ``apply`` goes on. When it raises, what
-        was set aside is still to be written and belongs to the next stage. Never staged again before it
-        returned. Who stages must run it: what it holds is in no later stage."""
+        ``watermark``. It blocks, and may run in another thread while ``apply`` goes on. When it raises, what was set
+        aside is still to be written and belongs to the next stage. Who stages must run it, for what it holds is in no
+        later stage, and never stages again before it returned."""
         ...
 
     def flush(self) -> None:

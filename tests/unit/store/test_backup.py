@@ -216,3 +216,9 @@ def execute(path: Path, sql: str) -> None:
     connection = apsw.Connection(str(path))
     connection.execute(sql)
     connection.close()
+
+
+async def test_a_backup_into_the_store_itself_is_refused(tmp_path: Path, shards: list[EmbeddedShard]) -> None:
+    with pytest.raises(StoreError, match="inside the store"):
+        async for _ in store_at(tmp_path / "store").backup(str(tmp_path / "store" / "copy")):
+            pass

@@ -1,0 +1,93 @@
+"""Workers ask each other over sockets; whoever takes a dead one's place hears what it did not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull
+from waypost.flow.peer import Peer
+from waypost.flow.wire import Server, ask_once, short_path
+
+
+async def echo(verb: str, body: bytes) -> Awaitable[bytes]:
+    async def later() -> bytes:
+        if verb == "full":
+            raise StoreFull("no room")
+        if verb == "failed":
+            raise CommitFailed("nobody knows")
+        return body
+
+    return later()
+
+
+@asynccontextmanager
+async def running(peer: Peer) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(peer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_question_is_asked_again_until_somebody_is_there(tmp_path: Path) -> None:
+    peer, server = Peer(tmp_path / "w.sock"), Server(tmp_path / "w.sock", echo)
+    async with running(peer):
+        answers = [peer.ask("load", number, int) for number in range(3)]
+        await server.start()
+        assert await asyncio.gather(*answers) == [0, 1, 2]
+        await server.stop()
+
+
+async def test_a_full_disk_there_is_a_full_disk_here(tmp_path: Path) -> None:
+    peer, server = Peer(tmp_path / "w.sock"), Server(tmp_path / "w.sock", echo)
+    await server.start()
+    async with running(peer):
+        with pytest.raises(StoreFull):
+            await peer.ask("full", None, int)
+    await server.stop()
+
+
+async def test_a_commit_that_failed_is_not_answered(tmp_path: Path) -> None:
+    peer, server = Peer(tmp_path / "w.sock"), Server(tmp_path / "w.sock", echo)
+    await server.start()
+    async with running(peer):
+        unsure = peer.ask("failed", None, int)
+        assert await peer.ask("load", 1, int) == 1
+        assert not unsure.done()
+    await server.stop()
+
+
+async def test_who_leaves_waits_for_nobody_who_is_gone(tmp_path: Path) -> None:
+    peer = Peer(tmp_path / "w.sock")
+    async with running(peer):
+        waiting = peer.ask("load", 1, int)
+        peer.leave()
+        with pytest.raises(EndpointUnavailable):
+            await waiting
+        with pytest.raises(EndpointUnavailable):
+            await peer.ask("load", 2, int)
+
+
+async def test_a_long_path_works_and_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    server = Server(deep / "w.sock", echo)
+    await server.start()
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        assert msgspec.msgpack.decode(await ask_once(deep / "w.sock", "x", number)) == number
+        with short_path(deep / "w.sock") as short:
+            assert len(short) < 100
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+    await server.stop()
