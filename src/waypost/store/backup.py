@@ -66,7 +66,7 @@ class Backup:
         if disk.exists(self._target) and disk.list(self._target):
             raise StoreError("not empty", where=self._target, expected="a new folder", remedy="name another one")
         store = self._setting.store
-        if f"{self._target}/".startswith(f"{store}/") and not self._target.startswith(f"{store}/backups/"):
+        if f"{self._target}/".startswith(f"{store}/") and not f"{self._target}/".startswith(f"{store}/backups/"):
             raise StoreError(
                 "a folder inside the store", where=self._target, expected="a folder outside, best on another disk",
                 remedy="name another one",
