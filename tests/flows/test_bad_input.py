@@ -118,7 +118,7 @@ async def test_a_message_without_its_ordering_key_is_dead(tmp_path):
 
 
 RUN = """
-import asyncio, resource, sys
+import asyncio, sys
 from pathlib import Path
 from waypost.flow.supervisor import run
 from waypost.flow.worker import RunOptions
