@@ -37,7 +37,7 @@ class Dispatch(RuleBasedStateMachine):
     )
     def build(self, concurrency: int, batch: int, repetition: Repetition) -> None:
         self.bench = LaneBench(concurrency, batch, repetition, attempts=3)
-        self.bench.target.on_send = self._watch
+        self.bench.target.on_send, self.bench.target.all_or_nothing = self._watch, True
         self._do(self.bench.run())
 
     def _do(self, work: object) -> None:

@@ -20,6 +20,7 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """A line for the person, on standard error."""
+    sys.stdout.flush()
     print(text, file=sys.stderr)
 
 

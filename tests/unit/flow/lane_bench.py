@@ -88,6 +88,9 @@ class ScriptedTarget:
     async def open(self) -> None:
         pass
 
+    all_or_nothing = False
+    """Whether a send of several keeps the promise of ``TargetTraits.batch``."""
+
     async def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
         self.sends.append(list(batch))
         self.on_send(batch)
@@ -101,6 +104,8 @@ class ScriptedTarget:
         said = [self._said(number) for number in numbers]
         if any(outcome.error_code == BATCH_FAILED for outcome in said):
             said = [BATCH] * len(said)
+        elif self.all_or_nothing and not all(outcome.delivered for outcome in said):
+            said = [BATCH if outcome.delivered else outcome for outcome in said]
         self.arrived += [number for number, outcome in zip(numbers, said, strict=True) if outcome.delivered]
         return said
 
