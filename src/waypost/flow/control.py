@@ -41,6 +41,8 @@ class Control:
         call = VERBS.get(verb)
         if call is None:
             raise UsageError(f"no verb {verb!r}", remedy=near(verb, VERBS))
+        if verb in SEARCHING:
+            await self.engine.shard.findable()
         return await call(self, params)
 
     # ── asking ──
@@ -329,6 +331,8 @@ def _user() -> str:
         return "unknown"
 
 
+SEARCHING = frozenset({"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay"})
+"""Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
     "status": Control.status, "messages": Control.messages, "show": Control.show, "files": Control.files,

@@ -73,6 +73,11 @@ class SearchIndex:
         return self._watermark
 
     @property
+    def applied(self) -> Watermark:
+        """Everything before it is found."""
+        return self._applied
+
+    @property
     def unflushed(self) -> int:
         """Messages taken in since the last flush; they are found, but a crash makes the index read them again."""
         return self._messages

@@ -168,6 +168,10 @@ class Shard(Protocol):
         """Bytes and content type of an ``OutboundBody``."""
         ...
 
+    async def findable(self) -> None:
+        """Return once everything committed until now is found by a reader; after a second at the latest."""
+        ...
+
     @property
     def room(self) -> bool:
         """False when the disk is so full that nothing more may be accepted; outcomes can still be written."""

@@ -13,6 +13,7 @@ from waypost.store.chunk import has_large, put_back, unpack
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
 from waypost.store.frame import Packed
+from waypost.store.index import SearchIndex
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch
 from waypost.store.recent import Recent
@@ -29,6 +30,8 @@ from waypost.store.record import (
 from waypost.store.reserve import is_full
 from waypost.store.writer import Append, Done, Writer
 
+INDEX_PATIENCE_SECONDS = 1.0
+"""How long a question waits for the index to take in what is committed."""
 LATER_SECONDS = 0.005
 """How long an outcome may wait for a commit to ride in."""
 
@@ -139,6 +142,12 @@ class EmbeddedShard:
     def watermark(self) -> Watermark:
         """Everything before it is safe in the derived databases."""
         return min(self.state.watermark, self.index.watermark)
+
+    async def findable(self) -> None:
+        end, patience = self.end, self._loop.time() + INDEX_PATIENCE_SECONDS
+        index = self.index
+        while isinstance(index, SearchIndex) and index.applied < end and self._loop.time() < patience:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)  # the index works in a thread of its own
 
     async def close(self, *, clean: bool = True) -> None:
         """``clean=False``: whoever opens it next must take what is open for what a crash left."""
