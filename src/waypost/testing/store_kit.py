@@ -259,10 +259,12 @@ class StoreSuite:
     async def found(self, harness: StoreHarness, *shards: Shard, query: Query, count: int) -> list[bytes]:
         """The messages found, waiting until there are as many."""
         reader = harness.reader(*shards)
-        for _ in range(20_000):
+        for shard in shards:
+            await shard.findable()
+        for _ in range(2_000):
             if len(found := reader.find(query)) == count:
                 return [one.message for one in found]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         return [one.message for one in reader.find(query)]
 
     @pytest.mark.parametrize("condition", ["at once", "settled", "crashed"])
