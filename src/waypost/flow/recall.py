@@ -30,7 +30,7 @@ async def recompute(
     decoded = decode_load(flow, load_of(accepted), int.from_bytes(accepted.first_id, "big"), accepted.at, secret)
     part = narrowed(decoded, indices)
     effects = RecordedEffects(recorded_effects(stored.effects), missing)
-    return part, await flow.process(part.messages, effects, secret, watch)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch)
 
 
 def recorded_digests(stored: StoredBatch) -> dict[RowKey, bytes]:
@@ -105,7 +105,7 @@ class Recall:
 def _nameless(flow: CompiledFlow, decoded: Decoded, key: RowKey) -> Outbound:
     """All but the bytes of an output that recomputing does not give."""
     index, target, ordinal = key
-    given = {at: message for at, message in decoded.messages}
+    given = dict(zip(decoded.indices, decoded.messages, strict=True))
     message = given.get(index) or Message(id_at(decoded.first, index), None, decoded.at)
     keys = {name: values[index][0] for name, values in decoded.keys.items() if values[index]}
     number = flow.target_names.index(target) if target in flow.target_names else 0

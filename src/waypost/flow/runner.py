@@ -67,7 +67,7 @@ class FlowRunner:
             return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
         try:
-            processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
+            processed = await self.flow.process(decoded.indices, decoded.messages, effects, engine.shard.secret)
         except EndpointError as error:
             engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
             return self._accept_only(load, decoded, extra, recorded)
@@ -186,7 +186,7 @@ class FlowRunner:
             if trying.deaths(name) >= DEATHS:
                 text = f"the process died {DEATHS} times while this message was being processed"
                 error = BugError(text, where=f"flow {flow.name}", remedy="look at the steps, then retry it")
-                part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
+                part = Decoded(part.first, part.at, [], [], [(index, "process", error)], part.order, part.keys)
             row += await self._process(flow, batch.seq, part, effects, row, trying=name)
         trying.acquit(whole)
 
@@ -214,7 +214,7 @@ class FlowRunner:
         heard_before = len(effects.heard)
         engine.trying.begin(trying)
         try:
-            processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+            processed = await flow.process(decoded.indices, decoded.messages, effects, engine.shard.secret)
         finally:
             engine.trying.end()
         if known:
