@@ -16,8 +16,10 @@ from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
+from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.spread import ids_of
-from waypost.store.record import Activated, Commanded, State
+from waypost.store.protocol import Query
+from waypost.store.record import Activated, Commanded, Decided, State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -166,8 +168,18 @@ class Control:
         )
 
     async def retry(self, params: Params) -> Any:
-        """Try dead, parked and waiting deliveries now: same bytes, same key."""
-        return await self._decide(params, "retry", (State.DEAD, State.PARKED, State.RETRYING), State.OPEN)
+        """Try dead, parked and waiting deliveries now: same bytes, same key. ``effects``: which recorded answers a
+        message that failed inside the flow is processed again with (``rework.EFFECTS``). ``current``: dead and parked
+        messages of earlier versions are accepted anew on the current one."""
+        effects = str(params.get("effects") or FAILED)
+        if effects not in EFFECTS:
+            raise UsageError(f"--effects {effects!r}", expected=" or ".join(EFFECTS), remedy=near(effects, EFFECTS))
+        if not params.get("current"):
+            states = (State.DEAD, State.PARKED, State.RETRYING)
+            return await self._decide(params, "retry", states, State.OPEN, effects)
+        query = self._meant(params, "retry")
+        count, ids = await self.changes.revise(query, self._decision(params, "retry", State.OPEN), effects)
+        return {"count": count, "ids": [id_text(message) for message in ids]}
 
     async def resend(self, params: Params) -> Any:
         """Send delivered messages to one target again: same bytes, same key."""
@@ -175,12 +187,19 @@ class Control:
             raise UsageError("resend names no target", remedy="say --target NAME")
         return await self._decide(params, "resend", (State.DELIVERED,), State.OPEN)
 
-    async def _decide(self, params: Params, verb: str, states: Sequence[State], to: State) -> Any:
+    async def _decide(
+        self, params: Params, verb: str, states: Sequence[State], to: State, effects: str = FAILED
+    ) -> Any:
+        query, decided = self._meant(params, verb), self._decision(params, verb, to)
+        return {"count": await self.changes.decide(query, states, decided, effects)}
+
+    def _meant(self, params: Params, verb: str) -> Query:
         if not any(params.get(name) for name in ("id", "flow", "key", "arrival", "state", "error", "target")):
             raise UsageError(f"{verb} names no messages", remedy="give an id, or a query such as --flow or --key")
-        query = query_of({**params, "limit": 0}, self.engine.clock.now())
-        count = await self.changes.decide(query, states, to, verb, self._who(params), str(params.get("why", "")))
-        return {"count": count}
+        return query_of({**params, "limit": 0}, self.engine.clock.now())
+
+    def _decision(self, params: Params, verb: str, to: State) -> Decided:
+        return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
 
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""

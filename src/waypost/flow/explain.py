@@ -219,10 +219,11 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
 def _relatives(history: History) -> list[dict[str, str]]:
     found, accepted = history.found, history.batch.accepted
     related = []
-    if accepted.causes and accepted.causes[found.index]:
-        related.append({"id": id_text(accepted.causes[found.index]), "relation": f"{accepted.origin or 'caused'}-from"})
+    cause = accepted.causes[found.index] if accepted.causes else b""
+    if cause:
+        related.append({"id": id_text(cause), "relation": f"{accepted.origin or 'caused'}-from"})
     for record in history.records:
-        if isinstance(record, Linked):
+        if isinstance(record, Linked) and (record.message, record.other) != (found.message, cause):
             other = record.other if record.message == found.message else record.message
             related.append({"id": id_text(other), "relation": record.relation})
     return related
