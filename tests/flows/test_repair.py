@@ -6,6 +6,7 @@ import pytest
 
 from tests.flows.system import COPY, ScriptedRequester, System, stand_in_requester
 from tests.flows.test_engine import Counting
+from waypost.cli.output import json_text
 from waypost.core.errors import EndpointUnavailable, UsageError
 
 ENRICH = "enrich: {connection: prices, parameters: {sku: sku}, into: price, ask: {query: SELECT 1}}"
@@ -165,6 +166,19 @@ async def test_a_message_in_more_parts_than_can_be_counted_is_refused_whole(tmp_
     await system.stop()
 
 
+async def test_numbers_are_shown_with_the_digits_they_came_with(tmp_path):
+    """They were floats on the way, and 1.20 was told as 1.2."""
+    system = await System(
+        tmp_path, {"flows/copy.yaml": COPY.replace("targets:", "steps: [{filter: n > 1}]\ntargets:")}
+    ).start()
+    system.put('{"k":"a","n":1.20,"big":123456789012345678.90}')
+    await system.arrived(1)
+    shown = await system.ask("show", id=(await system.messages())[0]["id"])
+    assert '"after": {"k": "a", "n": 1.20, "big": 123456789012345678.90}' in json_text(shown)
+    assert '"document": {"k": "a", "n": 1.20, "big": 123456789012345678.90}' in json_text(shown)
+    await system.stop()
+
+
 # ── which answers a retry asks for anew ──
 
 
@@ -207,7 +221,7 @@ async def test_fresh_answers_are_those_no_output_depends_on(tmp_path, monkeypatc
 
 async def test_an_unknown_choice_of_answers_is_refused_with_a_near_one(tmp_path):
     system = await System(tmp_path).start()
-    with pytest.raises(UsageError, match="--effects 'frech'.*did you mean 'fresh'"):
+    with pytest.raises(UsageError, match=r"--effects 'frech'.*did you mean 'fresh'"):
         await system.ask("retry", flow="copy", effects="frech")
     await system.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -40,11 +41,12 @@ def time_text(microseconds: int) -> str:
 
 
 def plain(document: Any) -> Any:
-    """A document as JSON can hold it: exact numbers stay numbers."""
-    return msgspec.json.decode(_json(document))
+    """A document as JSON can hold it; a number that is no integer is a Decimal with the digits it has."""
+    return _decoder.decode(_json(document))
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def _json(document: Any) -> bytes:
