@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waypost.core.component import TimedSource
 from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 USUAL, PAUSED = "", "paused"
+RUN, SKIP = "run", "skip"
 
 
 class Control:
@@ -36,6 +38,7 @@ class Control:
         self.engine, self.root, self.environment, self.stopping = engine, root, environment, stopping
         self.who = who or _user()
         self.changes = Changes(engine)
+        self._scheduling = asyncio.Lock()
         self._dead_at_start = self._ended_badly()
 
     async def perform(self, verb: str, params: Params) -> Any:
@@ -52,7 +55,7 @@ class Control:
     async def status(self, params: Params) -> Any:
         """Flows, targets, circuits and troubles as they are now."""
         engine = self.engine
-        counts, commands = engine.shard.state.counts(), engine.shard.state.commands()
+        counts, commands = engine.shard.state.counts(), self._commands()
         flows = [self._flow_status(name, counts.get(name, {}), commands) for name in engine.flow_names()]
         return {
             "project": engine.project.options.name, "version": engine.project.version, "environment": self.environment,
@@ -60,6 +63,17 @@ class Control:
             "listen": engine.around.listener.address if engine.around.listener else "",
             "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
         }  # fmt: skip
+
+    def _commands(self) -> dict[str, str]:
+        """What people said that still holds; of a schedule, the moments to come."""
+        said = {}
+        for subject, state in self.engine.shard.state.commands().items():
+            if subject.startswith("schedule:"):
+                over = max(dict(self.engine.shard.state.positions(subject.partition(":")[2])).values(), default="")
+                state = " ".join(word for word in state.split() if word.partition(":")[2] > over)
+            if state:
+                said[subject] = state
+        return said
 
     def _flow_status(self, name: str, count: Mapping[str, int], commands: Mapping[str, str]) -> dict[str, Any]:
         engine = self.engine
@@ -284,20 +298,30 @@ class Control:
         return {"left": left or not engine.exhausted, "exit_code": self.exit_code()}
 
     async def run_schedule(self, params: Params) -> Any:
-        """Fire a schedule now."""
-        return self._schedule(params, "fire_now")
+        """Fire a schedule now; survives a restart until the message is accepted."""
+        return await self._schedule(params, RUN)
 
     async def skip_schedule(self, params: Params) -> Any:
-        """Leave out a schedule's next run."""
-        return self._schedule(params, "skip_next")
+        """Leave out a schedule's next run; survives a restart."""
+        return await self._schedule(params, SKIP)
 
-    def _schedule(self, params: Params, method: str) -> Any:
-        flow = str(params.get("flow", ""))
-        intake = self.engine.intakes.get(flow)
-        call = getattr(intake.source, method, None) if intake else None
-        if call is None:
-            raise UsageError(f"flow {flow!r} has no schedule", remedy=near(flow, self.engine.intakes))
-        return {"flow": flow, "at": str(call() or "")}
+    async def _schedule(self, params: Params, verb: str) -> Any:
+        engine, flow = self.engine, str(params.get("flow", ""))
+        if flow in engine.runners and not engine.reads(flow):
+            return {"flow": flow, "at": ""}  # another worker reads it
+        source = engine.intakes[flow].source if flow in engine.intakes else None
+        if not isinstance(source, TimedSource):
+            raise UsageError(f"flow {flow!r} has no schedule", remedy=near(flow, engine.intakes))
+        async with self._scheduling:
+            at, said = source.would_run() if verb == RUN else source.would_skip()
+            if not at:
+                raise UsageError(
+                    f"the schedule of {flow!r} has no next run", remedy="look at its cron line and calendar"
+                )
+            now, why = engine.clock.now(), str(params.get("why", ""))
+            await engine.shard.append([Commanded(f"schedule:{flow}", said, now, self._who(params), why)])
+            source.told(said)
+        return {"flow": flow, "at": at}
 
     # ── ending ──
 

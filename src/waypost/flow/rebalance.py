@@ -109,7 +109,16 @@ class Rebalance:
             await self._shards[number].append(page)
 
     def _commands(self, number: int) -> Iterator[AnyRecord]:
-        said, known = self._shards[0].state.commands(), dict(self._shards[number].state.commands())
+        known = dict(self._shards[number].state.commands())
+        said = {
+            **{
+                s: state
+                for shard in self._shards.values()
+                for s, state in shard.state.commands().items()
+                if s.startswith("schedule:")
+            },
+            **{s: state for s, state in self._shards[0].state.commands().items() if not s.startswith("schedule:")},
+        }
         for subject in {*said, *known}:
             state = said.get(subject, "")
             if known.get(subject, "") != state:
