@@ -110,19 +110,16 @@ class Rebalance:
 
     def _commands(self, number: int) -> Iterator[AnyRecord]:
         known = dict(self._shards[number].state.commands())
-        said = {
-            **{
-                s: state
-                for shard in self._shards.values()
-                for s, state in shard.state.commands().items()
-                if s.startswith("schedule:")
-            },
-            **{s: state for s, state in self._shards[0].state.commands().items() if not s.startswith("schedule:")},
-        }
-        for subject in {*said, *known}:
-            state = said.get(subject, "")
+        said = {subject: self._said(subject) for shard in self._shards.values() for subject in shard.state.commands()}
+        for subject, state in said.items():
             if known.get(subject, "") != state:
                 yield Commanded(subject, state, self._now(), "waypost", "the number of workers changed")
+
+    def _said(self, subject: str) -> str:
+        """All were told alike, but of a schedule: that only its reader knows."""
+        kind, _, flow = subject.partition(":")
+        teller = reader_of(flow, self._old) if kind == "schedule" else 0
+        return self._shards[teller].state.commands().get(subject, "")
 
     # ── positions ──
 

@@ -14,6 +14,7 @@ import pytest
 
 from waypost.core.errors import CommitFailed, StoreError
 from waypost.core.key import SLOTS, slot_of
+from waypost.flow.placement import reader_of
 from waypost.flow.rebalance import rebalance
 from waypost.store.carrying import message_of_row
 from waypost.store.chunk import pack, unpack
@@ -93,8 +94,8 @@ async def fill(folder: Path) -> None:
         await shard.append([StepState("orders", "aggregate", f"{number}-{n}", b"v") for n in range(4)])
         if number == 0:
             await shard.append([Commanded("flow:orders", "paused", 1, "me", "why")])
-            if number == OLD - 1:  # who read the schedule
-                await shard.append([Commanded("schedule:night", "skip:2026", 1, "me", "why")])
+        said = "skip:2026" if number == reader_of("night", OLD) else "skip:2025"  # by who read it long ago
+        await shard.append([Commanded("schedule:night", said, 1, "me", "why")])
         await shard.close()
 
 
