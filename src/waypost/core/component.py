@@ -104,6 +104,23 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedSource(Source, Protocol):
+    """A source with a timetable people may deviate from. What they say is journaled before it is ``told``."""
+
+    def would_skip(self) -> tuple[str, str]:
+        """The next moment that may be left out ('' = none), and what to tell for that."""
+        ...
+
+    def would_run(self) -> tuple[str, str]:
+        """The moment that a run by hand would name, and what to tell for it."""
+        ...
+
+    def told(self, said: str) -> None:
+        """All that was said and still holds; also before ``open``, after a restart."""
+        ...
+
+
 # ── targets and requesters ───────────────────────────────────────────────────────────────────────────────────────
 
 

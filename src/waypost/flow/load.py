@@ -192,7 +192,7 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(values)) for name, values in decoded.keys.items()),
-        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow),
+        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow), faults=tuple(load.faults.items()),
     )  # fmt: skip
 
 
@@ -230,6 +230,7 @@ def produced_record(
         tuple(_produced_keys(flow, processed)),
         decoded.at,
         first_row,
+        tuple([out.path for out in processed.outs]) if processed.parted else (),
     )
 
 
@@ -337,7 +338,19 @@ def load_of(record: Accepted) -> Load:
     return Load(
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
         record.position, record.arrival, record.ranges, None if shared else headers,
-        list(record.causes), record.origin, shared_headers=shared,
+        list(record.causes), record.origin, dict(record.faults), shared_headers=shared,
+    )  # fmt: skip
+
+
+def input_of(accepted: Accepted, index: int, cause: bytes, origin: str) -> Load:
+    """What a stored message was made from, as a load of its own that ``cause`` leads to: its bytes, what its framer
+    said of them, and its headers, which steps may have read."""
+    load = load_of(accepted)
+    given = load.headers[index] if load.headers else load.shared_headers
+    return Load(
+        accepted.flow, [load.raws[index]], accepted.context, accepted.content_type, causes=[cause], origin=origin,
+        headers=[dict(given)] if given else None,
+        faults={0: load.faults[index]} if index in load.faults else {},
     )  # fmt: skip
 
 
