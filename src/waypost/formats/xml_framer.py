@@ -251,8 +251,9 @@ class XmlFramer:
 
     def _refuse_text(self, text: bytes, position: int) -> None:
         if text.startswith((b"\xff", b"\xfe")):
-            raise DataError(f"byte 0x{text[0]:02x}, as UTF-16 begins", where=f"byte {position}", expected="UTF-8 for records",
-                            remedy="have the sender write UTF-8", code="xml-encoding")  # fmt: skip
+            raise DataError(f"byte 0x{text[0]:02x}, as UTF-16 begins", where=f"byte {position}",
+                            expected="UTF-8 for records", remedy="have the sender write UTF-8",
+                            code="xml-encoding")  # fmt: skip
         raise DataError("text outside the root element", where=f"byte {position}", expected="XML",
                         remedy="check that the content is XML", code="xml-syntax")  # fmt: skip
 
