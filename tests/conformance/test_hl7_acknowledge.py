@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tests.conformance.test_hl7 import MSH
+from waypost.core.component import Dropped, Failed
 from waypost.core.errors import DataError
 from waypost.core.message import Message
 from waypost.testing.format_kit import build_format
@@ -14,7 +15,7 @@ COVERS = {("step", "hl7_acknowledge")}
 
 
 class TestHl7Acknowledge(StepConformance):
-    step, options = "hl7_acknowledge", "AA"
+    step, options, outcomes = "hl7_acknowledge", "AA", (Message, Failed, Dropped)
     bodies: ClassVar = [
         *build_format("hl7").decode([MSH + b"PID|1\r", MSH.replace(b"|77|", b"||"), MSH + b"MSA|AA|1\r"], b""), {}, 7
     ]  # fmt: skip

@@ -52,7 +52,9 @@ class Hl7Acknowledge:
 
     def _answer(self, message: Message) -> Result:
         rows = message.body.get("rows") if isinstance(message.body, Mapping) else None
-        first = rows[0] if isinstance(rows, list | tuple) and rows else None
+        if not isinstance(rows, list | tuple):
+            rows = []
+        first = rows[0] if rows else None
         if not isinstance(first, list | tuple) or len(first) < 3 or first[0] != "MSH":
             return Failed(DataError("no MSH row", where="document", expected="a document of the hl7 format",
                                     remedy="put the step behind the format, before maps", code="hl7-row"))  # fmt: skip

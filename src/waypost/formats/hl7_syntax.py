@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from waypost.core.errors import DataError
@@ -161,7 +162,7 @@ def _write_text(value: Any, marks: Delimiters, where: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        text = f"{value:f}" if type(value).__name__ == "Decimal" and value.is_finite() else None
+        text = f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else None
         if text is None or len(text) > 400:
             raise DataError(f"{str(value)[:40]!r}", where=where, expected="texts, numbers or nothing",
                             remedy="convert it in a map", code="hl7-value")  # fmt: skip
