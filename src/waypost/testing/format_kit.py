@@ -122,6 +122,9 @@ class FormatConformance:
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def test_what_is_written_is_read_back(self, format_: Format) -> None:
+        if not self.traits.writes:
+            pytest.skip("this format only reads")
+
         @_quick
         @given(document=self.documents)
         def holds(document: Any) -> None:
@@ -134,6 +137,9 @@ class FormatConformance:
         holds()
 
     def test_equal_documents_give_equal_bytes_in_any_batch(self, format_: Format) -> None:
+        if not self.traits.writes:
+            pytest.skip("this format only reads")
+
         @_quick
         @given(documents=st.lists(self.documents, max_size=4))
         def holds(documents: list[Any]) -> None:
