@@ -61,6 +61,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
+    """One kind of line. ``length`` counts the characters of a line written."""
+
     name: str
     fields: tuple[Field, ...]
     length: int
@@ -94,6 +96,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
+    """What a layout file says. ``separated``: lines have line ends; ``length`` is 0 where they may differ."""
+
     records: Mapping[str, RecordType]
     structure: Use
     separated: bool

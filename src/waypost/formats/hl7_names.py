@@ -15,6 +15,8 @@ from waypost.formats.hl7_syntax import Row
 
 @dataclass(frozen=True, slots=True)
 class NamedField:
+    """Field ``number`` of a segment, the names of its components, and whether it may repeat."""
+
     number: int
     name: str
     parts: tuple[str, ...]

@@ -22,6 +22,8 @@ text or a list of subcomponents. MSH holds its delimiters as texts at 1 and 2.""
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
+    """The marks of one message; those the standard recommends by default."""
+
     field: str = "|"
     component: str = "^"
     repetition: str = "~"
@@ -91,6 +93,7 @@ def _trimmed(values: list[Any]) -> list[Any]:
 
 
 def unescaped(text: str, marks: Delimiters) -> str:
+    """``text`` with its escapes resolved, those of formatting apart; what is no escape stays as it is."""
     if marks.escape not in text:
         return text
     parts = text.split(marks.escape)

@@ -66,15 +66,18 @@ def encoding_fault(start: bytes) -> DataError | None:
 
 
 def no_doctype(where: str) -> DataError:
+    """The refusal of a document type: no entity is ever read, inside or outside."""
     return DataError("a document type declaration (<!DOCTYPE …>)", where=where,
                      expected="a document without one: entities and external files are never read",
                      remedy="have the sender leave it out", code="xml-doctype")  # fmt: skip
 
 
 def long_tag(where: str) -> DataError:
+    """The refusal of a tag without bounds."""
     return DataError(f"a tag of more than {TAG_BYTES} bytes", where=where, expected="fewer or shorter attributes",
                      code="xml-attributes")  # fmt: skip
 
 
 def too_deep(where: str) -> DataError:
+    """The refusal of nesting beyond ``DEPTH``."""
     return DataError("nested too deep", where=where, expected=f"at most {DEPTH} levels", code="xml-depth")
