@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def unfinished(engine: Engine) -> Iterator[RunUnfinished]:
-    """One event for each source of which no more could be read, and for each target that has not taken everything."""
+    """One event for each source of which no more could be read, for what is not processed, and for each target that
+    has not taken everything."""
     for name, intake in engine.intakes.items():
         if cause := engine.trouble.get(f"source of {name}") or intake.paused or intake.crowded:
             found = f"nothing more was read from its source: {cause}"
             yield RunUnfinished(place=f"flow {name}", found=found, remedy=_for_source(engine, intake))
+    for name, runner in engine.runners.items():
+        if runner.behind:
+            found = f"{runner.behind} batches are accepted and not processed: {runner.waits or 'their turn comes'}"
+            yield RunUnfinished(place=f"flow {name}", found=found, remedy="mend what it asks, then run again")
     for (flow, target), lane in engine.lanes.items():
         if lane.open_count:
             cause, remedy = _of_lane(lane)
