@@ -18,7 +18,9 @@ from tests.peers.postgres import PostgresServer
 from waypost.flow.supervisor import run
 from waypost.flow.worker import RunOptions
 
-POSTED = COPY.replace("{memory: out}", "{http: {connection: erp, method: POST, path: /orders}}").replace("attempts: 3", "attempts: 8")
+POSTED = COPY.replace("{memory: out}", "{http: {connection: erp, method: POST, path: /orders}}").replace(
+    "attempts: 3", "attempts: 8"
+)
 STORED = """\
 flow: orders
 description: Orders become rows.

@@ -279,6 +279,16 @@ async def test_a_batch_cancelled_whole_holds_nothing_up(tmp_path, monkeypatch):
     await system.stop()
 
 
+async def test_messages_of_a_flow_that_left_the_project_can_be_cancelled(tmp_path, monkeypatch):
+    system, _, _ = await waiting(tmp_path, monkeypatch)
+    (tmp_path / "flows/copy.yaml").unlink()
+    system.write({"flows/other.yaml": COPY.replace("flow: copy", "flow: other")})
+    await system.ask("reload")
+    assert await system.ask("cancel", flow="copy") == {"count": 3}
+    assert await system.states() == ["cancelled"] * 3
+    await system.stop()
+
+
 # ── what a framer found broken ──
 
 CAUSE = "header at byte 0: a quote that is never closed"

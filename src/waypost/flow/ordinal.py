@@ -73,13 +73,14 @@ def number(outs: Sequence[Out], known: Known, room: int = MOST_ROWS) -> dict[int
     for out in outs:
         by_message.setdefault(out.index, []).append(out)
     refused: dict[int, str] = {}
+    room -= len(by_message)  # each has a row, if only one that says it is refused
     for index, made in by_message.items():
         _number(made, known.get(index, {}))
         if any(out.ordinal > MOST for out in made):
             refused[index] = f"found more than {MOST + 1} parts of one message"
-        elif len(made) > room:
+        elif len(made) - 1 > room:
             refused[index] = f"found more than {MOST_ROWS} outputs of messages accepted together"
-        room -= 1 if index in refused else len(made)
+        room -= 0 if index in refused else len(made) - 1
     return refused
 
 
