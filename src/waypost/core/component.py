@@ -124,7 +124,7 @@ class TimedSource(Source, Protocol):
 # ── targets and requesters ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+class Outbound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message as it leaves. ``idempotency_key`` is the same for every try and resend of these bytes;
     ``keys`` are the business keys of the message; ``received_at`` (UTC µs) is what names made from dates use, so a
     second try makes the same name. ``possible_duplicate``: the process died before the outcome of an earlier try was
@@ -146,7 +146,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """The document ``body`` was encoded from, for targets that write fields (SQL); never bytes to send."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened to one outbound message. ``address`` is where exactly it went; ``answer`` what the system said
     (to a limit), ``answer_headers`` without secrets."""
 

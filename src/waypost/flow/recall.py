@@ -31,7 +31,7 @@ async def recompute(
     part = stored_messages(flow, stored, indices, secret)
     effects = RecordedEffects(recorded_effects(stored.effects), missing)
     recorded = partial(recorded_numbers, stored.produced)
-    return part, await flow.process(part.messages, effects, secret, watch, recorded)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded)
 
 
 def stored_messages(flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes) -> Decoded:
@@ -113,7 +113,7 @@ class Recall:
 def _nameless(flow: CompiledFlow, decoded: Decoded, key: RowKey) -> Outbound:
     """All but the bytes of an output that recomputing does not give."""
     index, target, ordinal = key
-    given = {at: message for at, message in decoded.messages}
+    given = dict(zip(decoded.indices, decoded.messages, strict=True))
     message = given.get(index) or Message(id_at(decoded.first, index), None, decoded.at)
     keys = {name: values[index][0] for name, values in decoded.keys.items() if values[index]}
     number = flow.target_names.index(target) if target in flow.target_names else 0

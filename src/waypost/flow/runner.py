@@ -77,7 +77,7 @@ class FlowRunner:
             return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
         try:
-            processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
+            processed = await self.flow.process(decoded.indices, decoded.messages, effects, engine.shard.secret)
         except EndpointError as error:
             engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
             return self._accept_only(load, decoded, extra, recorded)
@@ -198,7 +198,7 @@ class FlowRunner:
             if trying.deaths(name) >= DEATHS:
                 text = f"the process died {DEATHS} times while this message was being processed"
                 error = BugError(text, where=f"flow {flow.name}", remedy="look at the steps, then retry it")
-                part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
+                part = Decoded(part.first, part.at, [], [], [(index, "process", error)], part.order, part.keys)
             row += await self._process(flow, batch.seq, part, effects, row, trying=name)
         trying.acquit(whole)
 
@@ -228,7 +228,7 @@ class FlowRunner:
             first = int.from_bytes(batch.first_id, "big")
             row = len(batch.states)
             processed = Processed([Out(index, NO_TARGET, 0, State(decided.state)) for index in wanted])
-            decoded = Decoded(first, self.engine.clock.now(), [], [], [], {})
+            decoded = Decoded(first, self.engine.clock.now(), [], [], [], [], {})
             refs = pack_refs([ref_of(seq, row + at) for at in range(len(wanted))])
             told = msgspec.structs.replace(decided, refs=refs)
             produced = produced_record(flow, decoded, processed, seq, row)
@@ -245,7 +245,9 @@ class FlowRunner:
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
         effects = LiveEffects(self.requesters, engine.claims, recorded, other_version=True)
         try:
-            processed = await self.flow.process(decoded.messages, effects, engine.shard.secret, recorded=lambda: known)
+            processed = await self.flow.process(
+                decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=lambda: known
+            )
         except BaseException:
             effects.forget()
             raise
@@ -277,8 +279,9 @@ class FlowRunner:
         engine.trying.begin(trying)
         try:
             processed = await flow.process(
-                decoded.messages, effects, engine.shard.secret, recorded=numbers, room=MOST_ROWS - first_row
-            )
+                decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=numbers,
+                room=MOST_ROWS - first_row,
+            )  # fmt: skip
         finally:
             engine.trying.end()
         if before:

@@ -88,7 +88,7 @@ def test_more_outputs_than_a_batch_has_rows_for_are_refused_message_by_message()
 def test_a_full_batch_takes_no_further_outputs() -> None:
     """Rows beyond would be taken for those of the next batch."""
     flow: Any = SimpleNamespace(name="orders", target_names=("erp",), targets=())
-    decoded = Decoded(0, 0, [], [], [], {})
+    decoded = Decoded(0, 0, [], [], [], [], {})
     assert produced_record(flow, decoded, Processed([out(())]), 1, MOST_ROWS - 1).first_row == MOST_ROWS - 1
     with pytest.raises(BugError, match="batch 1 has no room for more outputs; replay the message"):
         produced_record(flow, decoded, Processed([out(())]), 1, MOST_ROWS)
