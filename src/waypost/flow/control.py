@@ -79,7 +79,7 @@ class Control:
         engine = self.engine
         intake = engine.intakes.get(name)
         said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
-        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        cause = engine.trouble.get(f"source of {name}", (intake.paused or intake.crowded) if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
             "flow": name, "state": said, "accepted": count.get("accepted", 0),
