@@ -257,10 +257,17 @@ class _Reading:
     async def read(self, delivery: Delivery) -> None:
         limit = self.intake.flow.definition.options.delivery.max_message_bytes
         framer = self.intake.flow.format.framer(limit, self.offset, self.context)
-        async for piece in delivery.read(self.offset):
-            self._sha.update(piece)
-            self.size += len(piece)
-            await self._send(framer.feed(piece))
+        loop = asyncio.get_running_loop()
+        digested: asyncio.Future[None] = loop.create_future()
+        digested.set_result(None)
+        try:
+            async for piece in delivery.read(self.offset):
+                await digested
+                digested = loop.run_in_executor(None, self._sha.update, piece)
+                self.size += len(piece)
+                await self._send(framer.feed(piece))
+        finally:
+            await digested
         await self._send(framer.finish())
         await self.settle()
 
