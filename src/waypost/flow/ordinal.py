@@ -66,6 +66,7 @@ def recorded_numbers(produced: Sequence[Produced]) -> dict[int, Numbers | None]:
             times = Counter(index for index, *_ in rows)
             counted.update(index for index, count in times.items() if count > 1)
             continue
+        found.update((row[0], {}) for row in rows if row[0] not in sent)
         for (index, target, ordinal, _, _), path in zip(rows, part.paths, strict=True):
             found.setdefault(index, {}).setdefault(path, ordinal)
             if target != NO_TARGET:
