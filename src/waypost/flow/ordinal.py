@@ -68,7 +68,7 @@ def recorded_numbers(produced: Sequence[Produced]) -> dict[int, Numbers | None]:
             continue
         found.update((row[0], {}) for row in rows if row[0] not in sent)
         for (index, target, ordinal, _, _), path in zip(rows, part.paths, strict=True):
-            found.setdefault(index, {}).setdefault(path, ordinal)
+            found[index].setdefault(path, ordinal)
             if target != NO_TARGET:
                 sent.add(index)
     return {index: None if index in counted else found[index] for index in counted | sent}
