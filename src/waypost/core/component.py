@@ -143,7 +143,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: Mapping[str, str] = NO_HEADERS
     keys: Mapping[str, str] = NO_HEADERS
     document: Any = None
-    """The document ``body`` was encoded from, for targets that write fields (SQL); never bytes to send."""
+    """The document ``body`` was encoded from, where the target's traits say ``reads_document``; never bytes to send."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -21,9 +21,9 @@ from waypost.flow.load import BATCH, Load, Part
 from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
-WINDOW = 48
+WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_BYTES = 16 << 20
+WINDOW_BYTES = 8 << 20
 """Bytes of them at which the source waits, so that large messages do not fill the memory."""
 
 
