@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -266,6 +267,37 @@ async def test_a_decision_reaches_what_is_not_processed_yet(tmp_path, monkeypatc
         assert await system.ask("release", id=meant) == {"count": 1}
         await system.until(lambda: len(out.arrived) == 3, step=5)
         assert await system.states() == ["delivered"] * 3
+    await system.stop()
+
+
+async def test_a_hold_in_the_middle_of_processing_does_not_mix_up_rows(tmp_path, monkeypatch):
+    system, requester, out = await waiting(tmp_path, monkeypatch)
+    gate, ask = asyncio.Event(), requester.ask
+
+    entered = asyncio.Event()
+
+    async def slowly(batch):
+        entered.set()
+        await gate.wait()
+        return await ask(batch)
+
+    monkeypatch.setattr(requester, "ask", slowly)
+    requester.down = None
+    await system.until(entered.is_set, step=1)
+    holding = asyncio.ensure_future(system.ask("hold", flow="copy"))
+    await asyncio.sleep(0.1)
+    assert not holding.done(), "it waits for what is being processed"
+    gate.set()
+    await holding
+    await settled(system)
+    states = await system.states()
+    assert len(out.arrived) == states.count("delivered")
+    assert set(states) <= {"delivered", "parked"}
+    await system.ask("release", flow="copy")
+    await system.until(lambda: len(out.arrived) == 3, step=5)
+    await settled(system)
+    assert await system.states() == ["delivered"] * 3
+    assert len(out.arrived) == 3
     await system.stop()
 
 

@@ -70,6 +70,22 @@ async def test_a_dead_delivery_of_an_earlier_version_goes_out_as_the_current_one
     await system.stop()
 
 
+async def test_a_revision_asks_where_the_current_version_asks_something_else(tmp_path, monkeypatch):
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps/s.py").write_text(FAILING)
+    system, requester, out, _ = await broken_order(tmp_path, monkeypatch, {"a": 1}, "a", flow=MAPPED, expected=0)
+    await settled(system)
+    requester.answers, requester.asked = {"a!": 7}, []
+    other = MAPPED.replace("parameters: {sku: sku}", "parameters: {sku: \"sku + '!'\"}")
+    system.write({"steps/s.py": MENDED, "flows/copy.yaml": other})
+    await system.ask("reload")
+    assert (await system.ask("retry", flow="copy", state="parked", current=True))["count"] == 1
+    await system.until(lambda: out.arrived)
+    assert requester.asked == ["a!"]
+    assert '"price":7' in out.arrived[0]
+    await system.stop()
+
+
 async def test_a_message_of_the_current_version_is_simply_retried(tmp_path, monkeypatch):
     system, requester, out, _ = await broken_order(tmp_path, monkeypatch, {"b": 2}, "a", "b")
     requester.answers = {"a": 1}

@@ -53,6 +53,7 @@ class Changes:
             if State.OPEN in states and not query.target:
                 indices = [found.index for found in messages]
                 count += await self._runner(messages[0]).set_aside(messages[0].seq, indices, decided)
+            await self.engine.shard.append([])  # outcomes on their way to the state, or what arrived would be held
             wanted = self._wanted(messages, query, states)
             count += len(wanted.refs) + sum(len(refs) for _, refs in wanted.failed)
             if to is State.OPEN:
