@@ -29,7 +29,7 @@ class OpenBatch(msgspec.Struct):
 
     ``rows`` packs (message index u16, target u8, ordinal u16) per output row; ``states`` one ``State`` byte per row;
     ``order`` packs the ordering hash (u64) per *message*. A batch may be produced in parts: ``left`` is how many of its
-    messages have no row yet, ``deaths`` counts the unclean stops it lived through before none was left.
+    messages have no row yet.
     """
 
     seq: int
@@ -46,7 +46,6 @@ class OpenBatch(msgspec.Struct):
     rows: bytes = b""
     states: bytearray = msgspec.field(default_factory=bytearray)
     order: bytes = b""
-    deaths: int = 0
     arrival: int = 0
 
 

@@ -18,8 +18,18 @@ from waypost.store.sqlite import bulk, checkpoint, connect, inserting, schema, s
 K = TypeVar("K")
 V = TypeVar("V")
 _pack = msgspec.msgpack.encode
-_unpack_batch = msgspec.msgpack.Decoder(KeptBatch).decode
+_decode_batch = msgspec.msgpack.Decoder(KeptBatch).decode
+_OLD_BATCH, _OLD_DEATHS = b"\xdc\x00\x11", 14
+"""A batch as it was stored at first begins with this, an array of 17: its 15th value is of no use any more."""
 _SMALL_WAL = 4 << 20
+
+
+def _unpack_batch(packed: bytes) -> KeptBatch:
+    if packed[:3] == _OLD_BATCH:
+        values = msgspec.msgpack.decode(packed)
+        del values[_OLD_DEATHS]
+        packed = _pack(values)
+    return _decode_batch(packed)
 
 
 class Table(Generic[K, V]):
