@@ -95,15 +95,26 @@ async def test_a_long_path_works_and_leaves_no_descriptor_open(tmp_path: Path) -
     await server.stop()
 
 
-async def test_an_asker_who_hangs_up_at_once_leaves_no_answer_unawaited(tmp_path: Path) -> None:
-    server = Server(tmp_path / "w.sock", echo)
+async def test_an_asker_who_hangs_up_leaves_no_answer_unawaited(tmp_path: Path) -> None:
+    hung_up, left = asyncio.Event(), asyncio.Event()
+
+    async def late(verb: str, body: bytes) -> Awaitable[bytes]:
+        left.set()
+        await hung_up.wait()
+        return await echo(verb, body)
+
+    server = Server(tmp_path / "w.sock", late)
     await server.start()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         _, writer = await connect(tmp_path / "w.sock")
         write_frame(writer, Ask(1, "load", b""))
+        await left.wait()
         writer.close()
         await writer.wait_closed()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        hung_up.set()
         for _ in range(20):
             await asyncio.sleep(0)
         gc.collect()
