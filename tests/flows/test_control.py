@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -10,8 +11,10 @@ from tests.flows.system import COPY, System
 from tests.flows.test_engine import Counting, record
 from tests.unit.flow.lane_bench import AWAY, BAD, MISSET
 from waypost.core.component import Outcome
-from waypost.core.errors import UsageError
+from waypost.core.errors import StoreLocked, UsageError
 from waypost.flow.offline import perform_offline
+from waypost.store.disk import RealDisk
+from waypost.store.layout import lock_folder
 
 
 async def _resting(tmp_path, target, *bodies):
@@ -247,3 +250,22 @@ async def test_an_activated_version_lasts_over_a_restart_until_the_files_change(
     await system.start()
     assert system.engine.project.version not in (first, second)
     await system.stop()
+
+
+async def test_looking_at_a_resting_system_takes_no_lock_and_writes_nothing(tmp_path):
+    system = await System(tmp_path).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    await system.stop()
+    shard = tmp_path / ".waypost" / "shard-00"
+    held = lock_folder(RealDisk(), str(shard / "lock"))
+    before = {path.name: path.read_bytes() for path in (shard / "journal").iterdir()}
+    [message] = (await perform_offline(tmp_path, "dev", "messages", {"key": "k=a"}))["messages"]
+    shown = await perform_offline(tmp_path, "dev", "show", {"id": message["id"]})
+    assert shown["message"]["id"] == message["id"]
+    assert (await perform_offline(tmp_path, "dev", "status", {}))["running"] is False
+    assert (await perform_offline(tmp_path, "dev", "replay", {"id": message["id"], "dry_run": True}))["same"] == 1
+    assert {path.name: path.read_bytes() for path in (shard / "journal").iterdir()} == before
+    with pytest.raises(StoreLocked):
+        await perform_offline(tmp_path, "dev", "resend", {"id": message["id"], "target": "out"})
+    os.close(held)

@@ -16,6 +16,11 @@ LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
 """The verbs that are asked of them, too."""
 
 
+def looks(verb: str, params: Mapping[str, Any]) -> bool:
+    """Whether a verb changes nothing."""
+    return verb in LOOKING or verb == "versions" or bool(verb == "replay" and params.get("dry_run"))
+
+
 class Attic:
     """Answers for the shards of a store that are left over from a larger number of workers."""
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Server:
                 task = asyncio.ensure_future(self._reply(writer, ask.number, answer))
                 replies.add(task)
                 task.add_done_callback(replies.discard)
-                task.add_done_callback(lambda _, answer=answer: _let_go(answer))
+                task.add_done_callback(partial(_let_go, answer))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -149,7 +150,7 @@ class Server:
             write_frame(writer, reply)
 
 
-def _let_go(answer: asyncio.Future[bytes]) -> None:
+def _let_go(answer: asyncio.Future[bytes], _: asyncio.Task[None]) -> None:
     """Nobody waits for an answer any more."""
     if not answer.done():
         answer.cancel()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from waypost.core.errors import StoreError
 from waypost.store.record import Accepted, AnyRecord, Effects, Failure, Produced, State
 
 
@@ -68,6 +69,15 @@ class StoredBatch(msgspec.Struct, frozen=True):
     accepted: Accepted
     effects: Sequence[Effects]
     produced: Sequence[Produced]
+
+
+def stored_batch(seq: int, records: Sequence[AnyRecord | None], where: str) -> StoredBatch:
+    """A batch from its records, the ``Accepted`` first. Raises ``StoreError`` when it is another batch."""
+    accepted, *rest = records
+    if not isinstance(accepted, Accepted) or accepted.seq != seq:
+        raise StoreError(f"no batch {seq}", where=where)
+    effects = [record for record in rest if isinstance(record, Effects)]
+    return StoredBatch(accepted, effects, [record for record in rest if isinstance(record, Produced)])
 
 
 class ShardState(Protocol):
