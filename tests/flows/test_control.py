@@ -269,3 +269,30 @@ async def test_looking_at_a_resting_system_takes_no_lock_and_writes_nothing(tmp_
     with pytest.raises(StoreLocked):
         await perform_offline(tmp_path, "dev", "resend", {"id": message["id"], "target": "out"})
     os.close(held)
+
+
+async def test_messages_are_put_on_legal_hold_listed_and_let_go(tmp_path):
+    system = await System(tmp_path).start()
+    system.put(record("a", 1), record("b", 2))
+    await system.arrived(2)
+    [kept] = await system.messages(key="k=a")
+    for missing, said in (({"key": "k=a"}, "no reason"), ({"why": "case 12"}, "no messages")):
+        with pytest.raises(UsageError, match=said):
+            await system.ask("legal-hold", what="set", **missing)
+    asked = {"key": "k=a", "who": "ann", "why": "case 12"}
+    assert await system.ask("legal-hold", what="set", **asked) == {"count": 1}
+    assert await system.ask("legal-hold", what="set", **asked) == {"count": 0}
+    await system.stop()
+    [row] = (await perform_offline(tmp_path, "dev", "legal-hold", {"what": "list"}))["messages"]
+    assert (row["id"], row["who"], row["why"]) == (kept["id"], "ann", "case 12")
+    assert (await perform_offline(tmp_path, "dev", "legal-hold", {"what": "list", "key": "k=b"}))["messages"] == []
+    await system.start()
+    assert await system.ask("legal-hold", what="lift", key="k=a", who="bob", why="closed") == {"count": 1}
+    assert (await system.ask("legal-hold", what="list"))["messages"] == []
+    await system.settle()
+    shown = await system.ask("show", id=kept["id"])
+    assert [(said["what"], said["who"], said["why"]) for said in shown["history"]] == [
+        ("legal hold set", "ann", "case 12"),
+        ("legal hold lifted", "bob", "closed"),
+    ]
+    await system.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,6 +84,11 @@ class Positions(Protocol):
         """Whether this arrival was accepted to its end (its disposal may still be owed)."""
         ...
 
+    def present(self, names: Collection[str]) -> None:
+        """The names, as of arrivals, of all that lay where the source looks at one whole look. What is not named for
+        long may be forgotten; of a source that never says this nothing is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -103,6 +108,9 @@ class NoPositions:
 
     def arrival_done(self, name: str, identity: str) -> bool:
         return False
+
+    def present(self, names: Collection[str]) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
@@ -182,6 +183,10 @@ class Control:
         count = await self.changes.decide(query, states, to, verb, self._who(params), str(params.get("why", "")))
         return {"count": count}
 
+    async def legal_hold(self, params: Params) -> Any:
+        """Keep messages against retention, no longer do so, or say which are kept."""
+        return await legal_hold(self.engine, params, self._who(params))
+
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
         return await replay(self.engine, params, self._who(params))
@@ -331,7 +336,9 @@ def _user() -> str:
         return "unknown"
 
 
-SEARCHING = frozenset({"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay"})
+SEARCHING = frozenset(
+    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+)
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
@@ -340,5 +347,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
 }  # fmt: skip

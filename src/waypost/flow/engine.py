@@ -20,6 +20,7 @@ from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.lying import Lying
 from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.position import JournalPositions
@@ -52,9 +53,8 @@ class Engine:
         self.ids = Ids(self.clock, self.random)
         self.claims = Claims(shard.state, shard.secret, self.clock.now, self._is_dead)
         self.recall = Recall(shard, versions)
-        self.answers = Answers()
-        self.readings = Readings()
-        self.trying = Trying()
+        self.answers, self.readings = Answers(), Readings()
+        self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}

@@ -15,6 +15,7 @@ from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import Claims, Recorded
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.lying import Lying
 from waypost.flow.readings import Readings
 from waypost.flow.trying import Trying
 from waypost.store.protocol import Shard
@@ -52,6 +53,7 @@ class Host(Protocol):
     answers: Answers
     readings: Readings
     trying: Trying
+    lying: Lying
     trouble: dict[str, str]
 
     def takers(self) -> Mapping[str, Taker]:

@@ -25,6 +25,9 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return {verb: rows, **({"next": rows[-1]["id"] if more and rows else None} if verb == "messages" else {})}
     if verb == "dead":
         return {"groups": _groups([group for part in parts for group in part["groups"]])}
+    if verb == "legal-hold" and "messages" in parts[0]:
+        held = sorted((row for part in parts for row in part["messages"]), key=lambda row: row["held_at"], reverse=True)
+        return {"messages": held[: int(params.get("limit") or 50)]}
     made = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():

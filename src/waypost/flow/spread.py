@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -226,6 +226,11 @@ class Spread:
         self.positioned(Positioned(flow, partition, position))
         for peer in self.peers.values():
             peer.ask("position", Positioned(flow, partition, position), type(None))
+
+    def forget(self, partitions: Iterable[tuple[str, str]]) -> None:
+        """Nobody reads on from where these (flow, partition) stand."""
+        for at in partitions:
+            self._low.pop(at, None)
 
     def positioned(self, record: Positioned) -> None:
         if record.position > self.engine.shard.state.position(record.flow, record.partition):

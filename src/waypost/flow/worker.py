@@ -22,6 +22,7 @@ from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.attic import Attic
+from waypost.flow.clearing import Clearing, forget_positions
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
@@ -35,7 +36,7 @@ from waypost.observe.log import EventLog
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
-from waypost.store.retention import Ages, Retention
+from waypost.store.retention import Ages
 from waypost.store.shard import EmbeddedShard
 
 CANNOT_START = 3
@@ -90,7 +91,7 @@ class Worker:
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
-        shard = await self._open_shard(store, self.number)
+        shard = self.shard = await self._open_shard(store, self.number)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
         self.control = self._control_of(shard, self.events, self.listener)
         self.engine = self.control.engine
@@ -106,13 +107,16 @@ class Worker:
         self.control.activate_at_start()
         await self.engine.start()
         kept = self.project.options.retention
-        self.retention = Retention(
-            shard, store.disk, self.engine.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
-        )
-        self.engine.spawn(self._retain())
+        self.clearing = Clearing(self.engine, store.disk, Ages(finished=int(kept.delivered), dead=int(kept.dead)))
+        self.clearing.peers = self.peers
+        self.clearing.take(shard)
         if self.number == FIRST:
             left = [number for number in store.shards() if number >= self.options.workers]
-            await self.attic.open([await self._open_shard(store, number) for number in left])
+            shards = [await self._open_shard(store, number) for number in left]
+            await self.attic.open(shards)
+            for leftover in shards:
+                self.clearing.take(leftover, leftover=True)
+        self.engine.spawn(self._retain())
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
@@ -120,7 +124,7 @@ class Worker:
         """Let messages go that are older than the project keeps them, now and then."""
         while True:
             await self.engine.clock.sleep(RETENTION_SECONDS)
-            await self.retention.run()
+            await self.clearing.run()
 
     def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
         around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
@@ -178,9 +182,15 @@ class Worker:
         if verb == "position":
             self.engine.spread.positioned(_positioned.decode(body))
             return self.packed(_done(None))
+        if verb == "forget":
+            return self.packed(self._forget(msgspec.msgpack.decode(body, type=list[tuple[str, str]])))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
         return self.packed(self.perform(verb, msgspec.msgpack.decode(body)))
+
+    async def _forget(self, partitions: list[tuple[str, str]]) -> None:
+        self.engine.spread.forget(partitions)
+        await forget_positions(self.shard, partitions)
 
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
@@ -230,7 +240,7 @@ class Worker:
             await self.engine.close()
             await self.attic.close()
         finally:
-            self.retention.close()
+            self.clearing.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)

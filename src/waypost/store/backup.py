@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import errno
 import json
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from waypost.core.errors import StoreError
-from waypost.store.disk import Disk, write_file
+from waypost.store.disk import Disk, RealDisk, write_file
 from waypost.store.frame import BadFrame
 from waypost.store.journal import Journal
 from waypost.store.layout import SECRET, ShardFolder, shard_numbers
@@ -241,7 +240,8 @@ def snapshot(path: str, to: str) -> None:
 def _recovered_copy(path: str, to: str) -> None:
     """A copy with all that the write-ahead log holds, of a database in a folder where nobody here may write."""
     for ending in ("", "-wal"):
-        shutil.copyfile(path + ending, to + ending)
+        for _ in copy_file(RealDisk(), path + ending, to + ending):
+            pass
     connection = connect(Path(to))
     checkpoint(connection)
     connection.close()

@@ -8,11 +8,10 @@ meanwhile is not disturbed; what it changes may be seen in part.
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from waypost.core.errors import StoreDamaged, StoreError
@@ -28,6 +27,7 @@ from waypost.store.record import AnyRecord, OutboundBody
 from waypost.store.segment import START, Identity
 from waypost.store.sqlite import needs_recovery
 from waypost.store.state import StateFold
+from waypost.store.state_db import has_all_tables
 
 
 class LookedAtShard:
@@ -99,7 +99,7 @@ class _Databases:
 
     def current(self) -> tuple[StateFold, SearchIndex]:
         state, stands = self._folder / "state.db", (0, 0)
-        if state.exists() and not needs_recovery(state):
+        if state.exists() and not needs_recovery(state) and has_all_tables(state):
             found = StateFold(state, self._setting.clock.now, read_only=True)
             stands = found.watermark
             if journal_end(self._journal, stands) == stands:
@@ -138,8 +138,7 @@ class _Databases:
     def _copied(self, name: str) -> Path:
         """A copy of a database in the scratch folder, or where one is to be made."""
         if not self._scratch:
-            self._scratch = tempfile.mkdtemp(prefix="waypost-look-")
-            self._held.callback(shutil.rmtree, self._scratch)
+            self._scratch = self._held.enter_context(TemporaryDirectory(prefix="waypost-look-"))
         copy = Path(self._scratch, name)
         if (self._folder / name).exists():
             snapshot(str(self._folder / name), str(copy))

@@ -63,6 +63,14 @@ class Retry(msgspec.Struct, array_like=True, frozen=True):
     body: Location | None = None
 
 
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """Since when, by whom and why a message is kept against retention."""
+
+    at: int
+    who: str
+    why: str
+
+
 class StoredBatch(msgspec.Struct, frozen=True):
     """A batch read back whole from the journal."""
 
@@ -122,6 +130,10 @@ class ShardState(Protocol):
     def timers(self) -> Iterator[tuple[str, int, bytes]]: ...
 
     def step_state(self, flow: str, step: str, key: str) -> bytes: ...
+
+    def legal_holds(self) -> Mapping[bytes, Held]:
+        """Every message that is kept against retention, by id."""
+        ...
 
     def commands(self) -> Mapping[str, str]:
         """Subject → lasting state, for those that are not as usual."""

@@ -17,10 +17,9 @@ from typing import Any
 
 import msgspec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2 added LegalHold and Forgotten
 
-OUT_BITS = 20
-OUT_MASK = (1 << OUT_BITS) - 1
+OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 
 NO_TARGET = 0xFF
@@ -31,8 +30,6 @@ OUT_ROW = struct.Struct("<HBHB16s")
 
 ORDER_ROW = struct.Struct("<Q")
 """The hash of a message's ordering key; 0 = none."""
-
-REF_ROW = struct.Struct("<Q")
 
 
 class State(IntEnum):
@@ -85,9 +82,9 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 class Bodies(msgspec.Struct, array_like=True, frozen=True):
     """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
-    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``;
-    ``chunks`` then has, per message, the file's name and the body's length, or ('', 0) for a body that is in ``data``.
-    Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
+    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``; then
+    ``chunks`` has, per message, the file's name and the body's length, or ('', 0) for a body in ``data``. Who writes
+    gives all bodies in ``data``; who reads through a shard gets them so."""
 
     ends: bytes
     data: bytes
@@ -354,17 +351,34 @@ class Linked(Record, tag=24, frozen=True):
 
 
 class Retold(Record, tag=25, frozen=True):
-    """An encoded record that named outputs of a batch, kept for its history when the batch is told again: a batch is
-    told again when its ``Accepted``, ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
+    """An encoded record about a batch, kept for its history when the batch is told again: when its ``Accepted``,
+    ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
 
     seq: int
     record: bytes
 
 
+class LegalHold(Record, tag=26, frozen=True):
+    """A person keeps messages (by id) against retention, or, with ``held`` False, does so no longer."""
+
+    messages: tuple[bytes, ...]
+    held: bool
+    at: int
+    who: str
+    why: str
+
+
+class Forgotten(Record, tag=27, frozen=True):
+    """Rows nobody needs any more: arrivals by number, and positions (flow, partition, slot)."""
+
+    arrivals: tuple[int, ...]
+    positions: tuple[tuple[str, str, int], ...] = ()
+
+
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked | Retold
+    | Activated | MovedAway | Opened | Closed | Linked | Retold | LegalHold | Forgotten
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode

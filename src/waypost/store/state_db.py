@@ -12,7 +12,7 @@ import msgspec
 
 from waypost.store.ledger import Activation, Arrival, Totals
 from waypost.store.outputs import KeptBatch
-from waypost.store.protocol import Retry
+from waypost.store.protocol import Held, Retry
 from waypost.store.sqlite import bulk, checkpoint, connect, inserting, schema, select
 
 K = TypeVar("K")
@@ -75,6 +75,7 @@ CLAIMS: Table[tuple[str, bytes], tuple[int, bytes]] = Table("claim", tuple[str, 
 SEQUENCES: Table[str, int] = Table("sequence", str, int)
 TIMERS: Table[str, tuple[int, bytes]] = Table("timer", str, tuple[int, bytes])
 STEP_STATES: Table[tuple[str, str, str], bytes] = Table("step_state", tuple[str, str, str], bytes)
+LEGAL_HOLDS: Table[bytes, Held] = Table("legal_hold", bytes, Held)
 ACTIVATIONS: Table[int, Activation] = Table("activation", int, Activation)
 
 
@@ -87,6 +88,15 @@ class Changes(msgspec.Struct):
     """(seq, active, arrival, packed batch)"""
     gone: list[int]
     tables: list[tuple[Table[Any, Any], dict[Any, Any]]]
+
+
+def has_all_tables(path: Path) -> bool:
+    """Whether a database has the tables of today; those it lacks are made when it is opened to be written."""
+    connection = connect(path, read_only=True)
+    try:
+        return bool(select(connection, "SELECT 1 FROM sqlite_master WHERE name = ?", LEGAL_HOLDS.name))
+    finally:
+        connection.close()
 
 
 class StateDatabase:

@@ -231,6 +231,8 @@ def differences(state: StateFold, told: StateFold, since: int, *, whole: bool) -
             yield f"{name} is {getattr(state, name)}; the journal says {getattr(told, name)}"
     if whole and state.counts() != told.counts():
         yield f"counts are {state.counts()}; the journal says {told.counts()}"
+    if whole and state.legal_holds() != told.legal_holds():
+        yield f"{len(state.legal_holds())} messages are on legal hold; the journal says {len(told.legal_holds())}"
     if whole and state.commands() != told.commands():
         yield f"commands are {state.commands()}; the journal says {told.commands()}"
 

@@ -59,14 +59,15 @@ def _decide(place: Place, verb: str, done: str, ids: list[str] | None, which: Wh
     asked = query(which)
     if not ids and not asked:
         _refuse_nothing(verb)
-    count = sum(ask(place, verb, **asked, **one, why=why)["count"] for one in _each(ids))
+    count = sum(ask(place, verb, **asked, **one, why=why)["count"] for one in each(ids))
     if place.as_json:
         print_json({"count": count})
     else:
         say(f"{count} {'delivery' if count == 1 else 'deliveries'} {done}")
 
 
-def _each(ids: list[str] | None) -> list[dict[str, str]]:
+def each(ids: list[str] | None) -> list[dict[str, str]]:
+    """What names each message in a question of its own; without ids one question that names none."""
     return [{"id": identifier} for identifier in ids] if ids else [{}]
 
 
@@ -107,7 +108,7 @@ def replay(
         return 1
     made: list[str] = []
     with progress("replay") as report:
-        for at, one in enumerate(_each(ids)):
+        for at, one in enumerate(each(ids)):
             report(at, len(ids or ()))
             made += ask(place, "replay", **asked, **one, **choice, why=why)["ids"]
     if place.as_json:
@@ -143,7 +144,7 @@ def _meaning(choice: dict[str, str]) -> str:
 def _dry_run(place: Place, ids: list[str] | None, asked: dict[str, Any], choice: dict[str, str]) -> int:
     compared: list[dict[str, Any]] = []
     with progress("dry run") as report:
-        for at, one in enumerate(_each(ids)):
+        for at, one in enumerate(each(ids)):
             report(at, len(ids or ()))
             compared += ask(place, "replay", **asked, **one, **choice, dry_run=True)["messages"]
     differ = [message for message in compared if _differs(message)]
