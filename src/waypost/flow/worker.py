@@ -24,6 +24,7 @@ from waypost.flow.assemble import Surroundings
 from waypost.flow.attic import Attic
 from waypost.flow.clearing import Clearing, forget_positions
 from waypost.flow.control import Control
+from waypost.flow.definition import Project
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
@@ -69,13 +70,23 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
 
 
+class Restart(msgspec.Struct, frozen=True):
+    """A worker takes the place of one that died, and goes on with the version that runs, whatever the project's files
+    are by now: with ``version``, or, where that is '', with the one its shard had last."""
+
+    store: str
+    version: str = ""
+
+
 class Worker:
     """Worker ``number`` of a system."""
 
     def __init__(
-        self, root: Path, environment: str, number: int, options: RunOptions, events: Events | None = None
-    ) -> None:
+        self, root: Path, environment: str, number: int, options: RunOptions, events: Events | None = None,
+        restart: Restart | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.environment, self.number, self.options = root, environment, number, options
+        self.restart = restart
         self.events = events or Events()
         self.stopping = asyncio.Event()
         self.engine: Engine
@@ -86,18 +97,20 @@ class Worker:
     async def start(self) -> None:
         """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
         one_heap()
-        self.project = load_project(self.root, self.environment)
-        folder = self.root / self.project.options.store
+        files = None if self.restart else load_project(self.root, self.environment)
+        folder = self.root / files.options.store if files else Path(self.restart.store if self.restart else "")
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
         shard = self.shard = await self._open_shard(store, self.number)
+        around, versions = self._surroundings(self.events)
+        self.project = self._running(files, versions, shard)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
-        self.control = self._control_of(shard, self.events, self.listener)
+        around.listener = self.listener
+        self.control = self._control_of(shard, around, versions)
         self.engine = self.control.engine
         self.engine.trying = Trying(self.run_folder / f"trying-{self.number}")
-        self.project = self.engine.project
-        self.attic = Attic(lambda left: self._control_of(left, Events(), None))
+        self.attic = Attic(lambda left: self._control_of(left, *self._surroundings(Events())))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         if self.options.workers > 1:
@@ -126,13 +139,23 @@ class Worker:
             await self.engine.clock.sleep(RETENTION_SECONDS)
             await self.clearing.run()
 
-    def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
-        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
-        versions = Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
-        versions.keep(self.project)
-        running = versions.active(self.project, shard.state.activations())
+    def _surroundings(self, events: Events) -> tuple[Surroundings, Versions]:
+        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number)
+        return around, Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
+
+    def _running(self, files: Project | None, versions: Versions, shard: EmbeddedShard) -> Project:
+        """The project as it is to run: as its files say at the start of a system, as it ran at a restart."""
+        activations = shard.state.activations()
+        if self.restart is not None and (version := self.restart.version or (activations and activations[-1][0])):
+            return versions.project(version)
+        files = files or load_project(self.root, self.environment)
+        versions.keep(files)
+        return versions.active(files, activations)
+
+    def _control_of(self, shard: EmbeddedShard, around: Surroundings, versions: Versions) -> Control:
+        versions.know(self.project)
         engine = Engine(
-            running, shard, live_reader([shard]), versions, around,
+            self.project, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
         )  # fmt: skip
         return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
@@ -262,12 +285,12 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
+async def work(root: Path, environment: str, number: int, options: RunOptions, restart: Restart | None = None) -> int:
     """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
 
     events = Events()
     events.subscribe(EventLog(sys.stderr, options.log, options.quiet, number))
-    worker = Worker(root, environment, number, options, events)
+    worker = Worker(root, environment, number, options, events, restart)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, worker.stopping.set)

@@ -55,7 +55,9 @@ def test_a_store_of_a_later_format_is_refused(tmp_path):
     made = store(tmp_path)
     path = tmp_path / "store.json"
     path.write_text(path.read_text().replace(f'"format": {FORMAT_VERSION}', f'"format": {FORMAT_VERSION + 1}'))
-    with pytest.raises(StoreTooNew, match=f"format {FORMAT_VERSION + 1}; expected at most {FORMAT_VERSION}; run a newer"):
+    with pytest.raises(
+        StoreTooNew, match=f"format {FORMAT_VERSION + 1}; expected at most {FORMAT_VERSION}; run a newer"
+    ):
         made.setting()
 
 
