@@ -28,6 +28,8 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
     if verb == "legal-hold" and "messages" in parts[0]:
         held = sorted((row for part in parts for row in part["messages"]), key=lambda row: row["held_at"], reverse=True)
         return {"messages": held[: int(params.get("limit") or 50)]}
+    if verb in ("run-schedule", "skip-schedule"):
+        return next((part for part in parts if part["at"]), parts[0])
     made = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():

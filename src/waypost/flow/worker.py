@@ -25,6 +25,7 @@ from waypost.flow.attic import Attic
 from waypost.flow.clearing import Clearing, forget_positions
 from waypost.flow.control import Control
 from waypost.flow.definition import Project
+from waypost.flow.effects import pack_answer
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
@@ -209,7 +210,7 @@ class Worker:
             return self.packed(self._forget(msgspec.msgpack.decode(body, type=list[tuple[str, str]])))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
-        return self.packed(self.perform(verb, msgspec.msgpack.decode(body)))
+        return self.told(self.perform(verb, msgspec.msgpack.decode(body)))
 
     async def _forget(self, partitions: list[tuple[str, str]]) -> None:
         self.engine.spread.forget(partitions)
@@ -218,6 +219,10 @@ class Worker:
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
         return msgspec.msgpack.encode(await result)
+
+    async def told(self, result: Awaitable[Any]) -> bytes:
+        """The reply that carries what a verb answers, its numbers exact."""
+        return pack_answer(await result)
 
     async def until_done(self) -> None:
         """Run until told to stop, until ``--once`` is done, or until the engine fails, which is raised."""

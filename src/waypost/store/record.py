@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 
 FORMAT_VERSION = 2  # 2 added LegalHold and Forgotten
-
 OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 
@@ -81,10 +80,9 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Bodies(msgspec.Struct, array_like=True, frozen=True):
-    """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
-    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``; then
-    ``chunks`` has, per message, the file's name and the body's length, or ('', 0) for a body in ``data``. Who writes
-    gives all bodies in ``data``; who reads through a shard gets them so."""
+    """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined; ``ends`` packs the end of each
+    within ``data`` as u32. ``chunks`` has, per message, the file and the length of a body too large for the journal, or
+    ('', 0). Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
 
     ends: bytes
     data: bytes
@@ -121,8 +119,9 @@ class Accepted(Record, tag=1, frozen=True):
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
     key_rules: tuple[str, ...] = ()
     moved_from: int = -1
-    """The shard these messages were accepted in, when they were moved here: they are not counted again, and say nothing
-    about the position."""
+    """The shard they were accepted in, when they were moved here: not counted again, saying nothing of positions."""
+    faults: tuple[tuple[int, str], ...] = ()
+    """(message index, cause) of records that were broken before anything was read of them, as their framer said."""
 
 
 class Effects(Record, tag=2, frozen=True):
@@ -146,7 +145,7 @@ class Produced(Record, tag=3, frozen=True):
     """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
     row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
-    messages: (name, message index, value)."""
+    messages: (name, message index, value). ``paths``: per row, a child's place in each split, or nothing."""
 
     seq: int
     targets: tuple[str, ...]
@@ -156,6 +155,7 @@ class Produced(Record, tag=3, frozen=True):
     keys: tuple[tuple[str, int, str], ...] = ()
     at: int = 0
     first_row: int = 0
+    paths: tuple[tuple[int, ...], ...] = ()
 
 
 class Intended(Record, tag=4, frozen=True):
