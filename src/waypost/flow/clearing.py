@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
+from waypost.flow.claiming import Asked
 from waypost.flow.engine import Engine
-from waypost.flow.spread import Asked
 from waypost.store.disk import Disk
 from waypost.store.record import Forgotten
 from waypost.store.retention import Ages, Retention

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from waypost.core.component import Outcome, Requester
@@ -14,6 +14,7 @@ from waypost.flow.answers import Answers, answer_key_reader
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
+from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
@@ -56,6 +57,7 @@ class Engine:
         self.answers, self.readings = Answers(), Readings()
         self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
+        self.claiming = Claiming(self, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
@@ -388,9 +390,6 @@ class Engine:
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-    def connections(self) -> Iterator[str]:
-        return iter(self.around.connections)
 
 
 def answers_callers(flow: CompiledFlow) -> bool:

@@ -11,6 +11,7 @@ from waypost.core.component import Requester
 from waypost.core.event import Events
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers
+from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import Claims, Recorded
 from waypost.flow.lane import Lane
@@ -50,6 +51,7 @@ class Host(Protocol):
     events: Events
     ids: Ids
     claims: Claims
+    claiming: Claiming
     answers: Answers
     readings: Readings
     trying: Trying

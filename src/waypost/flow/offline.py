@@ -110,4 +110,8 @@ class NearPeer:
     async def _answer(self, verb: str, body: Any) -> Any:
         if verb == "load":
             return await (await self._engine.spread.receive(body))
+        if verb == "claim":
+            return await self._engine.claiming.take(body)
+        if verb == "is-dead":
+            return self._engine.claims.dead(body)
         raise BugError(f"asked {verb!r} while nothing runs", where="another worker")

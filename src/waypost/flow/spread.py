@@ -11,12 +11,13 @@ import asyncio
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
+from waypost.flow.claiming import Asked
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
 from waypost.flow.load import Load, Part, Placed, order_of
@@ -51,14 +52,6 @@ def ids_of(parts: Sequence[Part]) -> list[bytes]:
         first = int.from_bytes(part.first, "big")
         placed.update({index: id_at(first, at) for at, index in enumerate(part.indices)})
     return [placed[index] for index in sorted(placed)]
-
-
-class Asked(Protocol):
-    """Another worker, wherever it runs."""
-
-    def ask(self, verb: str, body: Any, kind: Any) -> asyncio.Future[Any]:
-        """The answer to a question, as ``kind``."""
-        ...
 
 
 class Spread:

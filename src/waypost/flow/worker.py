@@ -25,7 +25,7 @@ from waypost.flow.attic import Attic
 from waypost.flow.clearing import Clearing, forget_positions
 from waypost.flow.control import Control
 from waypost.flow.definition import Project
-from waypost.flow.effects import pack_answer
+from waypost.flow.effects import Wanted, pack_answer
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
@@ -53,6 +53,7 @@ IDLE_TURNS = 3
 PATIENCE_SECONDS, LOOK_SECONDS = 3.0, 0.02
 _hopped = msgspec.msgpack.Decoder(Hopped)
 _handed = msgspec.msgpack.Decoder(Handed)
+_wanted = msgspec.msgpack.Decoder(list[Wanted])
 _positioned = msgspec.msgpack.Decoder(Positioned)
 
 
@@ -206,6 +207,10 @@ class Worker:
         if verb == "position":
             self.engine.spread.positioned(_positioned.decode(body))
             return self.packed(_done(None))
+        if verb == "claim":
+            return self.packed(self.engine.claiming.take(_wanted.decode(body)))
+        if verb == "is-dead":
+            return self.packed(_done(self.engine.claims.dead(msgspec.msgpack.decode(body))))
         if verb == "forget":
             return self.packed(self._forget(msgspec.msgpack.decode(body, type=list[tuple[str, str]])))
         if verb == "hop":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,12 +43,12 @@ async def _until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def supervised(folder: Path) -> AsyncIterator[Client]:
-    """A system of two workers over the flow that copies into ``first``."""
+async def supervised(folder: Path, flow: str) -> AsyncIterator[Client]:
+    """A system of two workers over one flow."""
     for name in ("flows", "in"):
         (folder / name).mkdir()
     (folder / "waypost.yaml").write_text("name: p\n")
-    (folder / "flows/copy.yaml").write_text(FLOW.replace("OUT", "first"))
+    (folder / "flows/copy.yaml").write_text(flow)
     client = Client(folder)
     system = asyncio.ensure_future(run(folder, "dev", RunOptions(workers=2, quiet=True), lambda _: None))
     try:
@@ -84,7 +85,7 @@ async def _killed(folder: Path, client: Client) -> None:
 
 
 async def test_a_worker_started_again_goes_on_with_the_version_that_runs(tmp_path: Path) -> None:
-    async with supervised(tmp_path) as client:
+    async with supervised(tmp_path, FLOW.replace("OUT", "first")) as client:
         version = (await client.ask("status"))["version"]
         (tmp_path / "flows/copy.yaml").write_text("flow: [this is no flow\n")
         await _killed(tmp_path, client)
@@ -97,3 +98,41 @@ async def test_a_worker_started_again_goes_on_with_the_version_that_runs(tmp_pat
         (tmp_path / "in/a.ndjson").write_text('{"n": 1}\n')
         await _until(lambda: asyncio.to_thread((tmp_path / "second/copy.ndjson").exists))
         assert not (tmp_path / "third").exists()
+
+
+ONCE = FLOW.replace("OUT", "out").replace(
+    "targets:", "steps:\n  - idempotent_receiver: {key: k}\n  - filter: n + 1 > 0\ntargets:"
+)
+
+
+async def test_a_repetition_is_recognised_whichever_worker_it_comes_to(tmp_path: Path) -> None:
+    async with supervised(tmp_path, ONCE) as client:
+        for name in ("a", "b"):
+            lines = [json.dumps({"k": f"PO{at % 40}", "n": at}) for at in range(400)]
+            (tmp_path / f"in/{name}.ndjson").write_text("\n".join(lines))
+
+        async def all_ended() -> bool:
+            [flow] = (await client.ask("status"))["flows"]
+            return bool(flow["delivered"] + flow["filtered"] == 800)
+
+        await _until(all_ended)
+        passed = [json.loads(line)["k"] for line in (tmp_path / "out/copy.ndjson").read_text().splitlines()]
+        assert sorted(passed) == sorted(f"PO{at}" for at in range(40))
+        [one, *_] = (await client.ask("messages", state="filtered"))["messages"]
+        [original] = (await client.ask("show", id=one["id"]))["relatives"]
+        assert original["relation"] == "duplicate-of"
+        assert (await client.ask("show", id=original["id"]))["message"]["state"] == "delivered"
+
+
+async def test_a_dead_letter_gives_its_key_up_whichever_worker_it_is_in(tmp_path: Path) -> None:
+    async with supervised(tmp_path, ONCE) as client:
+        broken = [json.dumps({"k": f"PO{at}", "n": "no number"}) for at in range(40)]
+        (tmp_path / "in/a.ndjson").write_text("\n".join(broken))
+
+        async def has(word: str, count: int) -> bool:
+            return bool((await client.ask("status"))["flows"][0][word] == count)
+
+        await _until(lambda: has("dead", 40))
+        mended = [json.dumps({"k": f"PO{at}", "n": at}) for at in reversed(range(40))]
+        (tmp_path / "in/b.ndjson").write_text("\n".join(mended))
+        await _until(lambda: has("delivered", 40))
