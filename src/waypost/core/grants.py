@@ -58,12 +58,22 @@ class HttpResponse:
 HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
+class RouteClosed(Exception):
+    """Raised by a handler for a request it had not begun when its route was unmounted: whoever mounts the route next
+    may have it."""
+
+
 class HttpListener(Protocol):
     """The one listener of an installation; loopback unless authentication is configured."""
 
     @property
     def address(self) -> str:
         """``http://127.0.0.1:8080``, once it listens."""
+        ...
+
+    @property
+    def held(self) -> bool:
+        """Whether routes are about to be mounted anew, and callers wait for them meanwhile."""
         ...
 
     def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:

@@ -30,6 +30,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
+from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Query, Reader, Shard
@@ -66,14 +67,13 @@ class Engine:
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lasting: set[asyncio.Task[Any]] = set()
         self._runners_of: dict[tuple[str, str], FlowRunner] = {}
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
         self.ready = asyncio.Event()
         """Set while the flows can take what other workers hand over."""
-
-    # ── life ──
 
     async def start(self, *, sources: bool = True) -> None:
         """Recover what is open, then open the sources. Without ``sources`` nothing is read or sent: for tools."""
@@ -98,14 +98,15 @@ class Engine:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
         rehearse(project, self.around)
         self.versions.keep(project)
-        self.ready.clear()
-        await self._halt()
-        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
-        self.project = project
-        self.trouble.clear()
-        self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
-        self._runners_of = {}
-        await self._begin(unclean=False)
+        async with callers_wait(self.around.listener, lambda: self.intakes.values()):
+            self.ready.clear()
+            await self._halt()
+            await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
+            self.project = project
+            self.trouble.clear()
+            self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
+            self._runners_of = {}
+            await self._begin(unclean=False)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -171,6 +172,7 @@ class Engine:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
         self.standing = True
         await self._halt()
+        await self._cancel(self._lasting)
 
     async def _halt(self) -> None:
         for intake in self.intakes.values():
@@ -197,23 +199,22 @@ class Engine:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that ends the engine when it fails."""
+    def spawn(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails; a ``lasting`` one goes on when versions are switched."""
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        (self._lasting if lasting else self._tasks).add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.fail(task.exception())
 
     def fail(self, error: BaseException | None) -> None:
         if error is not None and self.failed is not None and not self.failed.done():
             self.failed.set_result(error)
-
-    # ── durable, then on ──
 
     def submit(
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
@@ -287,8 +288,6 @@ class Engine:
     def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
         return answer_key_reader(keys) if keys else None
 
-    # ── what people say ──
-
     def subjects(self) -> list[str]:
         """What a command may be about."""
         flows = [f"flow:{name}" for name in self.project.flows]
@@ -320,8 +319,6 @@ class Engine:
                 return f"{commands[subject]} by a person"
         return ""
 
-    # ── channels ──
-
     def readers(self, channel: str) -> list[str]:
         """The flows that read a channel, in the order of their names."""
         return sorted(
@@ -337,8 +334,6 @@ class Engine:
         """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it. ``again``: some
         of it may have been accepted before."""
         await self.spread.hop(load, identities, extra, again=again)
-
-    # ── who waits for what ──
 
     def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         """Called once (part of) a batch is durable and its outputs are with their lanes."""
@@ -371,8 +366,6 @@ class Engine:
     def low_position(self, flow: str, partition: str) -> str:
         """Up to where every shard has a partition."""
         return self.spread.low_position(flow, partition)
-
-    # ── what is left to do ──
 
     @property
     def busy(self) -> bool:

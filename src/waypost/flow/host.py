@@ -68,8 +68,8 @@ class Host(Protocol):
         """Append records; once durable ``committed`` runs, then the future gives ``result``."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that ends the engine when it fails."""
+    def spawn(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails; a ``lasting`` one goes on when versions are switched."""
         ...
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane: ...
