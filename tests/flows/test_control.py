@@ -181,6 +181,9 @@ async def test_a_message_long_finished_can_be_sent_again(tmp_path, restart):
     assert await system.states() == ["delivered", "delivered"]
     counts = system.engine.shard.state.counts()["copy"]
     assert (counts["accepted"], counts["delivered"]) == (2, 2)
+    [flow] = (await system.ask("status"))["flows"]
+    assert flow["messages"] == {"accepted": 2}
+    assert {word: count for word, count in flow["deliveries"].items() if count} == {"delivered": 2}
     await system.stop()
 
 

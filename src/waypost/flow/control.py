@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
+DELIVERIES = ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")
+"""What ``status`` counts of a flow's deliveries, beside those open; a message that ended in the flow counts as one."""
 USUAL, PAUSED = "", "paused"
 RUN, SKIP = "run", "skip"
 
@@ -83,9 +85,11 @@ class Control:
         cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
-            "flow": name, "state": said, "accepted": count.get("accepted", 0),
-            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
-            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "flow": name, "state": said, "messages": {"accepted": count.get("accepted", 0)},
+            "deliveries": {
+                **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
+            },
+            "behind": engine.runners[name].behind,
             "source": {"state": reading, "cause": cause},
             "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip

@@ -75,6 +75,8 @@ def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 for name, value in flow.items():
                     if isinstance(value, int):
                         known[name] += value
+                for name in ("messages", "deliveries"):
+                    known[name] = {word: count + flow[name][word] for word, count in known[name].items()}
                 if flow["source"]["state"]:
                     known["source"] = flow["source"]
     made["flows"] = list(flows.values())

@@ -113,7 +113,7 @@ async def test_a_repetition_is_recognised_whichever_worker_it_comes_to(tmp_path:
 
         async def all_ended() -> bool:
             [flow] = (await client.ask("status"))["flows"]
-            return bool(flow["delivered"] + flow["filtered"] == 800)
+            return bool(flow["deliveries"]["delivered"] + flow["deliveries"]["filtered"] == 800)
 
         await _until(all_ended)
         passed = [json.loads(line)["k"] for line in (tmp_path / "out/copy.ndjson").read_text().splitlines()]
@@ -130,7 +130,7 @@ async def test_a_dead_letter_gives_its_key_up_whichever_worker_it_is_in(tmp_path
         (tmp_path / "in/a.ndjson").write_text("\n".join(broken))
 
         async def has(word: str, count: int) -> bool:
-            return bool((await client.ask("status"))["flows"][0][word] == count)
+            return bool((await client.ask("status"))["flows"][0]["deliveries"][word] == count)
 
         await _until(lambda: has("dead", 40))
         mended = [json.dumps({"k": f"PO{at}", "n": at}) for at in reversed(range(40))]
