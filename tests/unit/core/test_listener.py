@@ -12,7 +12,7 @@ import pytest
 
 from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Event, Events
-from waypost.core.grants import HttpRequest, HttpResponse, RouteClosed
+from waypost.core.grants import HttpRequest, HttpResponse
 from waypost.core.listener import Listener, ListenerLimits, RequestFailed
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -392,40 +392,3 @@ async def test_an_answer_does_not_wait_for_the_caller_to_acknowledge_its_head():
         taken = next(s for s in listener._server.servers[0].sockets)
         assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert (host, int(port)) == taken.getsockname()
-
-
-async def test_a_request_waits_while_routes_are_mounted_anew_and_goes_to_the_next() -> None:
-    begun = asyncio.Event()
-
-    async def closed(request: HttpRequest) -> HttpResponse:
-        begun.set()
-        await asyncio.sleep(0)
-        raise RouteClosed
-
-    async with listening(closed) as listener:
-        with listener.hold():
-            listener._gate.set()  # one request comes in before
-            early = asyncio.ensure_future(ask(listener, post("/orders", b"early")))
-            await begun.wait()
-            listener._gate.clear()
-            late = asyncio.ensure_future(ask(listener, post("/orders", b"late")))
-            await asyncio.sleep(0.05)
-            assert not early.done() and not late.done()
-            listener.unmount("POST", "/orders")
-            listener.mount("POST", "/orders", echo, limit_bytes=100)
-        assert [(await answer)[::2] for answer in (early, late)] == [(200, b"early"), (200, b"late")]
-
-
-async def test_without_another_to_go_to_a_request_that_was_not_begun_hears_503() -> None:
-    async def closed(request: HttpRequest) -> HttpResponse:
-        raise RouteClosed
-
-    async with listening(closed) as listener:
-        status, headers, _ = await ask(listener, post("/orders"))
-        assert (status, headers["retry-after"]) == (503, "5")
-
-
-async def test_nobody_waits_for_ever_for_routes_to_be_mounted() -> None:
-    async with listening(limits=ListenerLimits(held_seconds=0.05)) as listener:
-        with listener.hold():
-            assert (await ask(listener, post("/orders", b"x")))[0] == 200
