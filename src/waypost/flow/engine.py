@@ -366,14 +366,15 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._commits or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
         return any(not lane.stuck for lane in self.lanes.values())
 
     @property
     def drained(self) -> bool:
         """Nothing is open at all."""
-        return not self.busy and all(lane.idle for lane in self.lanes.values())
+        behind = any(runner.behind for runner in self.runners.values())
+        return not (self.busy or behind) and all(lane.idle for lane in self.lanes.values())
 
     @property
     def exhausted(self) -> bool:

@@ -36,6 +36,8 @@ class Intake:
         self.exhausted = False
         """A polling source's last look found nothing, or it may not look."""
         self.paused = ""
+        self.crowded = ""
+        """Why nothing more is read for now, though nobody said so."""
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
@@ -82,6 +84,8 @@ class Intake:
                     self.engine.trouble[f"source of {self.flow.name}"] = str(error)
                     await self.engine.clock.sleep(backoff(failures, 0.5, 30.0, self.engine.random))
                 except StoreFull as error:
+                    self.crowded = str(error)
+                    self.exhausted = True
                     self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=str(error)))
                     await self.engine.clock.sleep(1.0)
         finally:
@@ -112,6 +116,7 @@ class Intake:
             await self._records(delivery)
         else:
             await self._content(delivery)
+        self.crowded = ""
         return 0
 
     async def _look(self) -> tuple[bool, Delivery | None]:
@@ -130,10 +135,11 @@ class Intake:
         if not cause:
             return
         self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        self.crowded = cause
         self.exhausted = True  # as far as ``--once`` is concerned: only a delivery makes room
         while self.engine.crowded(self.flow.name, limit - limit // 10):
             await self.engine.clock.sleep(0.05)
-        self.exhausted = False
+        self.exhausted, self.crowded = False, ""
 
     # ── records: rows, requests, ticks ──
 
