@@ -13,6 +13,7 @@ from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
+DELIVERIES = ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")
+"""What ``status`` counts of a flow's deliveries, beside those open; a message that ended in the flow counts as one."""
 USUAL, PAUSED = "", "paused"
 RUN, SKIP = "run", "skip"
 
@@ -82,9 +85,11 @@ class Control:
         cause = engine.trouble.get(f"source of {name}", (intake.paused or intake.crowded) if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
-            "flow": name, "state": said, "accepted": count.get("accepted", 0),
-            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
-            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "flow": name, "state": said, "messages": {"accepted": count.get("accepted", 0)},
+            "deliveries": {
+                **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
+            },
+            "behind": engine.runners[name].behind,
             "source": {"state": reading, "cause": cause},
             "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
@@ -214,6 +219,10 @@ class Control:
 
     def _decision(self, params: Params, verb: str, to: State) -> Decided:
         return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
+
+    async def legal_hold(self, params: Params) -> Any:
+        """Keep messages against retention, no longer do so, or say which are kept."""
+        return await legal_hold(self.engine, params, self._who(params))
 
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
@@ -373,7 +382,9 @@ def _user() -> str:
         return "unknown"
 
 
-SEARCHING = frozenset({"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay"})
+SEARCHING = frozenset(
+    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+)
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
@@ -382,5 +393,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
 }  # fmt: skip
