@@ -19,6 +19,7 @@ from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
+from waypost.flow.said import subjects
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
@@ -158,11 +159,11 @@ class Control:
         subject = self._subject(str(params.get("subject", "")))
         record = Commanded(subject, state, self.engine.clock.now(), self._who(params), str(params.get("why", "")))
         await self.engine.shard.append([record])
-        self.engine.obey(subject, state)
+        self.engine.obey(subject)
         return {"subject": subject, "state": state or "as usual"}
 
     def _subject(self, text: str) -> str:
-        known = self.engine.subjects()
+        known = subjects(self.engine.project)
         if text in known:
             return text
         short = [s for s in known if s.partition(":")[2] == text]

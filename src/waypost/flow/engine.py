@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-from waypost.core.component import Outcome, Requester
+from waypost.core.component import Requester
 from waypost.core.errors import StoreError
 from waypost.core.message import Ids
-from waypost.flow.answers import Answers, answer_key_reader
+from waypost.flow.answers import Answers, answers_callers
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
-from waypost.flow.channel import ChannelLane
-from waypost.flow.circuit import Circuit
 from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
@@ -22,13 +19,14 @@ from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.lying import Lying
-from waypost.flow.numbering import Numbering
+from waypost.flow.outgoing import Outgoing
 from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.position import JournalPositions
 from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
+from waypost.flow.said import EVERYTHING, said
 from waypost.flow.spread import Spread
 from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
@@ -61,15 +59,13 @@ class Engine:
         self.claiming = Claiming(self, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
-        self.lanes: dict[tuple[str, str], Lane] = {}
-        self.circuits: dict[str, Circuit] = {}
+        self.outgoing = Outgoing(self, project, around, self.recall)
         self.trouble: dict[str, str] = {}
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lasting: set[asyncio.Task[Any]] = set()
         self._runners_of: dict[tuple[str, str], FlowRunner] = {}
-        self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
         self.ready = asyncio.Event()
@@ -86,8 +82,8 @@ class Engine:
         for name in self.flow_names():
             self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
         self._recover(unclean)
-        for subject, state in self.shard.state.commands().items():
-            self.obey(subject, state)
+        for subject in self.shard.state.commands():
+            self.obey(subject)
         self.ready.set()
         if not self.standing:
             for name, runner in self.runners.items():
@@ -104,8 +100,8 @@ class Engine:
             await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
             self.project = project
             self.trouble.clear()
-            self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
-            self._runners_of = {}
+            self.runners, self.intakes, self._runners_of = {}, {}, {}
+            self.outgoing = Outgoing(self, project, self.around, self.recall)
             await self._begin(unclean=False)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
@@ -140,9 +136,8 @@ class Engine:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, JournalPositions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        said = self._said("all", "store", f"flow:{name}")
-        if said:
-            intake.pause(said)
+        if cause := self._said_of(name):
+            intake.pause(cause)
         self.spawn(intake.run())
 
     def _recover(self, unclean: bool) -> None:
@@ -165,8 +160,7 @@ class Engine:
 
     async def close(self, *, still_doubtful: bool = False) -> None:
         """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
-        doubtful = still_doubtful or any(lane.suspect_below and not lane.idle for lane in self.lanes.values())
-        await self.shard.close(clean=not doubtful)
+        await self.shard.close(clean=not (still_doubtful or self.outgoing.doubtful))
 
     async def halt(self) -> None:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
@@ -179,11 +173,7 @@ class Engine:
             intake.pause("stopping")
         await self._cancel(self._tasks)
         await self._committed()
-        for lane in self.lanes.values():
-            await lane.stop()
-        for task in self._lane_tasks.values():
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self.outgoing.stop()
         for connection in self.around.connections.values():
             if connection.pool is not None:
                 await connection.pool.close()
@@ -249,75 +239,25 @@ class Engine:
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane:
         """The lane to a target: the current version's connector, whatever version the output is of."""
-        at = (flow.name, target)
-        if at not in self.lanes:
-            current = self.project.flows.get(flow.name)
-            definition = current if current is not None and target in current.targets else flow.definition
-            use = definition.targets[target].use
-            lane_class = ChannelLane if use.component.name == "channel" else Lane
-            lane = lane_class(
-                flow.name, target, target=self.around.build(use, self.project, flow.name), traits=use.traits,
-                retry=definition.options.delivery.retry, circuit=self.circuit(use, at), shard=self.shard,
-                clock=self.clock, random=self.random, events=self.events,
-                rebuild=lambda refs: self.recall.rebuild(flow.name, refs),
-                answer_keys=self._answer_keys(definition.targets[target].answer_keys),
-            )  # fmt: skip
-            if isinstance(lane, ChannelLane):
-                lane.engine = self
-            if use.traits.numbered:
-                lane.numbering = Numbering(self.shard, flow.name, target, self.workers)
-            if answers_callers(flow):
-                lane.watch = self.answers.outcome
-            self.lanes[at] = lane
-            lane.held = self._held_by(at, lane.circuit.name)
-            if not self.standing:
-                task = self._lane_tasks[at] = asyncio.ensure_future(lane.run())
-                task.add_done_callback(lambda t: None if t.cancelled() else self.fail(t.exception()))
-        return self.lanes[at]
+        return self.outgoing.lane(flow, target)
 
-    def _held_by(self, at: tuple[str, str], connection: str) -> str:
-        """Why a person wants nothing sent on a lane, or ''."""
-        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
+    @property
+    def lanes(self) -> Mapping[tuple[str, str], Lane]:
+        """By (flow, target)."""
+        return self.outgoing.lanes
 
-    def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
-        name = str(getattr(use.options, "connection", "") or "/".join(at))
-        if name not in self.circuits:
-            self.circuits[name] = Circuit(name, self.clock, self.random, self.events)
-        return self.circuits[name]
-
-    def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
-        return answer_key_reader(keys) if keys else None
-
-    def subjects(self) -> list[str]:
-        """What a command may be about."""
-        flows = [f"flow:{name}" for name in self.project.flows]
-        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
-        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
-
-    def obey(self, subject: str, state: str) -> None:
-        """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
-        still holds."""
+    def obey(self, subject: str) -> None:
+        """Make so what people say now of ``subject``, which is in the journal."""
         kind, _, name = subject.partition(":")
-        everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
-            if everything or (kind == "flow" and flow == name):
-                said = self._said("all", "store", f"flow:{flow}")
-                intake.pause(said) if said else intake.resume()
-        for (flow, target), lane in self.lanes.items():
-            meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
-            if everything or meant or (kind == "connection" and lane.circuit.name == name):
-                said = self._held_by((flow, target), lane.circuit.name)
-                lane.hold(said) if said else lane.resume()
+            if subject in EVERYTHING or (kind == "flow" and flow == name):
+                cause = self._said_of(flow)
+                intake.pause(cause) if cause else intake.resume()
+        self.outgoing.obey(subject)
 
-    def _said(self, *subjects: str) -> str:
-        """What people said of some subjects, or ''."""
-        commands = self.shard.state.commands()
-        for subject in subjects:
-            if commands.get(subject) == "restored":
-                return "restored from a backup: `waypost resume store` lets it read and send"
-            if commands.get(subject):
-                return f"{commands[subject]} by a person"
-        return ""
+    def _said_of(self, flow: str) -> str:
+        """Why a person wants nothing read for a flow, or ''."""
+        return said(self.shard.state.commands(), f"flow:{flow}")
 
     def readers(self, channel: str) -> list[str]:
         """The flows that read a channel, in the order of their names."""
@@ -349,7 +289,7 @@ class Engine:
         """Why the flow's source must wait, or ''."""
         if not self.shard.room:
             return "the disk is nearly full"
-        waiting = sum(lane.open_count for (name, _), lane in self.lanes.items() if name == flow)
+        waiting = self.outgoing.waiting(flow)
         runner = self.runners.get(flow)
         if runner is not None and runner.behind > 64:
             return f"{runner.behind} batches wait to be processed"
@@ -368,21 +308,15 @@ class Engine:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
         if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
-        return any(not lane.stuck for lane in self.lanes.values())
+        return self.outgoing.moving
 
     @property
     def drained(self) -> bool:
         """Nothing is open at all."""
         behind = any(runner.behind for runner in self.runners.values())
-        return not (self.busy or behind) and all(lane.idle for lane in self.lanes.values())
+        return not (self.busy or behind) and self.outgoing.idle
 
     @property
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-
-def answers_callers(flow: CompiledFlow) -> bool:
-    """Whether someone waits for what this flow makes of a message."""
-    source = flow.definition.source
-    return bool(source.traits.replies)

@@ -57,6 +57,12 @@ class Host(Protocol):
     trying: Trying
     lying: Lying
     trouble: dict[str, str]
+    standing: bool
+    """Nothing is read or sent."""
+
+    def fail(self, error: BaseException | None) -> None:
+        """End the engine."""
+        ...
 
     def takers(self) -> Mapping[str, Taker]:
         """Who accepts loads, by flow."""
