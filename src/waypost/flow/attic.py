@@ -32,6 +32,10 @@ class Attic:
             await control.engine.start(sources=False)
             self._controls.append(control)
 
+    @property
+    def engines(self) -> Sequence[Engine]:
+        return self._engines
+
     async def joined(self, verb: str, answer: Any, params: Mapping[str, Any]) -> Any:
         """An answer with what these shards know, for a verb that looks."""
         if verb not in LOOKING or not self._controls:
