@@ -6,6 +6,7 @@ waits taken in at once. What was taken in is written to the database in a second
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -110,15 +111,16 @@ class IndexFeed:
 
     def _next(self, flusher: ThreadPoolExecutor) -> CommittedGroup | None:
         """The next group; what was taken in is flushed when none comes for long."""
+        with contextlib.suppress(queue.Empty):
+            return self._queue.get_nowait()
         while True:
             try:
                 group = self._queue.get(timeout=max(self._due - self._monotonic(), 0.0) if self._waiting else None)
             except queue.Empty:
                 self._flush(flusher)
                 continue
-            if self._queue.empty():
-                self._hurry.wait(GATHER_SECONDS)
-                self._hurry.clear()
+            self._hurry.wait(GATHER_SECONDS)
+            self._hurry.clear()
             return group
 
     def _tell(self) -> None:
