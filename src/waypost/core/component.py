@@ -104,10 +104,27 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedSource(Source, Protocol):
+    """A source with a timetable people may deviate from. What they say is journaled before it is ``told``."""
+
+    def would_skip(self) -> tuple[str, str]:
+        """The next moment that may be left out ('' = none), and what to tell for that."""
+        ...
+
+    def would_run(self) -> tuple[str, str]:
+        """The moment that a run by hand would name, and what to tell for it."""
+        ...
+
+    def told(self, said: str) -> None:
+        """All that was said and still holds; also before ``open``, after a restart."""
+        ...
+
+
 # ── targets and requesters ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+class Outbound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message as it leaves. ``idempotency_key`` is the same for every try and resend of these bytes;
     ``keys`` are the business keys of the message; ``received_at`` (UTC µs) is what names made from dates use, so a
     second try makes the same name. ``possible_duplicate``: the process died before the outcome of an earlier try was
@@ -129,7 +146,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """The document ``body`` was encoded from, for targets that write fields (SQL); never bytes to send."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened to one outbound message. ``address`` is where exactly it went; ``answer`` what the system said
     (to a limit), ``answer_headers`` without secrets."""
 

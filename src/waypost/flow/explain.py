@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -40,11 +41,12 @@ def time_text(microseconds: int) -> str:
 
 
 def plain(document: Any) -> Any:
-    """A document as JSON can hold it: exact numbers stay numbers."""
-    return msgspec.json.decode(_json(document))
+    """A document as JSON can hold it; a number that is no integer is a Decimal with the digits it has."""
+    return _decoder.decode(_json(document))
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def _json(document: Any) -> bytes:
@@ -219,10 +221,11 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
 def _relatives(history: History) -> list[dict[str, str]]:
     found, accepted = history.found, history.batch.accepted
     related = []
-    if accepted.causes and accepted.causes[found.index]:
-        related.append({"id": id_text(accepted.causes[found.index]), "relation": f"{accepted.origin or 'caused'}-from"})
+    cause = accepted.causes[found.index] if accepted.causes else b""
+    if cause:
+        related.append({"id": id_text(cause), "relation": f"{accepted.origin or 'caused'}-from"})
     for record in history.records:
-        if isinstance(record, Linked):
+        if isinstance(record, Linked) and (record.message, record.other) != (found.message, cause):
             other = record.other if record.message == found.message else record.message
             related.append({"id": id_text(other), "relation": record.relation})
     return related

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
+from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
@@ -45,6 +45,8 @@ class Intake:
         self._resumed.set()
         self._opened = False
         self._looking: asyncio.Future[Delivery | None] | None = None
+        if isinstance(source, TimedSource):
+            source.told(engine.shard.state.commands().get(f"schedule:{flow.name}", ""))
 
     @property
     def pause_seconds(self) -> float:
