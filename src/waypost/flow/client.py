@@ -57,7 +57,7 @@ class Client:
         """Perform a verb there and give its result as plain data. Raises ``WaypostError`` with what went wrong."""
         if verb in FINDING and finder_path(self.store).exists():
             with contextlib.suppress(EndpointUnavailable):  # left behind by a process that was killed
-                return msgspec.msgpack.decode(await ask_once(finder_path(self.store), verb, params, timeout_seconds=600))
+                return unpack_answer(await ask_once(finder_path(self.store), verb, params, timeout_seconds=600))
         if control_path(self.store).exists():
             try:
                 reply = await ask_once(control_path(self.store), verb, params, timeout_seconds=600)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from waypost.core.errors import UsageError, WaypostError
+from waypost.core.errors import EndpointUnavailable, UsageError, WaypostError
 from waypost.core.message import id_text
+from waypost.flow.effects import pack_answer
 from waypost.flow.explain import message_row, time_text
 from waypost.flow.merge import merged
 from waypost.flow.queries import query_of
@@ -66,7 +67,7 @@ class Finder:
                 if self._stopping:
                     return
                 continue
-            with connection, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
+            with connection, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError, EndpointUnavailable):
                 connection.settimeout(PATIENCE_SECONDS)
                 ask = _asks.decode(receive(connection))
                 send(connection, self._reply(ask))
@@ -75,7 +76,7 @@ class Finder:
         try:
             params = msgspec.msgpack.decode(ask.body)
             parts = [find(engine, ask.verb, params) for engine in self._engines()]
-            return Reply(ask.number, msgspec.msgpack.encode(merged(ask.verb, parts, params)))
+            return Reply(ask.number, pack_answer(merged(ask.verb, parts, params)))
         except WaypostError as error:
             return failed(ask.number, error)
         except Exception as error:  # noqa: BLE001 - the asker must hear of it, and the thread go on
