@@ -75,7 +75,9 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         for use in definition.steps
     )
     targets = tuple(
-        CompiledTarget(name, number, format_of(target.format), key_readers(target.produced_keys))
+        CompiledTarget(
+            name, number, format_of(target.format), key_readers(target.produced_keys), target.use.traits.reads_document
+        )
         for number, (name, target) in enumerate(definition.targets.items())
     )
     return CompiledFlow(

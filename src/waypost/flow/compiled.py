@@ -122,6 +122,7 @@ class CompiledTarget:
     number: int
     format: Format
     produced_keys: Mapping[str, KeyReader]
+    reads_document: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped
+from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -210,9 +210,12 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
     if record.answer_headers:
         headers = msgspec.msgpack.decode(record.answer_headers)[at]
     answer = of(record.answers)
+    address = of(record.addresses)
+    if record.offsets:
+        address = placed_at(address, unpack_refs(record.offsets)[at])
     return {
         "at": time_text(record.at), "outcome": "delivered",
-        "address": of(record.addresses), "status": of(record.statuses),
+        "address": address, "status": of(record.statuses),
         "microseconds": record.duration_us, "possible_duplicate": record.possible_duplicate,
         **({"answer": text_of(answer)} if answer else {}), **({"answer_headers": dict(headers)} if headers else {}),
     }  # fmt: skip

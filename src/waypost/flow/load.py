@@ -251,7 +251,7 @@ def outbounds_of(
     """Per target number: references, ordering hashes and outbound messages of the open rows, in order."""
     lanes: dict[int, tuple[list[int], list[int], list[Outbound]]] = {}
     order, names, base = decoded.order, flow.target_names, ref_of(seq, first_row)
-    types = [target.format.content_type for target in flow.targets]
+    targets, types = flow.targets, [target.format.content_type for target in flow.targets]
     keys = first_keys(decoded)
     origin = id_text(decoded.first_id)[:-4] if not decoded.origins else ""
     low = decoded.first & 0xFFFF
@@ -275,7 +275,7 @@ def outbounds_of(
                 ordering_key=message.ordering_key,
                 headers=message.headers,
                 keys=keys[index],
-                document=message.body,
+                document=message.body if targets[target].reads_document else None,
             )
         )
     return lanes
@@ -315,10 +315,11 @@ def outbound_of(
     flow: CompiledFlow, message: Message, origin: bytes, target: str, out: Any, keys: Mapping[str, str]
 ) -> Outbound:
     """The message as it leaves; ``origin``, target and ordinal make the idempotency key."""
+    document = message.body if flow.targets[out.target].reads_document else None
     return Outbound(
         message_id=message.id, body=out.body, idempotency_key=f"{id_text(origin)}.0.{target}.{out.ordinal}",
         received_at=message.received_at, content_type=flow.targets[out.target].format.content_type,
-        ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=message.body,
+        ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=document,
     )  # fmt: skip
 
 

@@ -184,6 +184,8 @@ class Delivered(Record, tag=5, frozen=True):
     answer_headers: bytes = b""
     keys: tuple[tuple[str, int, str], ...] = ()
     possible_duplicate: bool = False
+    offsets: bytes = b""
+    """Packs, per output, where in the file at the one address it begins, as u64; empty where that says nothing."""
 
 
 class DeliveryFailed(Record, tag=6, frozen=True):
