@@ -1,7 +1,6 @@
 """Finds messages for who asks, beside the event loop: at full load a turn of the loop takes longer than a search may.
 
-Threads of their own wait at a socket, look into index and journal, and answer. They change nothing, and nobody's question
-waits for another's.
+Threads of their own wait at a socket, look into index and journal, and answer. They change nothing.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def send(connection: socket.socket, value: Ask | Reply) -> None:
 
 
 def receive(connection: socket.socket) -> bytes:
-    """The one frame that comes before an answer. Blocks. Raises ``EOFError`` at the end, ``EndpointUnavailable`` for one that is too long."""
+    """The one frame that comes before an answer. Blocks. Raises ``EOFError`` at the end, ``EndpointUnavailable`` for one
+    that is too long."""
     data, wanted = bytearray(), _LENGTH
     while len(data) < wanted:
         piece = connection.recv(1 << 16)

@@ -132,9 +132,10 @@ class IndexFeed:
             self._due = self._monotonic() + self._limits.flush_seconds / 2
         self._index.apply(group)
         self._waiting += group.bytes
-        if self._waiting >= self._limits.flush_bytes or self._monotonic() >= self._due:
-            if self._flushing is None or self._flushing.done() or self._waiting >= 2 * self._limits.flush_bytes:
-                self._flush(flusher)
+        most, free = self._limits.flush_bytes, self._flushing is None or self._flushing.done()
+        due = self._waiting >= most or self._monotonic() >= self._due
+        if due and (free or self._waiting >= 2 * most):
+            self._flush(flusher)
 
     def _flush(self, flusher: ThreadPoolExecutor) -> None:
         """Have everything taken in written, once the flush before has ended."""

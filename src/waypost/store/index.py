@@ -16,8 +16,8 @@ from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
-from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
 from waypost.store.hashing import Hasher
+from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
 from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place, plain_rows
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
@@ -54,7 +54,7 @@ class SearchIndex:
         self.database = IndexDatabase(path, read_only=read_only)
         self.totals: IndexTotals = self.database.totals()
         self.hasher = Hasher(secret, self.totals.names)
-        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=4000)
+        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=1000)
         self.failures: Overlay[int, FailedOutput] = Overlay(self.database.failed)
         self.asking = threading.Lock()
         """Held by a query while it uses ``database.asker``."""

@@ -108,7 +108,7 @@ class IndexDatabase:
         if not read_only:
             self.writer = connect(path, cache_kib=4096)
             _bring_up_to_date(self.writer)
-        self.fetcher, self.asker = connect(path, read_only=True), connect(path, read_only=True, cache_kib=8192)
+        self.fetcher, self.asker = (connect(path, read_only=True, cache_kib=kib) for kib in (1024, 4096))
         self.words = Words(select(self.fetcher, "SELECT id, text FROM word"))
 
     def totals(self) -> IndexTotals:
