@@ -100,6 +100,8 @@ class Retention:
         messages = await asyncio.to_thread(self._index.messages, number)
         if sum(batch.count for batch in holding) > self._ages.share * messages > 0:
             return
+        if holding:
+            await self._shard.findable()
         for batch in holding:
             await self._carry(batch)
         removed.carried += len(holding)
