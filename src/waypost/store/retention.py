@@ -63,6 +63,8 @@ class Retention:
         self._state = shard.state
         self._reader = live_reader([shard])
         self._index = IndexRemoval(Path(shard.folder.path) / "index.db")
+        self._told_until = shard.end
+        """Until the database of the index is past it, it may know carried batches only in the place they left."""
 
     async def run(self) -> Removed:
         """Let go what may go now. Cheap when nothing may."""
@@ -70,6 +72,8 @@ class Retention:
         removed.claims = await self._forget_claims()
         removed.expired = await self._expire()
         durable = await asyncio.to_thread(self._index.durable)
+        if durable < self._told_until:
+            return removed
         edge = min(self._state.watermark, durable, (self._shard.end[0] - 1, 0))[0]
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
@@ -78,6 +82,8 @@ class Retention:
                 await self._clear(number, holding.get(number, []), removed)
         if removed.segments or await asyncio.to_thread(self._index.behind, numbers):
             await asyncio.to_thread(self._index.forget, self._shard.journal.segments())
+        if removed.carried:
+            self._told_until = self._shard.end
         return removed
 
     def close(self) -> None:
