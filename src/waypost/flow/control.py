@@ -80,7 +80,7 @@ class Control:
         engine = self.engine
         intake = engine.intakes.get(name)
         said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
-        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        cause = engine.trouble.get(f"source of {name}", (intake.paused or intake.crowded) if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
             "flow": name, "state": said, "accepted": count.get("accepted", 0),
@@ -318,10 +318,9 @@ class Control:
     def exit_code(self) -> int:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
-        refused = any(intake.paused or intake.refused for intake in self.engine.intakes.values()) or bool(
-            self.engine.trouble
-        )
-        return 1 if worse or refused or not self.engine.drained else 0
+        intakes = self.engine.intakes.values()
+        refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
+        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
 
 
 def _target_status(lane: Lane) -> dict[str, Any]:

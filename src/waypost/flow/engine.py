@@ -358,10 +358,6 @@ class Engine:
             return f"{runner.behind} batches wait to be processed"
         return f"{waiting} outputs wait to be delivered" if waiting >= limit else ""
 
-    def apart(self, flow: str, partition: str) -> bool:
-        """Whether records of a partition must be told apart by their positions."""
-        return self.spread.apart(flow, partition)
-
     def level(self, flow: str, partition: str, position: str) -> None:
         """All of a partition up to ``position`` is durable."""
         self.spread.level(flow, partition, position)
@@ -375,14 +371,15 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._commits or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
         return any(not lane.stuck for lane in self.lanes.values())
 
     @property
     def drained(self) -> bool:
         """Nothing is open at all."""
-        return not self.busy and all(lane.idle for lane in self.lanes.values())
+        behind = any(runner.behind for runner in self.runners.values())
+        return not (self.busy or behind) and all(lane.idle for lane in self.lanes.values())
 
     @property
     def exhausted(self) -> bool:

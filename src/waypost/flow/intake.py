@@ -17,7 +17,7 @@ from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, 
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
-from waypost.flow.load import BATCH, Load, Part
+from waypost.flow.load import BATCH, Load, Part, end_of, position_at
 from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
@@ -36,6 +36,8 @@ class Intake:
         self.exhausted = False
         """A polling source's last look found nothing, or it may not look."""
         self.paused = ""
+        self.crowded = ""
+        """Why nothing more is read for now, though nobody said so."""
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
@@ -80,6 +82,8 @@ class Intake:
                     self.engine.trouble[f"source of {self.flow.name}"] = str(error)
                     await self.engine.clock.sleep(backoff(failures, 0.5, 30.0, self.engine.random))
                 except StoreFull as error:
+                    self.crowded = str(error)
+                    self.exhausted = True
                     self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=str(error)))
                     await self.engine.clock.sleep(1.0)
         finally:
@@ -108,6 +112,7 @@ class Intake:
             await self._records(delivery)
         else:
             await self._content(delivery)
+        self.crowded = ""
         return 0
 
     async def _look(self) -> tuple[bool, Delivery | None]:
@@ -126,10 +131,11 @@ class Intake:
         if not cause:
             return
         self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        self.crowded = cause
         self.exhausted = True  # as far as ``--once`` is concerned: only a delivery makes room
         while self.engine.crowded(self.flow.name, limit - limit // 10):
             await self.engine.clock.sleep(0.05)
-        self.exhausted = False
+        self.exhausted, self.crowded = False, ""
 
     # ── records: rows, requests, ticks ──
 
@@ -233,11 +239,10 @@ class _Reading:
     def __init__(self, intake: Intake, start: Load) -> None:
         self.intake, self.start = intake, start
         position = intake.engine.low_position(start.flow, start.partition)
-        offset, context, records = (*position.split("|"), "", "")[:3]
-        self.offset = int(offset or "0", 16)
+        _, context, records = (*position.split("|"), "", "")[:3]
+        self.offset = end_of(position)
         self.context = bytes.fromhex(context)
         self.records = int(records or "0", 16)
-        self._apart = intake.engine.apart(start.flow, start.partition)
         self.size = self.offset
         self._whole = self.offset == 0
         self._sha = hashlib.sha256()
@@ -280,16 +285,14 @@ class _Reading:
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
         intake = self.intake
         await intake._room()
-        mark, first = f"|{context.hex()}|", self.records + 1
-        positions = [f"{s.end:016x}{mark}{number:x}" for number, s in enumerate(part, first)] if self._apart else ()
         self.records += len(part)
         load = msgspec.structs.replace(
             self.start, raws=[s.data for s in part], context=context,
-            position=f"{part[-1].end:016x}{mark}{self.records:x}",
+            position=position_at(part[-1].end, context, self.records),
             ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
             faults={at: s.fault for at, s in enumerate(part) if s.fault},
         )  # fmt: skip
-        self._tickets.append((await intake._hand(load, positions), load.position))
+        self._tickets.append((await intake._hand(load, ()), load.position))
         self._level()
         await asyncio.sleep(0)
 

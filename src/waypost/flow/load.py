@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from waypost.core.component import Outbound
-from waypost.core.errors import DataError
+from waypost.core.errors import BugError, DataError
 from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, KeyReader, Out, Processed, Trouble, failure_state
+from waypost.flow.ordinal import MOST_ROWS
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
 BATCH = 200
@@ -54,6 +55,17 @@ class Load(msgspec.Struct):
         if not self.headers:
             return self.shared_headers or NO_HEADERS
         return {**self.shared_headers, **self.headers[index]} if self.shared_headers else self.headers[index]
+
+
+def position_at(end: int, context: bytes, records: int) -> str:
+    """The position in a content after ``records`` records, of which the last ends at byte ``end``; what ``context``
+    the next one has. Positions sort as they follow each other."""
+    return f"{end:016x}|{context.hex()}|{records:x}"
+
+
+def end_of(position: str) -> int:
+    """The byte of a content a position stands at; 0 for none."""
+    return int(position[:16] or "0", 16)
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -215,6 +227,9 @@ def produced_record(
     for index, place, error in decoded.refused:
         processed.outs.append(Out(index, NO_TARGET, 0, failure_state(error.error_class)))
         processed.troubles.append(Trouble(len(processed.outs) - 1, place, error))
+    if first_row + len(processed.outs) > MOST_ROWS:
+        remedy = "replay the message: it comes into a batch of its own"
+        raise BugError(f"batch {seq} has no room for more outputs", where=f"flow {flow.name}", remedy=remedy)
     pack = OUT_ROW.pack
     rows = b"".join([pack(o.index, o.target, o.ordinal, o.state, o.digest) for o in processed.outs])
     failures = tuple(

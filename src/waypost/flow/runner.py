@@ -52,6 +52,8 @@ class FlowRunner:
     def __init__(self, engine: Host, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
         self.engine, self.flow, self.requesters = engine, flow, requesters
         self.cautious = 0
+        self.waits = ""
+        """Why what is accepted is not processed now."""
         self._late: deque[int] = deque()
         self._accepting = 0
         self._catching_up: asyncio.Task[None] | None = None
@@ -167,11 +169,13 @@ class FlowRunner:
                         await self.process_batch(batch)
             except EndpointError as error:
                 failures += 1
+                self.waits = str(error)
                 self.engine.events.emit(
                     EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error))
                 )
                 await self.engine.clock.sleep(backoff(failures, 0.2, 30.0, self.engine.random))
                 continue
+            self.waits = ""
             if failures:
                 self.engine.events.emit(EndpointFound(endpoint=f"{self.flow.name}: a look-up's endpoint"))
             failures = 0

@@ -32,6 +32,7 @@ from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.trying import Trying
+from waypost.flow.unfinished import unfinished
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.observe.log import EventLog
@@ -224,7 +225,11 @@ class Worker:
         """Until done, then stop; the exit code: 0 all done, 1 something of this run is undelivered."""
         try:
             await self.until_done()
-            return self.control.exit_code() if self.options.once else 0
+            if not self.options.once:
+                return 0
+            for event in unfinished(self.engine):
+                self.events.emit(event)
+            return self.control.exit_code()
         finally:
             with contextlib.suppress(WaypostError):
                 await self.stop()

@@ -63,8 +63,8 @@ class Retention:
         self._state = shard.state
         self._reader = live_reader([shard])
         self._index = IndexRemoval(Path(shard.folder.path) / "index.db")
-        self._told_until = shard.end
-        """Until the database of the index is past it, it may know carried batches only in the place they left."""
+        self._carried = dict.fromkeys(shard.journal.segments(), shard.end)
+        """By segment, where the index must have come to on disk before it knows what was carried elsewhere."""
 
     async def run(self) -> Removed:
         """Let go what may go now. Cheap when nothing may."""
@@ -72,18 +72,14 @@ class Retention:
         removed.claims = await self._forget_claims()
         removed.expired = await self._expire()
         durable = await asyncio.to_thread(self._index.durable)
-        if durable < self._told_until:
-            return removed
         edge = min(self._state.watermark, durable, (self._shard.end[0] - 1, 0))[0]
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
         for number, following in itertools.pairwise(numbers):
-            if number < edge and await asyncio.to_thread(self._is_old, number, following):
+            if number < edge and durable >= self._carried.get(number, (0, 0)) and await asyncio.to_thread(self._is_old, number, following):
                 await self._clear(number, holding.get(number, []), removed)
         if removed.segments or await asyncio.to_thread(self._index.behind, numbers):
             await asyncio.to_thread(self._index.forget, self._shard.journal.segments())
-        if removed.carried:
-            self._told_until = self._shard.end
         return removed
 
     def close(self) -> None:
@@ -110,8 +106,11 @@ class Retention:
             await self._shard.findable()
         for batch in holding:
             await self._carry(batch)
+        if holding:
+            self._carried[number] = self._shard.end
         removed.carried += len(holding)
         if not holding:
+            self._carried.pop(number, None)
             removed.bytes += await asyncio.to_thread(self._unlink, number)
             removed.segments += 1
 

@@ -184,5 +184,11 @@ def _differences(message: dict[str, Any]) -> list[str]:
     for output in message["outputs"]:
         if output["verdict"] != "same":
             lines.append(f"  {output['target']}/{output['ordinal']}: {output['verdict']}")
-            lines += [f"    {d['path']}: {json_text(d['was'])} → {json_text(d['is'])}" for d in output["differences"]]
+            lines += [f"    {d['path']}: {_value(d['was'])} → {_value(d['is'])}" for d in output["differences"]]
     return lines + [f"  {error}" for error in message.get("errors", ())]
+
+
+def _value(value: Any) -> str:
+    from waypost.flow.differ import MISSING
+
+    return MISSING if value == MISSING else json_text(value)

@@ -32,7 +32,8 @@ def run(
     """Run the flows of a project until stopped, or once.
 
     With --once the exit code is 0 when everything of this run came out as intended, and 1 when something is dead,
-    parked or still open.
+    parked, still open or not read. It ends when nothing can move; what is left undone is then said with its place,
+    cause and remedy. With --wait it waits for retries, up to --timeout.
     """
     from waypost.core.errors import UsageError
     from waypost.flow.loop import run_loop
