@@ -76,7 +76,8 @@ class Retention:
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
         for number, following in itertools.pairwise(numbers):
-            if number < edge and durable >= self._carried.get(number, (0, 0)) and await asyncio.to_thread(self._is_old, number, following):
+            known = durable >= self._carried.get(number, (0, 0))
+            if known and number < edge and await asyncio.to_thread(self._is_old, number, following):
                 await self._clear(number, holding.get(number, []), removed)
         if removed.segments or await asyncio.to_thread(self._index.behind, numbers):
             await asyncio.to_thread(self._index.forget, self._shard.journal.segments())

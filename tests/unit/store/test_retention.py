@@ -83,7 +83,7 @@ class Shop:
         for _ in range(200_000):
             if self.shard.watermark >= self.shard.end:
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.0005)  # other threads write; nobody tells when they have
         raise AssertionError(f"{self.shard.watermark} is not {self.shard.end}")
 
     def faults(self) -> list[str]:
