@@ -38,6 +38,10 @@ class Attic:
             await control.engine.start(sources=False)
             self._controls.append(control)
 
+    @property
+    def engines(self) -> Sequence[Engine]:
+        return self._engines
+
     async def joined(self, verb: str, answer: Any, params: Mapping[str, Any]) -> Any:
         """An answer with what these shards have to say, for a verb that looks, or keeps what is finished."""
         if not (verb in LOOKING or verb == "legal-hold" or looks(verb, params)) or not self._controls:

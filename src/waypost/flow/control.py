@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.component import TimedSource
 from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
+from waypost.flow import finder
 from waypost.flow.changes import Changes
-from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.explain import explain, time_text
 from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
@@ -97,12 +98,7 @@ class Control:
 
     async def messages(self, params: Params) -> Any:
         """A page of messages, newest first."""
-        found = self.engine.reader.find(query_of(params, self.engine.clock.now()))
-        limit = int(params.get("limit") or 50)
-        return {
-            "messages": [message_row(f) for f in found],
-            "next": id_text(found[-1].message) if len(found) >= limit else None,
-        }
+        return finder.messages(self.engine.reader, params, self.engine.clock.now())
 
     async def show(self, params: Params) -> Any:
         """Everything about one message, or None when this worker's shard does not have it."""
@@ -120,20 +116,7 @@ class Control:
 
     async def dead(self, params: Params) -> Any:
         """Failure groups."""
-        groups = self.engine.reader.groups(query_of(params, self.engine.clock.now()))
-        return {
-            "groups": [
-                {
-                    "flow": flow,
-                    "place": place,
-                    "text": text,
-                    "count": count,
-                    "first": time_text(first),
-                    "last": time_text(last),
-                }
-                for flow, place, text, count, first, last in groups
-            ]
-        }
+        return finder.dead(self.engine.reader, params, self.engine.clock.now())
 
     async def versions(self, params: Params) -> Any:
         """Every activation, oldest first."""

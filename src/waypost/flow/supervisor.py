@@ -16,7 +16,7 @@ import msgspec
 
 from waypost.core.errors import EndpointUnavailable, StoreLocked
 from waypost.core.event import Event, Events, WorkerDied
-from waypost.flow.client import control_path
+from waypost.flow.client import FINDING, control_path, finder_path
 from waypost.flow.effects import pack_answer, unpack_answer
 from waypost.flow.merge import merged
 from waypost.flow.nursery import Order, Report
@@ -220,7 +220,8 @@ class _Supervisor:
 
     async def _ask_all(self, verb: str, params: Any, numbers: Sequence[int] | None = None) -> list[Any]:
         async def one(number: int) -> Any:
-            path = self.folder / "run" / f"worker-{number}.sock"
+            found = verb in FINDING
+            path = finder_path(self.folder, number) if found else self.folder / "run" / f"worker-{number}.sock"
             answer = unpack_answer(await ask_once(path, verb, params, 600.0))
             if verb in ("reload", "activate"):
                 self._version = answer["version"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -55,9 +56,33 @@ def write_frame(writer: asyncio.StreamWriter, value: Ask | Reply) -> None:
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
     """The next frame. Raises ``IncompleteReadError`` at the end, ``EndpointUnavailable`` for one that is too long."""
     length = int.from_bytes(await reader.readexactly(_LENGTH), "little")
+    return await reader.readexactly(_checked(length))
+
+
+def send(connection: socket.socket, value: Ask | Reply) -> None:
+    """Send one frame. Blocks."""
+    data = pack(value)
+    connection.sendall(len(data).to_bytes(_LENGTH, "little") + data)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """The one frame that comes before an answer. Blocks. Raises ``EOFError`` at the end, ``EndpointUnavailable`` for
+    one that is too long."""
+    data, wanted = bytearray(), _LENGTH
+    while len(data) < wanted:
+        piece = connection.recv(1 << 16)
+        if not piece:
+            raise EOFError
+        data += piece
+        if wanted == _LENGTH and len(data) >= _LENGTH:
+            wanted += _checked(int.from_bytes(data[:_LENGTH], "little"))
+    return bytes(data[_LENGTH:])
+
+
+def _checked(length: int) -> int:
     if length > MAX_FRAME:
         raise EndpointUnavailable(f"a frame of {length} bytes", expected=f"at most {MAX_FRAME}")
-    return await reader.readexactly(length)
+    return length
 
 
 @contextlib.contextmanager

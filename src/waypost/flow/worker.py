@@ -23,10 +23,12 @@ from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.attic import Attic
 from waypost.flow.clearing import Clearing, forget_positions
+from waypost.flow.client import finder_path
 from waypost.flow.control import Control
 from waypost.flow.definition import Project
 from waypost.flow.effects import Wanted, pack_answer
 from waypost.flow.engine import Engine
+from waypost.flow.finder import Finder
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
@@ -116,6 +118,9 @@ class Worker:
         self.attic = Attic(lambda left: self._control_of(left, *self._surroundings(Events())))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
+        at = finder_path(folder, self.number if self.options.workers > 1 else None)
+        self.finder = Finder(at, lambda: [self.engine, *self.attic.engines])
+        self.finder.start()
         if self.options.workers > 1:
             self._meet_peers()
         if self.listener is not None:
@@ -274,6 +279,7 @@ class Worker:
             known.leave()
         await self.engine.halt()
         await self.server.stop()
+        self.finder.stop()
         try:
             await self.engine.close()
             await self.attic.close()

@@ -193,6 +193,10 @@ class Shard(Protocol):
         """Return once everything committed until now is found by a reader; after a second at the latest."""
         ...
 
+    def wait_findable(self) -> None:
+        """``findable``, for who asks in a thread of its own: blocks."""
+        ...
+
     @property
     def room(self) -> bool:
         """False when the disk is so full that nothing more may be accepted; outcomes can still be written."""

@@ -96,6 +96,8 @@ class Retention:
         self._state, self._search, self._sources = shard.state, ShardSearch(shard.index), sources
         self._reader = live_reader([shard])
         self._index = IndexRemoval(Path(shard.folder.path) / "index.db")
+        self._carried = dict.fromkeys(shard.journal.segments(), shard.end)
+        """By segment, where the index must have come to on disk before it knows what was carried elsewhere."""
 
     async def run(self) -> Removed:
         """Let go what may go now. Cheap when nothing may."""
@@ -107,7 +109,8 @@ class Retention:
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
         for number, following in itertools.pairwise(numbers):
-            if number < edge and await asyncio.to_thread(self._is_old, number, following):
+            known = durable >= self._carried.get(number, (0, 0))
+            if known and number < edge and await asyncio.to_thread(self._is_old, number, following):
                 await self._clear(number, holding.get(number, []), removed)
         if removed.segments or await asyncio.to_thread(self._index.behind, numbers):
             await asyncio.to_thread(self._index.forget, self._shard.journal.segments())
@@ -134,10 +137,15 @@ class Retention:
         messages = await asyncio.to_thread(self._index.messages, number)
         if sum(batch.count for batch in holding) > self._ages.share * messages > 0:
             return
+        if holding:
+            await self._shard.findable()
         for batch in holding:
             await self._carry(batch)
+        if holding:
+            self._carried[number] = self._shard.end
         removed.carried += len(holding)
         if not holding:
+            self._carried.pop(number, None)
             removed.bytes += await asyncio.to_thread(self._unlink, number)
             removed.segments += 1
 

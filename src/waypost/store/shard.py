@@ -11,7 +11,6 @@ from waypost.store.chunk import has_large, unpack, whole
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
 from waypost.store.frame import Packed
-from waypost.store.index import SearchIndex
 from waypost.store.opening import OpenedShard, Setting
 from waypost.store.protocol import Location, OpenBatch, StoredBatch, stored_batch
 from waypost.store.recent import Recent
@@ -135,10 +134,11 @@ class EmbeddedShard:
         return min(self.state.watermark, self.index.watermark)
 
     async def findable(self) -> None:
-        end, patience = self.end, self._loop.time() + INDEX_PATIENCE_SECONDS
-        index = self.index
-        while isinstance(index, SearchIndex) and index.applied < end and self._loop.time() < patience:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)  # the index works in a thread of its own
+        await asyncio.to_thread(self.wait_findable)
+
+    def wait_findable(self) -> None:
+        """``findable``, for who asks in a thread of its own."""
+        self._feed.wait(INDEX_PATIENCE_SECONDS)
 
     async def close(self, *, clean: bool = True) -> None:
         """``clean=False``: whoever opens it next must take what is open for what a crash left."""

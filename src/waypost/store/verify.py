@@ -209,8 +209,8 @@ def _unfindable(index: SearchIndex, record: Accepted) -> Iterator[str]:
         rules = rules_from(record.key_rules[number]) if record.key_rules else DEFAULT_RULES
         for message, of_message in enumerate(values):
             for value in of_message[:1]:
-                low, high = posting.bounds(index.hasher.hash(normalise(value, rules)), index.hasher.number(name))
-                refs = posting.scan(index.fresh(), low, high) or posting.find(index.database.asker, low, high)
+                wanted = [posting.bounds(index.hasher.hash(normalise(value, rules)), index.hasher.number(name))]
+                refs = posting.scan(index.fresh(), wanted) or posting.find(index.database.asker, wanted)
                 if record.seq << 20 | message not in refs:
                     yield name
                     return
