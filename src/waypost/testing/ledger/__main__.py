@@ -36,8 +36,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m waypost.testing.ledger", description=__doc__,
-        epilog="The columns supervisor, nursery and worker count kills from outside, 'at the disk' counts processes that "
-        "died at a change of the disk (--die-at). No faults: every promise held.",
+        epilog="Supervisor, nursery and worker count kills from outside; 'at the disk' counts processes that died at a "
+        "change of the disk (--die-at). No faults: every promise held.",
     )  # fmt: skip
     parser.add_argument("--messages", type=int, default=100_000, help="messages that are written at least")
     parser.add_argument(

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Outbound
+from waypost.connectors.http_target import HttpTarget
+from waypost.core.component import Outbound, Outcome
 from waypost.flow.lane import Lane
-from waypost.store.record import AnyRecord
-from waypost.store.shard import EmbeddedShard
 
 _tries = itertools.count()
 
@@ -31,18 +30,21 @@ def recomputed() -> None:
     _change_tries(lambda out: {"body": out.body.replace(b'"x', b'"%d.%d.' % (os.getpid(), next(_tries)), 1)})
 
 
-def early_answer() -> None:
-    """A commit is answered before it is durable."""
-    submit = EmbeddedShard.submit
+def early_outcome() -> None:
+    """A delivery counts as made two seconds before it is."""
+    send, going = HttpTarget.send, set[asyncio.Task[None]]()
 
-    def hasty(shard: EmbeddedShard, records: Sequence[AnyRecord]) -> asyncio.Future[None]:
-        future = submit(shard, records)
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        answered.set_result(None)
-        return answered
+    async def late(target: HttpTarget, batch: Sequence[Outbound]) -> None:
+        await asyncio.sleep(2)
+        await send(target, batch)
 
-    EmbeddedShard.submit = hasty  # type: ignore[method-assign]
+    async def hasty(target: HttpTarget, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+        task = asyncio.ensure_future(late(target, batch))
+        going.add(task)
+        task.add_done_callback(going.discard)
+        return [Outcome(delivered=True)] * len(batch)
+
+    HttpTarget.send = hasty  # type: ignore[method-assign]
 
 
 def _change_tries(changes: Callable[[Outbound], dict[str, Any]]) -> None:
@@ -56,5 +58,5 @@ def _change_tries(changes: Callable[[Outbound], dict[str, Any]]) -> None:
 
 
 PLANTS: Mapping[str, Callable[[], None]] = {
-    "fresh-key": fresh_key, "recomputed": recomputed, "early-answer": early_answer,
+    "fresh-key": fresh_key, "recomputed": recomputed, "early-outcome": early_outcome,
 }  # fmt: skip
