@@ -20,12 +20,13 @@ from waypost.testing.ledger.trial import Plan, tried
 )
 def test_both_ends_agree_after_many_kills(tmp_path: Path, workers: tuple[int, ...], seed: int) -> None:
     plan = Plan(
-        messages=2000, workers=workers, seed=seed, kill_every=1.5, per_second=1000, erp_down_seconds=2,
+        messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000, erp_down_seconds=2,
         timeout_seconds=80,
     )  # fmt: skip
     result = tried(tmp_path / "trial", plan)
     assert shortened(result.faults) == []
-    assert sum(result.kills.values()) >= 3
+    assert result.kills.total() >= 5
+    assert result.starts[: len(workers)] == list(workers[: len(result.starts)])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """A process that dies at a given change of the disk: SIGKILL from within, at a place that can be counted and named.
 
-Every change the store makes to its files counts, SQLite's too. Each process that begins (this one, and each one forked
-from it) takes the next number of a schedule, and dies when it comes to its change of that number: before it, or, if it
-is a write, when half of it is done. With the schedule used up, or the folder no longer ``armed``, processes live on.
+Every change the store makes to its files counts; of SQLite's, a run of writes to one file counts once. Each process that
+begins (this one, and each one forked from it) takes the next number of a schedule, and dies when it comes to its change
+of that number: before it, or, if it is a write, when half of it is done. With the schedule used up, or no longer
+``armed``, processes live on.
 """
 
 from __future__ import annotations
@@ -153,10 +154,11 @@ class MortalFile(apsw.VFSFile):
 
     def __init__(self, mortal: Mortal, name: Any, flags: list[int], path: str) -> None:
         super().__init__("unix", name, flags)
-        self._mortal, self._path = mortal, path
+        self._mortal, self._path, self._writing = mortal, path, False
 
     def xWrite(self, data: Any, offset: int) -> None:
-        if self._mortal.is_last():
+        begins, self._writing = not self._writing, True
+        if begins and self._mortal.is_last():
             super().xWrite(bytes(data)[: len(data) // 2], offset)
             self._mortal.die("write", self._path)
         super().xWrite(data, offset)
@@ -167,6 +169,7 @@ class MortalFile(apsw.VFSFile):
         super().xTruncate(size)
 
     def xSync(self, flags: int) -> None:
+        self._writing = False
         if self._mortal.is_last():
             self._mortal.die("sync", self._path)
         super().xSync(flags)

@@ -43,6 +43,8 @@ class Plan:
     kill_every: float = 1.0
     """Seconds between two kills; 0: none."""
     seed: int = 1
+    least_kills: int = 0
+    """Messages are written until there were so many."""
     supervisor_share: float = 0.25
     """How many of the kills hit the supervisor; as many as a tenth hit the nursery, the others a worker."""
     die_at: Sequence[int] = ()
@@ -81,9 +83,7 @@ class Trial:
         self._erp.down()
         self._schedule = Schedule(root / "schedule")
         self._schedule.write(plan.die_at)
-        self._generator = Generator(
-            root / "in", plan.messages, plan.per_second, plan.seed, more=lambda: self._schedule.left > 0
-        )
+        self._generator = Generator(root / "in", plan.messages, plan.per_second, plan.seed, more=self._unfinished)
         self._log = (root / "system.log").open("ab")
         self._system: subprocess.Popen[bytes]
 
@@ -139,6 +139,10 @@ class Trial:
                 self._kill(family)
             next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
         return False
+
+    def _unfinished(self) -> bool:
+        """Whether there is torture left for which messages are wanted."""
+        return self._schedule.left > 0 or self.result.kills.total() < self.plan.least_kills
 
     def _arrived(self) -> bool:
         wanted = sum(self._generator.written.values())
