@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from waypost.core.key import SLOTS, slot_of
 from waypost.flow.rebalance import rebalance
 from waypost.store.carrying import message_of_row
 from waypost.store.chunk import pack, unpack
+from waypost.store.commit import Committer
 from waypost.store.disk import RealDisk
 from waypost.store.division import Division, read_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
+from waypost.store.frame import Packed
 from waypost.store.protocol import Query
 from waypost.store.record import (
     ORDER_ROW,
@@ -310,28 +312,63 @@ class Killed(RealDisk):
         super().rename(old, new)
 
 
-def _points() -> Iterator[int]:
-    """Every one was tried when this was written; a share of them keeps it true."""
-    yield from range(0, 1000, 7)
+Name = tuple[int, str]
+"""A shard and a kind of record: the first commit there of such a record is a place to break off at."""
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-async def test_a_change_broken_off_anywhere_is_made_again(filled: Path, tmp_path: Path, workers: int) -> None:
+def watch_commits(monkeypatch: pytest.MonkeyPatch, seen: Callable[[Committer, set[Name], bool], None]) -> None:
+    """Have ``seen`` told of every commit, before (False) and after it (True)."""
+    commit = Committer.commit
+
+    def watched(committer: Committer, group: Sequence[Any]) -> Any:
+        records = [r for one in group for r in (one.records if isinstance(one, Packed) else one)]
+        names = {(committer._place.identity.shard, type(record).__name__) for record in records}
+        seen(committer, names, False)
+        done = commit(committer, group)
+        seen(committer, names, True)
+        return done
+
+    monkeypatch.setattr(Committer, "commit", watched)
+
+
+async def places_of(folder: Path, workers: int) -> list[Name]:
+    """What a change writes where, in order."""
+    found: dict[Name, None] = {}
+    with pytest.MonkeyPatch.context() as patched:
+        watch_commits(patched, lambda _, names, after: found.update(dict.fromkeys(sorted(names))))
+        await rebalance(folder, workers)
+    return list(found)
+
+
+async def broken_off(folder: Path, workers: int, place: Name, *, after: bool) -> bool:
+    """Whether a change came to a place, at which it broke off: before the commit, or when it was durable."""
+    came: list[Name] = []
+
+    def stop(committer: Committer, names: set[Name], done: bool) -> None:
+        if place in names and done is after:
+            came.append(place)
+            raise committer.fail(OSError(5, "killed"))
+
+    with pytest.MonkeyPatch.context() as patched:
+        watch_commits(patched, stop)
+        with suppress(StoreError):
+            await rebalance(folder, workers)
+    return bool(came)
+
+
+@pytest.mark.parametrize(("workers", "least"), [(1, 18), (3, 40)])
+async def test_a_change_broken_off_anywhere_is_made_again(
+    filled: Path, tmp_path: Path, workers: int, least: int
+) -> None:
     was = await books_of(Path(shutil.copytree(filled, tmp_path / "was")), OLD)
-    broken = 0
-    for point in _points():
+    places = await places_of(Path(shutil.copytree(filled, tmp_path / "whole")), workers)
+    assert len(places) >= least
+    for number, place in enumerate(places):
         folder = Path(shutil.copytree(filled, tmp_path / "store"))
-        disk = Killed(point)
-        try:
-            await rebalance(folder, workers, store=EmbeddedStore(str(folder), folds=open_folds, disk=disk))
-        except (StoreError, OSError):
-            broken += 1
-        if not disk.died:
-            break
+        assert await broken_off(folder, workers, place, after=number % 2 == 1), place
         await rebalance(folder, workers)
         assert_same(was, await books_of(folder, workers), workers)
         shutil.rmtree(folder)
-    assert broken > 3
 
 
 async def test_a_change_broken_off_is_finished_before_another(filled: Path, tmp_path: Path) -> None:
