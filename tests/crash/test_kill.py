@@ -20,8 +20,8 @@ from waypost.testing.ledger.trial import Plan, tried
 )
 def test_both_ends_agree_after_many_kills(tmp_path: Path, workers: tuple[int, ...], seed: int) -> None:
     plan = Plan(
-        messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000, erp_down_seconds=2,
-        timeout_seconds=80,
+        messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000,
+        erp_down_seconds=2, timeout_seconds=80,
     )  # fmt: skip
     result = tried(tmp_path / "trial", plan)
     assert shortened(result.faults) == []

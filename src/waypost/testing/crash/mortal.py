@@ -1,8 +1,8 @@
 """A process that dies at a given change of the disk: SIGKILL from within, at a place that can be counted and named.
 
-Every change the store makes to its files counts; of SQLite's, a run of writes to one file counts once. Each process that
-begins (this one, and each one forked from it) takes the next number of a schedule, and dies when it comes to its change
-of that number: before it, or, if it is a write, when half of it is done. With the schedule used up, or no longer
+Every change the store makes to its files counts; of SQLite's, a run of writes to one file counts once. Each process
+that begins (this one, and each one forked from it) takes the next number of a schedule, and dies when it comes to its
+change of that number: before it, or, if it is a write, when half of it is done. With the schedule used up, or no longer
 ``armed``, processes live on.
 """
 
