@@ -1,5 +1,5 @@
-"""Two real worker processes share a flow's keys: what is handed from one to the other keeps every promise, also when one
-of them is killed in the middle."""
+"""Two real worker processes share a flow's keys: what is handed from one to the other keeps every promise, also when
+one of them is killed in the middle."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class LaneBench:
 
     async def crash(self, lost: int, keys: Mapping[int, int]) -> set[int]:
         """The process dies and loses some of what was not safe; another goes on with what the journal says, as
-        ``recover_rows`` does. ``keys`` are those of all outputs. Returns the outputs whose deliveries were forgotten."""
+        ``recover_rows`` does. ``keys`` are those of all outputs. Gives the outputs whose deliveries were forgotten."""
         tasks = [*self.lane._tasks, *([self.task] if self.task else [])]
         for task in tasks:
             task.cancel()
