@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,9 +28,13 @@ def print_json(value: Any) -> None:
     print(json_text(value))
 
 
-def json_text(value: Any) -> str:
-    """``value`` as JSON on one line; what JSON has no form for is written as text."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+def json_text(value: Any, indent: int = 0) -> str:
+    """``value`` as JSON, on one line unless indented. A Decimal is a number with the digits it has; what JSON has no
+    form for is written as text."""
+    import msgspec
+
+    packed = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value)
+    return msgspec.json.format(packed, indent=indent).decode()
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing found") -> None:

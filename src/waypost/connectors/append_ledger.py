@@ -45,9 +45,10 @@ class Entry(NamedTuple):
         return self.offset + self.length
 
 
-def key_hash(idempotency_key: str) -> bytes:
-    """The eight bytes a delivery is known by."""
-    return hashlib.blake2b(idempotency_key.encode(), digest_size=HASH_BYTES).digest()
+def key_hashes(idempotency_keys: Iterable[str]) -> list[bytes]:
+    """The eight bytes each delivery is known by."""
+    blake2b = hashlib.blake2b
+    return [blake2b(key.encode(), digest_size=HASH_BYTES).digest() for key in idempotency_keys]
 
 
 def writer_id(*names: str | int) -> int:

@@ -36,7 +36,7 @@ from waypost.connectors.append_ledger import (
     decode_entries,
     encode_entry,
     kept_by_compaction,
-    key_hash,
+    key_hashes,
     known_hashes,
 )
 from waypost.connectors.directory_disk import Disk
@@ -63,6 +63,9 @@ class AppendFile:
         self._separator, self._writer, self._disk, self._report = separator, writer, disk or Disk(), report
         self._turn = threading.Lock()
         self._data = self._ledger = -1
+        self._ledger_found: os.stat_result | None = None
+        self._found: os.stat_result | None = None
+        """What was found of both at the last look: which files are open, and under the lock their sizes."""
         self._read_to = 0
         self._last: Entry | None = None
         self._compact_at = COMPACT_BYTES
@@ -94,15 +97,20 @@ class AppendFile:
             if self._ledger < 0:
                 self._ledger, self._read_to, self._last = self._open_ledger(), 0, None
             fcntl.flock(self._ledger, fcntl.LOCK_EX)
-            if _is_at(self._ledger, self._ledger_path):
+            open_one = self._ledger_found or os.fstat(self._ledger)
+            self._ledger_found = _named(self._ledger_path, open_one)
+            if self._ledger_found is not None:
                 break
             self._close_ledger()  # another process has compacted it, or somebody removed it
         try:
-            if self._data >= 0 and not _is_at(self._data, self.path):
+            if self._data >= 0 and self._found is not None:
+                self._found = _named(self.path, self._found)
+            if self._data >= 0 and self._found is None:
                 os.close(self._data)
                 self._data = -1
             if self._data < 0:
                 self._data = self._open_data()
+                self._found = os.fstat(self._data)
             yield
         finally:
             if self._ledger >= 0:
@@ -131,7 +139,7 @@ class AppendFile:
         descriptor = os.open(half, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.path.lexists(self._ledger_path) or not _is_at(descriptor, half):
+            if os.path.lexists(self._ledger_path) or not _named(half, os.fstat(descriptor)):
                 return
             self._disk.truncate(descriptor, 0)
             self._write_all(descriptor, FIRST_LINE, 0)
@@ -145,23 +153,25 @@ class AppendFile:
         self._close_ledger()
         if self._data >= 0:
             os.close(self._data)
-            self._data = -1
+        self._data, self._found = -1, None
 
     def _close_ledger(self) -> None:
         if self._ledger >= 0:
             os.close(self._ledger)
-        self._ledger, self._read_to, self._last = -1, 0, None
+        self._ledger, self._ledger_found, self._read_to, self._last = -1, None, 0, None
 
     # ── what others left ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _settle(self) -> None:
-        size = os.fstat(self._ledger).st_size
+        assert self._ledger_found is not None
+        size = self._ledger_found.st_size
         if self._read_to == 0:
             self._check_first_line()
         if size > self._read_to:
             self._read_on(size)
         if self._last is not None and not self._last.done:
             self._settle_last(self._last)
+            self._found = os.fstat(self._data)
 
     def _check_first_line(self) -> None:
         if os.pread(self._ledger, len(FIRST_LINE), 0) != FIRST_LINE:
@@ -211,7 +221,7 @@ class AppendFile:
     # ── the append ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _append(self, messages: Sequence[Outbound]) -> list[int]:
-        hashes = [key_hash(message.idempotency_key) for message in messages]
+        hashes = key_hashes([message.idempotency_key for message in messages])
         doubtful = [h for h, m in zip(hashes, messages, strict=True) if m.attempt > 1 or m.possible_duplicate]
         if doubtful and (known := known_hashes(self._entries(), doubtful)):
             fresh = [(h, m) for h, m in zip(hashes, messages, strict=True) if h not in known]
@@ -223,7 +233,8 @@ class AppendFile:
         return decode_entries(_read(self._ledger, len(FIRST_LINE), self._read_to), len(FIRST_LINE))
 
     def _write(self, hashes: Sequence[bytes], messages: Sequence[Outbound]) -> list[int]:
-        found, separator = os.fstat(self._data), self._separator
+        found, separator = self._found, self._separator
+        assert found is not None
         pieces, offsets, at = [], [], found.st_size
         if separator and at and not self._ends_a_line(found):
             pieces.append(separator)
@@ -304,7 +315,7 @@ class AppendFile:
             self._report(f"its ledger could not be compacted: {error.strerror}")
             return
         os.close(self._ledger)
-        self._ledger, self._read_to = descriptor, len(kept)
+        self._ledger, self._ledger_found, self._read_to = descriptor, None, len(kept)
         self._last = self._last and self._last._replace(
             start=len(kept) - (self._last.end - self._last.start), end=len(kept)
         )
@@ -319,10 +330,10 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
     return b"".join(pieces)
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is still the one of that name."""
+def _named(path: Path, found: os.stat_result) -> os.stat_result | None:
+    """What is found today of the file of that name, if it still is the one that was ``found``."""
     try:
         named = os.lstat(path)
     except FileNotFoundError:
-        return False
-    return os.path.samestat(named, os.fstat(descriptor))
+        return None
+    return named if named.st_ino == found.st_ino and named.st_dev == found.st_dev else None

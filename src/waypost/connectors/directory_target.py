@@ -21,7 +21,7 @@ from waypost.connectors.file_error import file_error
 from waypost.connectors.file_look import FileSkipped
 from waypost.connectors.file_name import NameTemplate, WhenExists, name_taken, template_faults, temporary_name
 from waypost.core.calendar import zone_faults
-from waypost.core.component import Outbound, Outcome
+from waypost.core.component import Alike, Outbound, Outcome, placed_at
 from waypost.core.errors import WaypostError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
@@ -103,7 +103,8 @@ class DirectoryTarget:
 
     async def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
         """See the module. A message whose name cannot be made fails by itself; all others go, or none."""
-        writing = asyncio.ensure_future(asyncio.to_thread(self._append if self._options.append else self._put, batch))
+        work = self._append if self._options.append else self._put
+        writing = asyncio.get_running_loop().run_in_executor(None, work, batch)
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -121,6 +122,24 @@ class DirectoryTarget:
     # ── appended ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _append(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+        name = self._template.shared_name(batch)
+        if name is not None:
+            return self._outcomes(name, self._file(name).append(batch))
+        return self._append_apart(batch)
+
+    def _outcomes(self, name: str, offsets: Sequence[int]) -> Sequence[Outcome]:
+        path = str(self._folder / name)
+        if min(offsets) >= 0:
+            return Alike(path, "appended", offsets)
+        return [
+            Outcome(delivered=True, address=path, status="recognised")
+            if offset < 0
+            else Outcome(delivered=True, address=placed_at(path, offset), status="appended")
+            for offset in offsets
+        ]
+
+    def _append_apart(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+        """To as many files as the batch has names."""
         outcomes: list[Outcome | None] = [None] * len(batch)
         by_name: dict[str, list[int]] = {}
         for index, message in enumerate(batch):
@@ -130,13 +149,9 @@ class DirectoryTarget:
             else:
                 by_name.setdefault(name, []).append(index)
         for name, places in by_name.items():
-            path = str(self._folder / name)
             offsets = self._file(name).append([batch[index] for index in places])
-            for index, offset in zip(places, offsets, strict=True):
-                if offset < 0:
-                    outcomes[index] = Outcome(delivered=True, address=path, status="recognised")
-                else:
-                    outcomes[index] = Outcome(delivered=True, address=f"{path}@{offset}", status="appended")
+            for index, outcome in zip(places, self._outcomes(name, offsets), strict=True):
+                outcomes[index] = outcome
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _file(self, name: str) -> AppendFile:

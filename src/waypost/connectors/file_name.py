@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -136,6 +136,7 @@ class NameTemplate:
         self._literals = _PLACEHOLDER.split(text)[::2]
         self._makers = [self._maker(field) for field in fields]
         self._shared = all(field.partition(":")[0] in _SHARED for field in fields)
+        self._dated = any(field.partition(":")[0] == "date" for field in fields)
         self._made: tuple[str, int, str] = ("", -1, "")
 
     def name_of(self, message: Outbound) -> str:
@@ -152,6 +153,14 @@ class NameTemplate:
         if self._shared:
             self._made = (content_type, second, name)
         return name
+
+    def shared_name(self, batch: Sequence[Outbound]) -> str | None:
+        """The one name of a whole batch; None where its messages have to be asked one by one."""
+        if not self._shared or len({message.content_type for message in batch}) != 1:
+            return None
+        if self._dated and len({message.received_at // 1_000_000 for message in batch}) != 1:
+            return None
+        return self.name_of(batch[0])
 
     def _maker(self, field: str) -> Maker:
         word, _, detail = field.partition(":")

@@ -27,6 +27,7 @@ from waypost.core.spec import Duration, Option, OptionFault
 from waypost.core.traits import SourceTraits
 
 PARTITION = "schedule"
+SKIP, RUN = "skip", "run"
 LONGEST_SLEEP_SECONDS = 30.0
 """The wall clock is looked at again at least this often: it may be set, and machines sleep."""
 BATCH = 200
@@ -79,7 +80,8 @@ class ScheduleSource:
         self._schedule: Schedule | None = None
         self._last = 0
         self._rejected: list[Received] = []
-        self._ordered: list[int] = []
+        self._said = ""
+        self._ordered: set[int] = set()
         self._skipped: set[int] = set()
         self._looked, self._closed, self._wake = False, False, asyncio.Event()
 
@@ -88,7 +90,10 @@ class ScheduleSource:
         self._schedule, self._closed = Schedule(rhythm, self._calendar()), False
         now, before = self._grants.clock.now(), self._grants.positions.get(PARTITION)
         missed_count = bool(before) and self._options.catch_up is not CatchUp.NONE
-        self._last = parse_moment(before) if missed_count else max(now, parse_moment(before) if before else 0)
+        accepted = parse_moment(before) if before else 0
+        self._last = accepted if missed_count else max(now, accepted)
+        self._ordered, self._skipped = set(), set()
+        self._heed(accepted)
 
     async def receive(self) -> ScheduleDelivery | None:
         """What is due. With nothing due the first call returns None and the next one waits."""
@@ -107,26 +112,38 @@ class ScheduleSource:
         self._closed = True
         self._wake.set()
 
-    def skip_next(self) -> str:
-        """Leave out the next moment; its text, for ``skip`` after a restart, or '' when there is none."""
+    def would_skip(self) -> tuple[str, str]:
+        """The next moment that is not left out yet ('' = none), and what to say to ``told`` to leave it out."""
         at = self._timetable.next_after(max(self._last, self._grants.clock.now()))
         while at is not None and at in self._skipped:
             at = self._timetable.next_after(at)
-        if at is None:
-            return ""
-        self._skipped.add(at)
-        return moment_text(at)
+        return ("", self._said) if at is None else self._with(SKIP, at)
 
-    def skip(self, moment: str) -> None:
-        """Leave out this moment, as ``skip_next`` once said."""
-        self._skipped.add(parse_moment(moment))
-
-    def fire_now(self) -> str:
-        """Give a message at once, beside the timetable; the moment it will name."""
+    def would_run(self) -> tuple[str, str]:
+        """A moment beside the timetable, now, and what to say to ``told`` to have a message for it at once."""
         at = max(self._grants.clock.now(), self._last + 1, *(at + 1 for at in self._ordered), 0)
-        self._ordered.append(at)
-        self._wake.set()
-        return moment_text(at)
+        return self._with(RUN, at + 1 if self._timetable.latest(at) == at else at)
+
+    def _with(self, verb: str, at: int) -> tuple[str, str]:
+        """What was said and is still to come, and this. What has a position is over."""
+        over = self._grants.positions.get(PARTITION)
+        words = [word for word in self._said.split() if word.partition(":")[2] > over]
+        return moment_text(at), " ".join([*words, f"{verb}:{moment_text(at)}"])
+
+    def told(self, said: str) -> None:
+        """Deviate from the timetable as people said: moments to leave out or to run, ``skip:2026-… run:2026-…``. May
+        be called before ``open``; what was accepted already is not run again."""
+        self._said = said
+        if self._schedule is not None:
+            self._heed(self._last)
+            self._wake.set()
+
+    def _heed(self, over: int) -> None:
+        for word in self._said.split():
+            verb, _, moment = word.partition(":")
+            at = parse_moment(moment)
+            if at > over:
+                (self._skipped if verb == SKIP else self._ordered).add(at)
 
     def offer_again(self, records: Sequence[Received]) -> None:
         self._rejected[:0] = records
@@ -145,15 +162,21 @@ class ScheduleSource:
         if self._options.catch_up is CatchUp.ALL:
             moments = list(islice(self._timetable.between(self._last, now), BATCH))
         else:
-            latest = self._timetable.latest(now)
+            latest = self._latest(now)
             moments = [latest] if latest is not None and latest > self._last else []
-        records = [self._tick(at) for at in moments if at not in self._skipped]
-        self._last = max(self._last, *moments, 0)
-        self._skipped = {at for at in self._skipped if at > self._last}
-        if not moments and self._ordered:
-            records = [self._tick(at, by_hand=True) for at in self._ordered]
-            self._last, self._ordered = max(self._last, *self._ordered), []
+        until = moments[-1] if len(moments) == BATCH else max(now, *self._ordered, 0)
+        ordered = {at for at in self._ordered if at <= until}
+        self._ordered -= ordered
+        records = [self._tick(at, by_hand=at in ordered) for at in sorted({*moments, *ordered} - self._skipped)]
+        self._last = max(self._last, *moments, *ordered, 0)
         return records
+
+    def _latest(self, now: int) -> int | None:
+        """The last moment due that is not left out."""
+        at = self._timetable.latest(now)
+        while at is not None and at in self._skipped:
+            at = self._timetable.latest(at - 1)
+        return at
 
     def _tick(self, at: int, *, by_hand: bool = False) -> Received:
         moment = datetime.fromtimestamp(at // MICROSECONDS, UTC)

@@ -58,14 +58,14 @@ class SqlTargetOptions:
 def target_traits(options: SqlTargetOptions) -> TargetTraits:
     """Without ledger or key a repetition shows twice, so deliveries go singly and few are ever in doubt."""
     if options.ledger:
-        return TargetTraits(repetition=Repetition.RECOGNISED, batch=200, concurrency=4)
+        return TargetTraits(repetition=Repetition.RECOGNISED, batch=200, concurrency=4, reads_document=True)
     if options.operation == "upsert":
-        return TargetTraits(repetition=Repetition.SAME_PLACE, batch=200, concurrency=4)
-    return TargetTraits(repetition=Repetition.DUPLICATES, batch=1, concurrency=8)
+        return TargetTraits(repetition=Repetition.SAME_PLACE, batch=200, concurrency=4, reads_document=True)
+    return TargetTraits(repetition=Repetition.DUPLICATES, batch=1, concurrency=8, reads_document=True)
 
 
 @registry.register(
-    "target", "sql", options=SqlTargetOptions, traits=TargetTraits(repetition=Repetition.DUPLICATES, batch=1),
+    "target", "sql", options=SqlTargetOptions, traits=TargetTraits(repetition=Repetition.DUPLICATES, batch=1, reads_document=True),
     traits_for=target_traits, example="{connection: erp_db, table: orders, operation: upsert, key: [number]}",
 )  # fmt: skip
 class SqlTarget:

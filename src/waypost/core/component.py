@@ -8,7 +8,7 @@ records the answer as an effect, and hands it back; recomputing substitutes the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 import msgspec
 
@@ -104,10 +104,27 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedSource(Source, Protocol):
+    """A source with a timetable people may deviate from. What they say is journaled before it is ``told``."""
+
+    def would_skip(self) -> tuple[str, str]:
+        """The next moment that may be left out ('' = none), and what to tell for that."""
+        ...
+
+    def would_run(self) -> tuple[str, str]:
+        """The moment that a run by hand would name, and what to tell for it."""
+        ...
+
+    def told(self, said: str) -> None:
+        """All that was said and still holds; also before ``open``, after a restart."""
+        ...
+
+
 # ── targets and requesters ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+class Outbound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message as it leaves. ``idempotency_key`` is the same for every try and resend of these bytes;
     ``keys`` are the business keys of the message; ``received_at`` (UTC µs) is what names made from dates use, so a
     second try makes the same name. ``possible_duplicate``: the process died before the outcome of an earlier try was
@@ -126,10 +143,10 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = NO_HEADERS
     keys: Mapping[str, str] = NO_HEADERS
     document: Any = None
-    """The document ``body`` was encoded from, for targets that write fields (SQL); never bytes to send."""
+    """The document ``body`` was encoded from, where the target's traits say ``reads_document``; never bytes to send."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened to one outbound message. ``address`` is where exactly it went; ``answer`` what the system said
     (to a limit), ``answer_headers`` without secrets."""
 
@@ -150,6 +167,33 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             delivered=False, address=address, status=status, answer=answer, error=str(error),
             error_class=error.error_class, error_code=error.code, in_doubt=error.code == "endpoint-timeout",
         )  # fmt: skip
+
+
+class Alike(Sequence[Outcome]):
+    """Outcomes of a batch that was delivered in one go: all at ``address``, each at its own of the ``offsets`` there.
+    One is made when it is looked at."""
+
+    __slots__ = ("address", "offsets", "status")
+
+    def __init__(self, address: str, status: str, offsets: Sequence[int]) -> None:
+        self.address, self.status, self.offsets = address, status, offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @overload
+    def __getitem__(self, at: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, at: slice) -> Alike: ...
+    def __getitem__(self, at: int | slice) -> Outcome | Alike:
+        if isinstance(at, slice):
+            return Alike(self.address, self.status, self.offsets[at])
+        return Outcome(delivered=True, address=placed_at(self.address, self.offsets[at]), status=self.status)
+
+
+def placed_at(address: str, offset: int) -> str:
+    """The address of what lies at an offset of a file."""
+    return f"{address}@{offset}"
 
 
 BATCH_FAILED = "batch-failed"

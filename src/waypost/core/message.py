@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 NO_HEADERS: Mapping[str, str] = {}
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message between two steps.
 
     ``body`` is the document as the format decoded it (or bytes where the flow has no format). ``headers`` came from

@@ -9,8 +9,8 @@ import msgspec
 
 from waypost.core.component import Answer, Outcome
 from waypost.core.message import id_at, id_text
-from waypost.flow.assemble import expression_of
-from waypost.flow.compiled import Processed, key_reader
+from waypost.flow.assemble import key_readers
+from waypost.flow.compiled import Processed
 from waypost.flow.definition import KeyOptions
 from waypost.flow.load import Decoded
 from waypost.store.record import OUT_BITS, OUT_MASK, State
@@ -106,13 +106,13 @@ class Answers:
 
 def answer_key_reader(keys: Mapping[str, KeyOptions]) -> Callable[[Outcome], list[tuple[str, str]]]:
     """The business keys in a target's JSON answer (``answer_keys``); an answer that is no JSON has none."""
-    readers = {name: key_reader(options, expression_of(options.path)) for name, options in keys.items()}
+    readers = key_readers(keys)
 
     def read(outcome: Outcome) -> list[tuple[str, str]]:
         try:
             document = msgspec.json.decode(outcome.answer)
         except msgspec.DecodeError:
             return []
-        return [(name, value) for name, reader in readers.items() for value in reader(document)]
+        return [(name, value) for name, reader in readers.items() for value in reader([document])[0]]
 
     return read

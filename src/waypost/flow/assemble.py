@@ -13,7 +13,7 @@ from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
-from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, key_reader
+from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, KeyReader, key_reader
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
 from waypost.mapping.expression import compile_expression
 
@@ -75,11 +75,13 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         for use in definition.steps
     )
     targets = tuple(
-        CompiledTarget(name, number, format_of(target.format), _key_readers(target.produced_keys))
+        CompiledTarget(
+            name, number, format_of(target.format), key_readers(target.produced_keys), target.use.traits.reads_document
+        )
         for number, (name, target) in enumerate(definition.targets.items())
     )
     return CompiledFlow(
-        definition, project.version, format_of(definition.format), _key_readers(definition.keys), steps, targets,
+        definition, project.version, format_of(definition.format), key_readers(definition.keys), steps, targets,
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
 
@@ -93,8 +95,9 @@ def _narrow(definition: FlowDefinition, source_format: Any) -> Callable[[bytes],
     return made
 
 
-def _key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, Callable[[Any], list[str]]]:
-    return {name: key_reader(options, expression_of(options.path)) for name, options in keys.items()}
+def key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, KeyReader]:
+    """Readers of some business keys by name."""
+    return {name: key_reader(compile_expression(options.path).evaluate_batch) for name, options in keys.items()}
 
 
 def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) -> dict[str, Requester]:

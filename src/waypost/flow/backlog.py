@@ -117,6 +117,12 @@ class Backlog:
             self._busy[key] = None
         self._turn.append((ref, key))
 
+    def release_all(self, keys: Iterable[int]) -> None:
+        """``release`` for the keys of a batch."""
+        if self._busy:
+            for key in keys:
+                self.release(key)
+
     def put_back(self, refs: Sequence[int], keys: Sequence[int]) -> None:
         """Entries that were taken and not sent go to the front, in order; a busy key of theirs stays theirs."""
         for ref, key in reversed(list(zip(refs, keys, strict=True))):

@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from waypost.core.errors import BugError
+from waypost.core.errors import BugError, UsageError
+from waypost.core.message import id_text
+from waypost.flow.effects import Recorded, recorded_effects
 from waypost.flow.explain import rows_of_message
-from waypost.flow.recall import row_of
-from waypost.store.protocol import Found, OpenBatch, Query
-from waypost.store.record import ORDER_ROW, OUT_MASK, AnyRecord, Decided, State, pack_refs, ref_of
+from waypost.flow.load import input_of
+from waypost.flow.ordinal import recorded_numbers
+from waypost.flow.recall import row_of, stored_messages
+from waypost.flow.rework import FAILED, kept_answers
+from waypost.store.protocol import Found, History, OpenBatch, Query
+from waypost.store.record import ORDER_ROW, OUT_MASK, AnyRecord, Decided, State, pack_refs, ref_of, unpack_refs
 from waypost.store.retelling import told_again
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
 
 PAGE = 500
+BROKEN = (State.DEAD, State.PARKED)
+"""What a person must decide about."""
 
 
 class Changes:
@@ -36,19 +43,22 @@ class Changes:
                 return
             before = page[-1].message
 
-    async def decide(self, query: Query, states: Sequence[State], to: State, verb: str, who: str, why: str) -> int:
-        """Change the outputs of the messages meant that are in ``states``; the number of outputs changed."""
-        count = 0
-        by_batch: dict[tuple[int, int], list[Found]] = {}
-        for found in self.found(query):
-            by_batch.setdefault((found.shard, found.seq), []).append(found)
-        for at in sorted(by_batch):
-            wanted = self._wanted(by_batch[at][::-1], query, states)
+    async def decide(self, query: Query, states: Sequence[State], decided: Decided, effects: str = FAILED) -> int:
+        """Change the outputs of the messages meant that are in ``states`` as is ``decided`` (which names none yet);
+        the number of outputs changed. A message not processed yet counts as one that is open. ``effects``: which
+        answers a retry asks for anew."""
+        count, to = 0, State(decided.state)
+        for messages in self._by_batch(query):
+            if State.OPEN in states and not query.target:
+                indices = [found.index for found in messages]
+                runner = self.engine.runners[messages[0].flow]
+                count += await runner.set_aside(messages[0].seq, indices, decided)
+            wanted = self._wanted(messages, query, states)
             count += len(wanted.refs) + sum(len(refs) for _, refs in wanted.failed)
-            decided = Decided(b"", int(to), self.engine.clock.now(), who, why, verb)
             if to is State.OPEN:
                 for found, refs in wanted.failed:
-                    await self._rerun(found, msgspec.structs.replace(decided, refs=pack_refs(refs)))
+                    moved = msgspec.structs.replace(decided, refs=pack_refs(refs), state=int(State.MOVED))
+                    await self.engine.runners[found.flow].rerun(found.seq, found.index, moved, effects)
             else:
                 wanted.refs += [(found, ref) for found, refs in wanted.failed for ref in refs]
             if wanted.refs:
@@ -56,6 +66,76 @@ class Changes:
                 await self.engine.shard.append([*wanted.told, msgspec.structs.replace(decided, refs=packed)])
                 self._take_effect(wanted.refs, to)
         return count
+
+    def _by_batch(self, query: Query) -> list[list[Found]]:
+        """The messages meant, in the order they were accepted, those of one batch together."""
+        by_batch: dict[tuple[int, int], list[Found]] = {}
+        for found in self.found(query):
+            by_batch.setdefault((found.shard, found.seq), []).append(found)
+        return [by_batch[at][::-1] for at in sorted(by_batch)]
+
+    async def revise(self, query: Query, decided: Decided, effects: str = FAILED) -> tuple[int, list[bytes]]:
+        """Move dead and parked messages of earlier versions to the current one: each is accepted anew, as a revision
+        that makes what the earlier one had not delivered, and takes its turn among the messages of its key. What is
+        of the current version already is retried. How many outputs gave way, and the ids of the revisions."""
+        moved = msgspec.structs.replace(decided, state=int(State.MOVED))
+        count, ids = 0, []
+        current = self.engine.project.version
+        for messages in self._by_batch(query):
+            if messages[0].version == current:
+                for found in messages:
+                    only = msgspec.structs.replace(query, message=found.message)
+                    count += await self.decide(only, BROKEN, decided, effects)
+                continue
+            wanted = self._wanted(messages, query, BROKEN)
+            refs: dict[bytes, list[int]] = {}
+            for found, ref in [*wanted.refs, *((found, ref) for found, failed in wanted.failed for ref in failed)]:
+                refs.setdefault(found.message, []).append(ref)
+            for found in messages:
+                if given_up := refs.get(found.message):
+                    count += len(given_up)
+                    ids.append(
+                        await self._revise(found, msgspec.structs.replace(moved, refs=pack_refs(given_up)), effects)
+                    )
+        return count, ids
+
+    async def _revise(self, found: Found, moved: Decided, effects: str) -> bytes:
+        engine = self.engine
+        if found.flow not in engine.project.flows:
+            raise UsageError(
+                f"flow {found.flow!r} is not in the current version", where=f"message {id_text(found.message)}",
+                remedy="retry it on its own version, without --current",
+            )  # fmt: skip
+        history = engine.reader.history(found.message)
+        if history is None:
+            raise BugError(f"message {id_text(found.message)} is gone", where="store")
+        given_up = {ref & OUT_MASK for ref in unpack_refs(moved.refs)}
+        done = {
+            (target, ordinal)
+            for row, (_, target, ordinal) in rows_of_message(history).items()
+            if target and row not in given_up
+        }
+        accepted, index = history.batch.accepted, found.index
+        load = msgspec.structs.replace(
+            input_of(accepted, index, found.message, "revision"),
+            arrival=accepted.arrival,
+            ranges=accepted.ranges[16 * index : 16 * index + 16],
+        )
+        recorded = await self._kept(history, effects)
+        numbers = recorded_numbers(history.batch.produced)
+        known = {0: numbers[index]} if index in numbers else {}
+        runner = engine.runner_of(engine.versions.flow(engine.project.version, found.flow))
+        return await runner.revise(load, done, recorded, known, moved)
+
+    async def _kept(self, history: History, effects: str) -> Recorded:
+        """The recorded answers of a message that still count, as those of a message alone in its batch."""
+        found, secret = history.found, self.engine.shard.secret
+        recorded = recorded_effects(history.batch.effects)
+        own = {key: answer for key, answer in recorded.items() if key[0] == found.index}
+        flow = self.engine.versions.flow(found.version, found.flow)
+        decoded = stored_messages(flow, history.batch, [found.index], secret)
+        kept = await kept_answers(flow, decoded, own, effects, secret)
+        return {(0, step, ordinal): answer for (_, step, ordinal), answer in kept.items()}
 
     def _wanted(self, messages: Sequence[Found], query: Query, states: Sequence[State]) -> _Wanted:
         """What of the messages of one batch a decision is about."""
@@ -103,14 +183,6 @@ class Changes:
                 engine.lane(engine.versions.flow(version, flow), target).restore(entries)
             elif (lane := engine.lanes.get((flow, target))) is not None:
                 lane.drop(entries, to)
-
-    async def _rerun(self, found: Found, decided: Decided) -> None:
-        """Process a message again that failed inside the flow: its failed row gives way to what comes of it now."""
-        batch = self.engine.shard.state.batch(found.seq)
-        if batch is None:
-            raise BugError(f"batch {found.seq} is gone", where="store")
-        moved = msgspec.structs.replace(decided, state=int(State.MOVED))
-        await self.engine.runners[found.flow].rerun(batch, found.index, moved)
 
 
 class _Wanted:

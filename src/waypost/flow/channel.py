@@ -7,6 +7,7 @@ reader's key, the hop is sent there and told apart by the id of the message it c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from waypost.core.component import Outbound, Outcome
 from waypost.core.errors import EndpointError, StoreFull
@@ -26,17 +27,16 @@ class ChannelLane(Lane):
     engine: Host
 
     async def _send(self, sending: Sending) -> None:
-        outbounds = await self._outbounds(sending.refs, sending.keys)
-        if not outbounds:
+        refs, keys, batch = await self._outbounds(sending.refs, sending.keys)
+        if not refs:
             return
-        refs, keys, batch = map(list, zip(*outbounds, strict=True))
         name = self.target.channel
         readers = self.engine.readers(name)
         if not readers:
             self._put_back(refs, keys)
             self._stop_for(f"no flow reads channel {name!r}")
             return
-        delivered = Delivered(pack_refs(refs), self.clock.now(), 0, (f"channel:{name}",), ("accepted",))
+        delivered = Delivered(pack_refs(list(refs)), self.clock.now(), 0, (f"channel:{name}",), ("accepted",))
         try:
             for number, reader in enumerate(readers):
                 extra: list[AnyRecord] = [delivered] if number == len(readers) - 1 else []
@@ -54,14 +54,14 @@ class ChannelLane(Lane):
             for ref in refs:
                 self.watch(ref, Outcome(delivered=True, address=f"channel:{name}"))
 
-    def _interrupted(self, refs: list[int], keys: list[int]) -> None:
+    def _interrupted(self, refs: Sequence[int], keys: Sequence[int]) -> None:
         """Some of the readers may have them already: they are sent again, and told apart."""
         for ref in refs:
             self.doubt(ref)
-        self.shard.append_later([Intended(pack_refs(refs))])
+        self.shard.append_later([Intended(pack_refs(list(refs)))])
         self._put_back(refs, keys)
 
-    async def _hop(self, reader: str, name: str, batch: list[Outbound], extra: list[AnyRecord]) -> None:
+    async def _hop(self, reader: str, name: str, batch: Sequence[Outbound], extra: list[AnyRecord]) -> None:
         load = Load(
             reader, [out.body for out in batch], content_type=batch[0].content_type, partition=f"channel:{name}",
             headers=[dict(out.headers) for out in batch] if any(out.headers for out in batch) else None,

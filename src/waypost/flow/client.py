@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from waypost.core.errors import EndpointUnavailable
+from waypost.flow.effects import unpack_answer
 from waypost.flow.wire import ask_once
 
 
@@ -49,7 +48,7 @@ class Client:
         if control_path(self.store).exists():
             try:
                 reply = await ask_once(control_path(self.store), verb, params, timeout_seconds=600)
-                return msgspec.msgpack.decode(reply)
+                return unpack_answer(reply)
             except EndpointUnavailable:
                 if self.running:
                     raise

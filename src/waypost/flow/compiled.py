@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Protocol
 
 import msgspec
@@ -26,13 +27,15 @@ from waypost.core.component import (
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
 from waypost.core.message import Message, is_id, parse_id
-from waypost.flow.definition import FlowDefinition, KeyOptions
+from waypost.core.proof import DIGEST_BYTES, digester
+from waypost.flow.definition import FlowDefinition
+from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
 
 _plain = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
-class Out(msgspec.Struct):
+class Out(msgspec.Struct, gc=False):
     """One output row in the making: message ``index`` to target number ``target`` (``NO_TARGET``: it ended here)."""
 
     index: int
@@ -41,7 +44,8 @@ class Out(msgspec.Struct):
     state: State
     message: Message | None = None
     body: bytes = b""
-    digest: bytes = bytes(16)
+    digest: bytes = bytes(DIGEST_BYTES)
+    path: Path = ()
 
 
 @dataclass(slots=True)
@@ -62,16 +66,20 @@ class Processed:
     timings: list[int] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Messages that ended as repetitions, and their originals."""
+    parted: bool = False
+    """Some message became several: outputs have paths."""
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest)."""
+    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest). ``path``
+    says which child of the message asks."""
 
     index: int
     ordinal: int
     digest: bytes
     request: Request
     message: Message
+    path: Path = ()
 
 
 _MESSAGES = {Message}
@@ -89,6 +97,10 @@ class Watcher(Protocol):
     """Sees each step's messages before and after; used by ``show``."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
+
+
+KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
+"""Documents → the values of one business key in each, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,8 @@ class CompiledTarget:
     name: str
     number: int
     format: Format
-    produced_keys: Mapping[str, Callable[[Any], list[str]]]
+    produced_keys: Mapping[str, KeyReader]
+    reads_document: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +132,7 @@ class CompiledFlow:
     definition: FlowDefinition
     version: str
     format: Format
-    keys: Mapping[str, Callable[[Any], list[str]]]
+    keys: Mapping[str, KeyReader]
     steps: tuple[CompiledStep, ...]
     targets: tuple[CompiledTarget, ...]
     narrow: Callable[[bytes], Any] | None = None
@@ -144,58 +157,65 @@ class CompiledFlow:
 
     async def process(
         self,
-        batch: Sequence[tuple[int, Message]],
+        indices: Sequence[int],
+        messages: Sequence[Message],
         effects: EffectSource,
-        digest_key: bytes,
+        secret: bytes,
         watch: Watcher | None = None,
+        recorded: Recorded = nothing_known,
+        room: int = MOST_ROWS,
     ) -> Processed:
-        """Run the steps over ``(index, message)`` pairs and encode what goes out."""
-        run = _Run(self, effects, watch)
-        await run.steps(batch)
-        run.encode(digest_key)
+        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out.
+        ``recorded`` gives the ordinals that outputs of these messages have in the journal, ``room`` is how many output
+        rows their batch may still have."""
+        run = _Run(self, effects, watch, recorded)
+        await run.steps(indices, messages)
+        if run.done.parted:
+            run.number(room)
+        run.encode(digester(secret))
         return run.done
 
 
 class _Run:
     """One pass of a batch through the steps."""
 
-    def __init__(self, flow: CompiledFlow, effects: EffectSource, watch: Watcher | None) -> None:
-        self.flow, self.effects, self.watch = flow, effects, watch
+    def __init__(self, flow: CompiledFlow, effects: EffectSource, watch: Watcher | None, recorded: Recorded) -> None:
+        self.flow, self.effects, self.watch, self.recorded = flow, effects, watch, recorded
         self.done = Processed()
         self.numbers = {target.name: target.number for target in flow.targets}
         self.everywhere = tuple(target.number for target in flow.targets)
-        self.counting = False
-        self.ordinals: dict[tuple[int, int], int] = {}
+        self.paths: list[Path] = []
+        """The path of each message on its way, once there are children."""
+        self._known: Known | None = None
 
-    async def steps(self, batch: Sequence[tuple[int, Message]]) -> None:
-        going = batch
+    async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
         for step in self.flow.steps:
             begun = time.perf_counter_ns()
-            if going:
-                results = await self._asked(step, going) if step.asks else self._pure(step, going)
+            if messages:
+                if step.asks:
+                    results = await self._asked(step, indices, messages)
+                else:
+                    results = _guarded(step.name, step.step.process, messages)
                 if self.watch:
-                    self.watch.step(step.name, going, results)
-                going = self._sort(step.name, going, results)
+                    self.watch.step(step.name, list(zip(indices, messages, strict=True)), results)
+                indices, messages = self._sort(step.name, indices, messages, results)
             self.done.timings.append((time.perf_counter_ns() - begun) // 1000)
-        for index, message in going:
-            self._out(index, message, self.everywhere)
+        for index, message, path in zip(indices, messages, self._paths(messages), strict=True):
+            self._out(index, message, self.everywhere, path)
 
-    def _pure(self, step: CompiledStep, going: Sequence[tuple[int, Message]]) -> Sequence[Result]:
-        messages = [message for _, message in going]
-        return _guarded(step.name, step.step.process, messages)
+    def _paths(self, messages: Sequence[Message]) -> Iterable[Path]:
+        return self.paths or repeat((), len(messages))
 
-    async def _asked(self, step: CompiledStep, going: Sequence[tuple[int, Message]]) -> Sequence[Result]:
+    async def _asked(self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message]) -> Sequence[Result]:
         asking: AskingStep = step.step
-        messages = [message for _, message in going]
         requests = _guarded(step.name, asking.request, messages)
         seen: dict[int, int] = {}
         questions: list[Question] = []
-        results: list[Any] = [None] * len(going)
-        for (index, message), request in zip(going, requests, strict=True):
+        results: list[Any] = [None] * len(messages)
+        for index, message, request, path in zip(indices, messages, requests, self._paths(messages), strict=True):
             if isinstance(request, Request):
-                ordinal = seen.get(index, 0)
-                seen[index] = ordinal + 1
-                questions.append(Question(index, ordinal, request_digest(request), request, message))
+                ordinal = self._question_number(index, path, seen) if path else 0
+                questions.append(Question(index, ordinal, request_digest(request), request, message, path))
         answers = iter(await self.effects.answers(step, questions) if questions else ())
         ready: list[int] = []
         given: list[Any] = []
@@ -213,59 +233,86 @@ class _Run:
             results[at] = result
         return results
 
+    def _question_number(self, index: int, path: Path, seen: dict[int, int]) -> int:
+        if self._recorded_numbers().get(index, {}) is not None:
+            return question_number(path)
+        ordinal = seen.get(index, 0)
+        seen[index] = ordinal + 1
+        return ordinal
+
+    def _recorded_numbers(self) -> Known:
+        if self._known is None:
+            self._known = self.recorded()
+        return self._known
+
     def _sort(
-        self, step: str, going: Sequence[tuple[int, Message]], results: Sequence[Result]
-    ) -> Sequence[tuple[int, Message]]:
-        kinds = set(map(type, results))
-        if kinds == _MESSAGES:
-            return [(index, result) for (index, _), result in zip(going, results, strict=True)]  # type: ignore[misc]
+        self, step: str, indices: Sequence[int], messages: Sequence[Message], results: Sequence[Result]
+    ) -> tuple[Sequence[int], Sequence[Message]]:
+        """Those that go on to the next step; all others become output rows."""
+        if set(map(type, results)) == _MESSAGES:
+            return indices, results  # type: ignore[return-value]
         left: list[tuple[int, Message]] = []
+        paths: list[Path] = []
         numbers = self.numbers
-        for (index, before), result in zip(going, results, strict=True):
+        for index, before, result, path in zip(indices, messages, results, self._paths(messages), strict=True):
             kind = type(result)
             if kind is Message:
                 left.append((index, result))  # type: ignore[arg-type]
+                paths.append(path)
             elif kind is Dropped:
-                self._end(index, State.FILTERED)
+                self._end(index, State.FILTERED, path)
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]
                     self.done.links.append((before.id, parse_id(result.duplicate_of)))  # type: ignore[union-attr]
             elif kind is Routed:
-                self._out(index, result.message, [numbers[t] for t in result.targets])  # type: ignore[union-attr]
+                self._out(index, result.message, [numbers[t] for t in result.targets], path)  # type: ignore[union-attr]
             elif kind is Failed:
-                self._fail(index, step, result.error)  # type: ignore[union-attr]
+                self._fail(index, step, result.error, path)  # type: ignore[union-attr]
             else:
-                left += self._several(index, result)
-        return left
+                several = self._several(index, result, path)
+                left += [(index, message) for message, _ in several]
+                paths += [at for _, at in several]
+        if self.done.parted:
+            self.paths = paths
+        return [index for index, _ in left], [message for _, message in left]
 
-    def _several(self, index: int, result: Any) -> list[tuple[int, Message]]:
+    def _several(self, index: int, result: Any, path: Path) -> list[tuple[Message, Path]]:
         """A result after which a message may reach one target more than once."""
-        self.counting = True
+        self.done.parted = True
         if type(result) is Tapped:
-            self._out(index, result.message, [self.numbers[t] for t in result.targets])
-            return [(index, result.message)]
+            self._out(index, result.message, [self.numbers[t] for t in result.targets], path)
+            return [(result.message, path)]
         if not result.children:
-            self._end(index, State.FILTERED)
-        return [(index, child) for child in result.children]
+            self._end(index, State.FILTERED, path)
+        return [(child, (*path, place)) for place, child in enumerate(result.children)]
 
-    def _out(self, index: int, message: Message, targets: Sequence[int]) -> None:
+    def _out(self, index: int, message: Message, targets: Sequence[int], path: Path) -> None:
         outs = self.done.outs
         for target in targets:
-            ordinal = 0
-            if self.counting:
-                at = (index, target)
-                ordinal = self.ordinals.get(at, 0)
-                self.ordinals[at] = ordinal + 1
-            outs.append(Out(index, target, ordinal, State.OPEN, message))
+            outs.append(Out(index, target, 0, State.OPEN, message, path=path))
 
-    def _end(self, index: int, state: State) -> int:
-        self.done.outs.append(Out(index, NO_TARGET, 0, state))
+    def _end(self, index: int, state: State, path: Path) -> int:
+        self.done.outs.append(Out(index, NO_TARGET, 0, state, path=path))
         return len(self.done.outs) - 1
 
-    def _fail(self, index: int, place: str, error: WaypostError) -> None:
-        row = self._end(index, failure_state(error.error_class))
+    def _fail(self, index: int, place: str, error: WaypostError, path: Path) -> None:
+        row = self._end(index, failure_state(error.error_class), path)
         self.done.troubles.append(Trouble(row, place, error))
 
-    def encode(self, digest_key: bytes) -> None:
+    def number(self, room: int) -> None:
+        """Give the outputs their ordinals; a message with more than can be counted fails as a whole."""
+        refused = number(self.done.outs, self._recorded_numbers(), room)
+        if not refused:
+            return
+        kept = [row for row, out in enumerate(self.done.outs) if out.index not in refused]
+        rows = {row: at for at, row in enumerate(kept)}
+        self.done.outs = [self.done.outs[row] for row in kept]
+        self.done.troubles = [Trouble(rows[t.row], t.place, t.error) for t in self.done.troubles if t.row in rows]
+        remedy = "send it in smaller parts; where many were accepted together, replay it alone"
+        for index, found in refused.items():
+            error = DataError(found, where=f"flow {self.flow.name}", remedy=remedy)
+            self._fail(index, "split", error, ())
+
+    def encode(self, digest: Callable[[bytes], bytes]) -> None:
         """Write the bytes of every output, one call per target format, and their keyed digests."""
         outs, targets = self.done.outs, self.flow.targets
         by_format: dict[int, tuple[Format, list[Out], list[Any]]] = {}
@@ -277,12 +324,11 @@ class _Run:
                     group = by_format[id(target_format)] = (target_format, [], [])
                 group[1].append(out)
                 group[2].append(out.message.body)
-        blake2b = hashlib.blake2b
         for target_format, written, documents in by_format.values():
             for out, body in zip(written, _guarded_encode(target_format, documents), strict=True):
                 if type(body) is bytes:
                     out.body = body
-                    out.digest = blake2b(body, digest_size=16, key=digest_key).digest()
+                    out.digest = digest(body)
                 else:
                     self._unwritable(out, body)
 
@@ -304,7 +350,9 @@ def request_digest(request: Request) -> bytes:
     return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
 
 
-def _guarded(step: str, call: Callable[[Sequence[Message]], Sequence[Any]], messages: list[Message]) -> Sequence[Any]:
+def _guarded(
+    step: str, call: Callable[[Sequence[Message]], Sequence[Any]], messages: Sequence[Message]
+) -> Sequence[Any]:
     """A step's answers; when it raises, its batch runs again one by one and only the guilty message fails."""
     try:
         results = call(messages)
@@ -343,18 +391,27 @@ def _as_error(place: str, error: Exception) -> WaypostError:
     return BugError(text, where=f"step {place}", remedy="mend the step, then retry the message")
 
 
-def key_reader(options: KeyOptions, evaluate: Callable[[Any], Any]) -> Callable[[Any], list[str]]:
-    """The values of one business key in a document, as written; a key that cannot be computed has none."""
+def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:
+    """A reader of one business key; a document in which the key cannot be computed has no value."""
 
-    def read(document: Any) -> list[str]:
-        try:
-            value = evaluate(document)
-        except WaypostError:
-            return []
-        if value is None:
-            return []
-        if isinstance(value, (list, tuple)):
-            return [str(v).strip() for v in value[:100] if v is not None and not isinstance(v, (dict, list))]
-        return [] if isinstance(value, dict) else [str(value).strip()]
+    def read(documents: Sequence[Any]) -> list[tuple[str, ...]]:
+        found = evaluate_batch(documents)
+        if set(map(type, found)) == _TEXTS:
+            return [(value.strip(),) for value in found]
+        return [_key_values(value) for value in found]
 
     return read
+
+
+_TEXTS = {str}
+_MOST_VALUES = 100
+"""Values of one key in one message; more are not business keys."""
+
+
+def _key_values(value: Any) -> tuple[str, ...]:
+    if value is None or isinstance(value, WaypostError | dict):
+        return ()
+    if isinstance(value, list | tuple):
+        few = value[:_MOST_VALUES]
+        return tuple(str(one).strip() for one in few if one is not None and not isinstance(one, dict | list))
+    return (str(value).strip(),)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waypost.core.component import TimedSource
 from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
@@ -16,8 +17,10 @@ from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
+from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.spread import ids_of
-from waypost.store.record import Activated, Commanded, State
+from waypost.store.protocol import Query
+from waypost.store.record import Activated, Commanded, Decided, State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 USUAL, PAUSED = "", "paused"
+RUN, SKIP = "run", "skip"
 
 
 class Control:
@@ -34,6 +38,7 @@ class Control:
         self.engine, self.root, self.environment, self.stopping = engine, root, environment, stopping
         self.who = who or _user()
         self.changes = Changes(engine)
+        self._scheduling = asyncio.Lock()
         self._dead_at_start = self._ended_badly()
 
     async def perform(self, verb: str, params: Params) -> Any:
@@ -50,7 +55,7 @@ class Control:
     async def status(self, params: Params) -> Any:
         """Flows, targets, circuits and troubles as they are now."""
         engine = self.engine
-        counts, commands = engine.shard.state.counts(), engine.shard.state.commands()
+        counts, commands = engine.shard.state.counts(), self._commands()
         flows = [self._flow_status(name, counts.get(name, {}), commands) for name in engine.flow_names()]
         return {
             "project": engine.project.options.name, "version": engine.project.version, "environment": self.environment,
@@ -58,6 +63,17 @@ class Control:
             "listen": engine.around.listener.address if engine.around.listener else "",
             "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
         }  # fmt: skip
+
+    def _commands(self) -> dict[str, str]:
+        """What people said that still holds; of a schedule, the moments to come."""
+        said = {}
+        for subject, state in self.engine.shard.state.commands().items():
+            if subject.startswith("schedule:"):
+                over = max(dict(self.engine.shard.state.positions(subject.partition(":")[2])).values(), default="")
+                state = " ".join(word for word in state.split() if word.partition(":")[2] > over)
+            if state:
+                said[subject] = state
+        return said
 
     def _flow_status(self, name: str, count: Mapping[str, int], commands: Mapping[str, str]) -> dict[str, Any]:
         engine = self.engine
@@ -166,8 +182,18 @@ class Control:
         )
 
     async def retry(self, params: Params) -> Any:
-        """Try dead, parked and waiting deliveries now: same bytes, same key."""
-        return await self._decide(params, "retry", (State.DEAD, State.PARKED, State.RETRYING), State.OPEN)
+        """Try dead, parked and waiting deliveries now: same bytes, same key. ``effects``: which recorded answers a
+        message that failed inside the flow is processed again with (``rework.EFFECTS``). ``current``: dead and parked
+        messages of earlier versions are accepted anew on the current one."""
+        effects = str(params.get("effects") or FAILED)
+        if effects not in EFFECTS:
+            raise UsageError(f"--effects {effects!r}", expected=" or ".join(EFFECTS), remedy=near(effects, EFFECTS))
+        if not params.get("current"):
+            states = (State.DEAD, State.PARKED, State.RETRYING)
+            return await self._decide(params, "retry", states, State.OPEN, effects)
+        query = self._meant(params, "retry")
+        count, ids = await self.changes.revise(query, self._decision(params, "retry", State.OPEN), effects)
+        return {"count": count, "ids": [id_text(message) for message in ids]}
 
     async def resend(self, params: Params) -> Any:
         """Send delivered messages to one target again: same bytes, same key."""
@@ -175,12 +201,19 @@ class Control:
             raise UsageError("resend names no target", remedy="say --target NAME")
         return await self._decide(params, "resend", (State.DELIVERED,), State.OPEN)
 
-    async def _decide(self, params: Params, verb: str, states: Sequence[State], to: State) -> Any:
+    async def _decide(
+        self, params: Params, verb: str, states: Sequence[State], to: State, effects: str = FAILED
+    ) -> Any:
+        query, decided = self._meant(params, verb), self._decision(params, verb, to)
+        return {"count": await self.changes.decide(query, states, decided, effects)}
+
+    def _meant(self, params: Params, verb: str) -> Query:
         if not any(params.get(name) for name in ("id", "flow", "key", "arrival", "state", "error", "target")):
             raise UsageError(f"{verb} names no messages", remedy="give an id, or a query such as --flow or --key")
-        query = query_of({**params, "limit": 0}, self.engine.clock.now())
-        count = await self.changes.decide(query, states, to, verb, self._who(params), str(params.get("why", "")))
-        return {"count": count}
+        return query_of({**params, "limit": 0}, self.engine.clock.now())
+
+    def _decision(self, params: Params, verb: str, to: State) -> Decided:
+        return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
 
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
@@ -265,20 +298,30 @@ class Control:
         return {"left": left or not engine.exhausted, "exit_code": self.exit_code()}
 
     async def run_schedule(self, params: Params) -> Any:
-        """Fire a schedule now."""
-        return self._schedule(params, "fire_now")
+        """Fire a schedule now; survives a restart until the message is accepted."""
+        return await self._schedule(params, RUN)
 
     async def skip_schedule(self, params: Params) -> Any:
-        """Leave out a schedule's next run."""
-        return self._schedule(params, "skip_next")
+        """Leave out a schedule's next run; survives a restart."""
+        return await self._schedule(params, SKIP)
 
-    def _schedule(self, params: Params, method: str) -> Any:
-        flow = str(params.get("flow", ""))
-        intake = self.engine.intakes.get(flow)
-        call = getattr(intake.source, method, None) if intake else None
-        if call is None:
-            raise UsageError(f"flow {flow!r} has no schedule", remedy=near(flow, self.engine.intakes))
-        return {"flow": flow, "at": str(call() or "")}
+    async def _schedule(self, params: Params, verb: str) -> Any:
+        engine, flow = self.engine, str(params.get("flow", ""))
+        if flow in engine.runners and not engine.reads(flow):
+            return {"flow": flow, "at": ""}  # another worker reads it
+        source = engine.intakes[flow].source if flow in engine.intakes else None
+        if not isinstance(source, TimedSource):
+            raise UsageError(f"flow {flow!r} has no schedule", remedy=near(flow, engine.intakes))
+        async with self._scheduling:
+            at, said = source.would_run() if verb == RUN else source.would_skip()
+            if not at:
+                raise UsageError(
+                    f"the schedule of {flow!r} has no next run", remedy="look at its cron line and calendar"
+                )
+            now, why = engine.clock.now(), str(params.get("why", ""))
+            await engine.shard.append([Commanded(f"schedule:{flow}", said, now, self._who(params), why)])
+            source.told(said)
+        return {"flow": flow, "at": at}
 
     # ── ending ──
 

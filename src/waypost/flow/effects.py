@@ -64,8 +64,14 @@ class LiveEffects:
     that differs from the recorded one is not deterministic and fails its message as a bug.
     """
 
-    def __init__(self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None) -> None:
+    def __init__(
+        self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None, *,
+        other_version: bool = False,
+    ) -> None:  # fmt: skip
+        """``other_version``: the record is of another version of the flow, and counts only where the request is the
+        same."""
         self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
+        self._other_version = other_version
         self.heard: list[tuple[int, str, int, bytes, bytes]] = []
         self.claimed: list[Claim] = []
         """Keys claimed for messages of this batch: durable with the batch or not at all."""
@@ -75,7 +81,7 @@ class LiveEffects:
         unknown: list[int] = []
         for at, question in enumerate(questions):
             known = self._recorded.get((question.index, step.name, question.ordinal))
-            if known is None:
+            if known is None or (self._other_version and known[0] != question.digest):
                 unknown.append(at)
             else:
                 answers[at] = matching(step, question, known)

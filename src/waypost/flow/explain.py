@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped
+from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -40,11 +41,12 @@ def time_text(microseconds: int) -> str:
 
 
 def plain(document: Any) -> Any:
-    """A document as JSON can hold it: exact numbers stay numbers."""
-    return msgspec.json.decode(_json(document))
+    """A document as JSON can hold it; a number that is no integer is a Decimal with the digits it has."""
+    return _decoder.decode(_json(document))
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def _json(document: Any) -> bytes:
@@ -208,9 +210,12 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
     if record.answer_headers:
         headers = msgspec.msgpack.decode(record.answer_headers)[at]
     answer = of(record.answers)
+    address = of(record.addresses)
+    if record.offsets:
+        address = placed_at(address, unpack_refs(record.offsets)[at])
     return {
         "at": time_text(record.at), "outcome": "delivered",
-        "address": of(record.addresses), "status": of(record.statuses),
+        "address": address, "status": of(record.statuses),
         "microseconds": record.duration_us, "possible_duplicate": record.possible_duplicate,
         **({"answer": text_of(answer)} if answer else {}), **({"answer_headers": dict(headers)} if headers else {}),
     }  # fmt: skip
@@ -219,10 +224,11 @@ def _delivered(record: Delivered, at: int) -> dict[str, Any]:
 def _relatives(history: History) -> list[dict[str, str]]:
     found, accepted = history.found, history.batch.accepted
     related = []
-    if accepted.causes and accepted.causes[found.index]:
-        related.append({"id": id_text(accepted.causes[found.index]), "relation": f"{accepted.origin or 'caused'}-from"})
+    cause = accepted.causes[found.index] if accepted.causes else b""
+    if cause:
+        related.append({"id": id_text(cause), "relation": f"{accepted.origin or 'caused'}-from"})
     for record in history.records:
-        if isinstance(record, Linked):
+        if isinstance(record, Linked) and (record.message, record.other) != (found.message, cause):
             other = record.other if record.message == found.message else record.message
             related.append({"id": id_text(other), "relation": record.relation})
     return related

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice
+from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
@@ -21,9 +21,9 @@ from waypost.flow.load import BATCH, Load, Part
 from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
-WINDOW = 48
+WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_BYTES = 16 << 20
+WINDOW_BYTES = 8 << 20
 """Bytes of them at which the source waits, so that large messages do not fill the memory."""
 
 
@@ -45,6 +45,8 @@ class Intake:
         self._resumed.set()
         self._opened = False
         self._looking: asyncio.Future[Delivery | None] | None = None
+        if isinstance(source, TimedSource):
+            source.told(engine.shard.state.commands().get(f"schedule:{flow.name}", ""))
 
     @property
     def pause_seconds(self) -> float:
@@ -249,10 +251,17 @@ class _Reading:
     async def read(self, delivery: Delivery) -> None:
         limit = self.intake.flow.definition.options.delivery.max_message_bytes
         framer = self.intake.flow.format.framer(limit, self.offset, self.context)
-        async for piece in delivery.read(self.offset):
-            self._sha.update(piece)
-            self.size += len(piece)
-            await self._send(framer.feed(piece))
+        loop = asyncio.get_running_loop()
+        digested: asyncio.Future[None] = loop.create_future()
+        digested.set_result(None)
+        try:
+            async for piece in delivery.read(self.offset):
+                await digested
+                digested = loop.run_in_executor(None, self._sha.update, piece)
+                self.size += len(piece)
+                await self._send(framer.feed(piece))
+        finally:
+            await digested
         await self._send(framer.finish())
         await self.settle()
 

@@ -33,6 +33,8 @@ FRESH = 4096
 FRESH_BYTES = 8 << 20
 """About how many bytes they may have."""
 
+Outbounds = tuple[Sequence[int], Sequence[int], Sequence[Outbound]]
+"""References, hashes of ordering keys, and what is sent for them."""
 Rebuild = Callable[[Sequence[int]], Awaitable[Mapping[int, Outbound | WaypostError]]]
 FULL_PAUSE_SECONDS = 1.0
 """Pause after the disk was too full to write an intent."""
@@ -234,13 +236,9 @@ class Lane(Settlement):
             self._wake.set()
 
     async def _send(self, sending: Sending) -> None:
-        outbounds = await self._outbounds(sending.refs, sending.keys)
-        if not outbounds:
+        refs, keys, batch = await self._outbounds(sending.refs, sending.keys)
+        if not refs:
             return
-        refs: Sequence[int]
-        keys: Sequence[int]
-        batch: Sequence[Outbound]
-        refs, keys, batch = zip(*outbounds, strict=True)
         begun = self.clock.monotonic()
         try:
             if not self._opened:
@@ -272,9 +270,7 @@ class Lane(Settlement):
             outcomes = [Outcome.failed(BugError(text, where=f"target {self.name}"))] * len(refs)
         self._settle(refs, keys, batch, outcomes, int((self.clock.monotonic() - begun) * MICROSECONDS))
 
-    async def _resolved(
-        self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound]
-    ) -> tuple[Sequence[int], Sequence[int], Sequence[Outbound]]:
+    async def _resolved(self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound]) -> Outbounds:
         """Ask the target about those in doubt: what happened there is journaled as delivered; the rest is given back
         to be sent, no longer in doubt."""
         asked = [at for at, ref in enumerate(refs) if ref in self._unsure]
@@ -292,30 +288,27 @@ class Lane(Settlement):
         sent = [msgspec.structs.replace(batch[at], possible_duplicate=self._suspect(refs[at])) for at in left]
         return [refs[at] for at in left], [keys[at] for at in left], sent
 
-    async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
+    async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> Outbounds:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""
         fresh = self._fresh
         known = {ref: fresh[ref] for ref in refs if ref in fresh}
         if len(known) < len(refs):
             await self._rebuild(known, dict(zip(refs, keys, strict=True)))
-        ready = []
-        for ref, key in zip(refs, keys, strict=True):
-            out = known.get(ref)
-            if out is None:
-                continue
-            attempt = self._attempts.get(ref, 0) + 1
-            if attempt > 1 or self._suspect(ref):
-                out = msgspec.structs.replace(out, attempt=attempt, possible_duplicate=self._suspect(ref))
-            ready.append((ref, key, out))
-        return await self._numbered(ready) if self.numbering else ready
+            left = [(ref, key) for ref, key in zip(refs, keys, strict=True) if ref in known]
+            refs, keys = [ref for ref, _ in left], [key for _, key in left]
+        batch: Sequence[Outbound] = [known[ref] for ref in refs]
+        if self._attempts or self._doubtful or self.suspect_below:
+            batch = [self._said_again(ref, out) for ref, out in zip(refs, batch, strict=True)]
+        if self.numbering:
+            numbers = await self.numbering.number(refs)
+            batch = [msgspec.structs.replace(out, sequence=n) for out, n in zip(batch, numbers, strict=True)]
+        return refs, keys, batch
 
-    async def _numbered(self, ready: list[tuple[int, int, Outbound]]) -> list[tuple[int, int, Outbound]]:
-        assert self.numbering is not None
-        numbers = await self.numbering.number([ref for ref, _, _ in ready])
-        return [
-            (ref, key, msgspec.structs.replace(out, sequence=number))
-            for (ref, key, out), number in zip(ready, numbers, strict=True)
-        ]
+    def _said_again(self, ref: int, out: Outbound) -> Outbound:
+        attempt, suspect = self._attempts.get(ref, 0) + 1, self._suspect(ref)
+        if attempt == 1 and not suspect:
+            return out
+        return msgspec.structs.replace(out, attempt=attempt, possible_duplicate=suspect)
 
     async def _rebuild(self, known: dict[int, Outbound], keys: Mapping[int, int]) -> None:
         """Make what is not ``known`` again, and add it."""

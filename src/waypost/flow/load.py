@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, repeat
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from waypost.core.component import Outbound
 from waypost.core.errors import DataError
 from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
-from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
+from waypost.flow.compiled import CompiledFlow, KeyReader, Out, Processed, Trouble, failure_state
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
 BATCH = 200
@@ -76,11 +77,13 @@ class Decoded(msgspec.Struct):
 
     first: int
     at: int
-    messages: list[tuple[int, Message]]
+    indices: Sequence[int]
+    messages: Sequence[Message]
+    """Each with its number in the batch, which ``indices`` has."""
     refused: list[tuple[int, str, Any]]
     """(message index, place, error) of those that have no document or no ordering key."""
     order: list[int]
-    keys: dict[str, list[list[str]]]
+    keys: dict[str, list[tuple[str, ...]]]
     origins: list[bytes] = []
     """The messages whose idempotency keys these keep, where a replay asked for that."""
 
@@ -95,38 +98,58 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
     documents = list(flow.decode(load.raws, load.context))
     for index, fault in load.faults.items():
         documents[index] = DataError(fault, where=f"flow {flow.name}")
-    refused: list[tuple[int, str, Any]] = [
-        (index, "format", document) for index, document in enumerate(documents) if isinstance(document, DataError)
-    ]
-    broken = {index for index, _, _ in refused}
-    keys = {
-        name: [[] if index in broken else read(document) for index, document in enumerate(documents)]
-        if broken else [read(document) for document in documents]
-        for name, read in flow.keys.items()
-    }  # fmt: skip
+    broken = _broken(documents)
+    refused: list[tuple[int, str, Any]] = [(index, "format", documents[index]) for index in sorted(broken)]
+    keys = {name: _read_keys(read, documents, broken) for name, read in flow.keys.items()}
     for name, options in flow.definition.keys.items():
         if options.header:
             found = (load.headers_of(index).get(options.header, "") for index in range(len(documents)))
-            keys[name] = [[value] if value else [] for value in found]
+            keys[name] = [(value,) if value else () for value in found]
     ordering = _ordering(flow, keys, broken, refused)
     order = [ordering_hash(text, secret) if text else 0 for text in ordering] if ordering else []
-    left_out = broken if len(refused) == len(broken) else {index for index, _, _ in refused}
+    indices: Sequence[int] = range(len(documents))
+    if refused:
+        left_out = {index for index, _, _ in refused}
+        indices = [index for index in indices if index not in left_out]
+    messages = _messages(flow, load, documents, indices, first, at, ordering)
+    return Decoded(first, at, indices, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
+
+
+def _broken(documents: Sequence[Any]) -> set[int]:
+    """Those that are an error in the place of a document."""
+    if not any(issubclass(kind, DataError) for kind in set(map(type, documents))):
+        return set()
+    return {index for index, document in enumerate(documents) if isinstance(document, DataError)}
+
+
+def _read_keys(read: KeyReader, documents: Sequence[Any], broken: set[int]) -> list[tuple[str, ...]]:
+    if not broken:
+        return read(documents)
+    found = iter(read([document for index, document in enumerate(documents) if index not in broken]))
+    return [() if index in broken else next(found) for index in range(len(documents))]
+
+
+def _messages(
+    flow: CompiledFlow, load: Load, documents: Sequence[Any], indices: Sequence[int], first: int, at: int,
+    ordering: Sequence[str],
+) -> list[Message]:  # fmt: skip
     content_type = load.content_type or flow.format.content_type
-    headers, causes = load.headers, load.causes
     shared: Mapping[str, str] = load.shared_headers or NO_HEADERS
-    messages = [
-        (
-            index,
+    headers, causes = load.headers, load.causes
+    if headers or causes or len(indices) < len(documents):
+        return [
             Message(
-                (first + index).to_bytes(16, "big"), document, at, content_type,
+                (first + index).to_bytes(16, "big"), documents[index], at, content_type,
                 load.headers_of(index) if headers else shared, ordering[index] if ordering else "",
                 causes[index] if causes else b"", causes[index] if causes else b"",
-            ),
-        )
-        for index, document in enumerate(documents)
-        if not left_out or index not in left_out
-    ]  # fmt: skip
-    return Decoded(first, at, messages, refused, order, keys, causes if load.origin == SAME_KEY else [])
+            )
+            for index in indices
+        ]  # fmt: skip
+    ids = [number.to_bytes(16, "big") for number in range(first, first + len(documents))]
+    return [
+        Message(message_id, document, at, content_type, shared, key)
+        for message_id, document, key in zip(ids, documents, ordering or repeat(""))  # noqa: B905 - may be endless
+    ]
 
 
 def order_of(flow: CompiledFlow, load: Load, secret: bytes) -> list[int]:
@@ -134,21 +157,18 @@ def order_of(flow: CompiledFlow, load: Load, secret: bytes) -> list[int]:
     if flow.narrow is None or load.faults:
         return decode_load(flow, load, 0, 0, secret).order
     name = flow.definition.options.delivery.order_by
-    read, narrow = flow.keys[name], flow.narrow
-    found = []
-    for raw in load.raws:
-        try:
-            document = narrow(raw)
-        except ValueError:
-            return decode_load(flow, load, 0, 0, secret).order
-        found.append(read(document))
-    ordering = _ordering(flow, {name: found}, set(), [])
+    try:
+        documents = list(map(flow.narrow, load.raws))
+    except ValueError:
+        return decode_load(flow, load, 0, 0, secret).order
+    ordering = _ordering(flow, {name: flow.keys[name](documents)}, set(), [])
     return [ordering_hash(text, secret) if text else 0 for text in ordering]
 
 
 def _ordering(
-    flow: CompiledFlow, keys: Mapping[str, list[list[str]]], broken: set[int], refused: list[tuple[int, str, Any]]
-) -> list[str]:
+    flow: CompiledFlow, keys: Mapping[str, Sequence[tuple[str, ...]]], broken: set[int],
+    refused: list[tuple[int, str, Any]],
+) -> list[str]:  # fmt: skip
     """The ordering key of each message; one that has none is refused, for nobody could keep its order."""
     order_by = flow.definition.options.delivery.order_by
     if not order_by:
@@ -165,17 +185,14 @@ def _ordering(
 
 def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) -> Accepted:
     """The record that makes a load durable."""
-    ends, total = [], 0
-    for raw in load.raws:
-        total += len(raw)
-        ends.append(total)
+    ends = [*accumulate(map(len, load.raws))]
     return Accepted(
         seq, flow.name, flow.version, decoded.first_id, len(load.raws), decoded.at,
         Bodies(struct.pack(f"<{len(ends)}I", *ends), b"".join(load.raws)), load.context, load.content_type,
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
-        tuple((name, tuple(map(tuple, values))) for name, values in decoded.keys.items()),
-        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow),
+        tuple((name, tuple(values)) for name, values in decoded.keys.items()),
+        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow), faults=tuple(load.faults.items()),
     )  # fmt: skip
 
 
@@ -213,6 +230,7 @@ def produced_record(
         tuple(_produced_keys(flow, processed)),
         decoded.at,
         first_row,
+        tuple([out.path for out in processed.outs]) if processed.parted else (),
     )
 
 
@@ -223,7 +241,7 @@ def _produced_keys(flow: CompiledFlow, processed: Processed) -> list[tuple[str, 
     for out in processed.outs:
         if out.message is not None and out.target != NO_TARGET:
             for name, read in flow.targets[out.target].produced_keys.items():
-                found += [(name, out.index, value) for value in read(out.message.body)]
+                found += [(name, out.index, value) for value in read([out.message.body])[0]]
     return found
 
 
@@ -233,7 +251,7 @@ def outbounds_of(
     """Per target number: references, ordering hashes and outbound messages of the open rows, in order."""
     lanes: dict[int, tuple[list[int], list[int], list[Outbound]]] = {}
     order, names, base = decoded.order, flow.target_names, ref_of(seq, first_row)
-    types = [target.format.content_type for target in flow.targets]
+    targets, types = flow.targets, [target.format.content_type for target in flow.targets]
     keys = first_keys(decoded)
     origin = id_text(decoded.first_id)[:-4] if not decoded.origins else ""
     low = decoded.first & 0xFFFF
@@ -257,7 +275,7 @@ def outbounds_of(
                 ordering_key=message.ordering_key,
                 headers=message.headers,
                 keys=keys[index],
-                document=message.body,
+                document=message.body if targets[target].reads_document else None,
             )
         )
     return lanes
@@ -297,10 +315,11 @@ def outbound_of(
     flow: CompiledFlow, message: Message, origin: bytes, target: str, out: Any, keys: Mapping[str, str]
 ) -> Outbound:
     """The message as it leaves; ``origin``, target and ordinal make the idempotency key."""
+    document = message.body if flow.targets[out.target].reads_document else None
     return Outbound(
         message_id=message.id, body=out.body, idempotency_key=f"{id_text(origin)}.0.{target}.{out.ordinal}",
         received_at=message.received_at, content_type=flow.targets[out.target].format.content_type,
-        ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=message.body,
+        ordering_key=message.ordering_key, headers=message.headers, keys=keys, document=document,
     )  # fmt: skip
 
 
@@ -320,14 +339,27 @@ def load_of(record: Accepted) -> Load:
     return Load(
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
         record.position, record.arrival, record.ranges, None if shared else headers,
-        list(record.causes), record.origin, shared_headers=shared,
+        list(record.causes), record.origin, dict(record.faults), shared_headers=shared,
+    )  # fmt: skip
+
+
+def input_of(accepted: Accepted, index: int, cause: bytes, origin: str) -> Load:
+    """What a stored message was made from, as a load of its own that ``cause`` leads to: its bytes, what its framer
+    said of them, and its headers, which steps may have read."""
+    load = load_of(accepted)
+    given = load.headers[index] if load.headers else load.shared_headers
+    return Load(
+        accepted.flow, [load.raws[index]], accepted.context, accepted.content_type, causes=[cause], origin=origin,
+        headers=[dict(given)] if given else None,
+        faults={0: load.faults[index]} if index in load.faults else {},
     )  # fmt: skip
 
 
 def narrowed(decoded: Decoded, indices: Sequence[int]) -> Decoded:
     """Only some of a load's messages; order and keys stay addressed by index."""
     wanted = set(indices)
+    kept = [(i, m) for i, m in zip(decoded.indices, decoded.messages, strict=True) if i in wanted]
     return Decoded(
-        decoded.first, decoded.at, [m for m in decoded.messages if m[0] in wanted],
+        decoded.first, decoded.at, [i for i, _ in kept], [m for _, m in kept],
         [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins,
     )  # fmt: skip

@@ -25,6 +25,8 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return {verb: rows, **({"next": rows[-1]["id"] if more and rows else None} if verb == "messages" else {})}
     if verb == "dead":
         return {"groups": _groups([group for part in parts for group in part["groups"]])}
+    if verb in ("run-schedule", "skip-schedule"):
+        return next((part for part in parts if part["at"]), parts[0])
     made = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():

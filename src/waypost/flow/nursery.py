@@ -3,7 +3,6 @@ milliseconds. It has no threads and no event loop of its own; it ends with its s
 
 from __future__ import annotations
 
-import asyncio
 import os
 import select
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from waypost.core.registry import load_components
+from waypost.flow.loop import run_loop
 from waypost.flow.worker import RunOptions, die_with_parent, work
 
 
@@ -77,7 +77,7 @@ def _live(order: Order, nursery: int) -> None:
     die_with_parent(nursery)
     code = 1
     try:
-        code = asyncio.run(work(Path(order.root), order.environment, order.number, order.options))
+        code = run_loop(work(Path(order.root), order.environment, order.number, order.options))
     finally:
         sys.stderr.flush()
         os._exit(code)

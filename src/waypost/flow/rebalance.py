@@ -109,11 +109,17 @@ class Rebalance:
             await self._shards[number].append(page)
 
     def _commands(self, number: int) -> Iterator[AnyRecord]:
-        said, known = self._shards[0].state.commands(), dict(self._shards[number].state.commands())
-        for subject in {*said, *known}:
-            state = said.get(subject, "")
+        known = dict(self._shards[number].state.commands())
+        said = {subject: self._said(subject) for shard in self._shards.values() for subject in shard.state.commands()}
+        for subject, state in said.items():
             if known.get(subject, "") != state:
                 yield Commanded(subject, state, self._now(), "waypost", "the number of workers changed")
+
+    def _said(self, subject: str) -> str:
+        """All were told alike, but of a schedule: that only its reader knows."""
+        kind, _, flow = subject.partition(":")
+        teller = reader_of(flow, self._old) if kind == "schedule" else 0
+        return self._shards[teller].state.commands().get(subject, "")
 
     # ── positions ──
 

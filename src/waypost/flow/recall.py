@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from waypost.core.component import Outbound
@@ -11,6 +12,7 @@ from waypost.core.message import Message, id_at
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Watcher
 from waypost.flow.effects import RecordedEffects, recorded_effects, would_ask
 from waypost.flow.load import Decoded, decode_load, load_of, narrowed, origin_of, outbound_of
+from waypost.flow.ordinal import recorded_numbers
 from waypost.store.protocol import OpenBatch, Shard, StoredBatch
 from waypost.store.record import OUT_BITS, OUT_MASK, OUT_ROW, State
 
@@ -26,11 +28,17 @@ async def recompute(
     missing: Callable[..., object] = would_ask,
 ) -> tuple[Decoded, Processed]:  # fmt: skip
     """Run ``flow`` over some messages of a stored batch with the effects it recorded."""
+    part = stored_messages(flow, stored, indices, secret)
+    effects = RecordedEffects(recorded_effects(stored.effects), missing)
+    recorded = partial(recorded_numbers, stored.produced)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded)
+
+
+def stored_messages(flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes) -> Decoded:
+    """Some messages of a stored batch, before the steps."""
     accepted = stored.accepted
     decoded = decode_load(flow, load_of(accepted), int.from_bytes(accepted.first_id, "big"), accepted.at, secret)
-    part = narrowed(decoded, indices)
-    effects = RecordedEffects(recorded_effects(stored.effects), missing)
-    return part, await flow.process(part.messages, effects, secret, watch)
+    return narrowed(decoded, indices)
 
 
 def recorded_digests(stored: StoredBatch) -> dict[RowKey, bytes]:
@@ -105,7 +113,7 @@ class Recall:
 def _nameless(flow: CompiledFlow, decoded: Decoded, key: RowKey) -> Outbound:
     """All but the bytes of an output that recomputing does not give."""
     index, target, ordinal = key
-    given = {at: message for at, message in decoded.messages}
+    given = dict(zip(decoded.indices, decoded.messages, strict=True))
     message = given.get(index) or Message(id_at(decoded.first, index), None, decoded.at)
     keys = {name: values[index][0] for name, values in decoded.keys.items() if values[index]}
     number = flow.target_names.index(target) if target in flow.target_names else 0

@@ -12,11 +12,11 @@ from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.differ import differences
 from waypost.flow.effects import Recorded, recorded_effects
 from waypost.flow.explain import plain
-from waypost.flow.load import SAME_KEY, Load, bodies_of, load_of
+from waypost.flow.load import SAME_KEY, input_of
 from waypost.flow.queries import query_of
 from waypost.flow.recall import recompute
 from waypost.store.protocol import History
-from waypost.store.record import Accepted, State
+from waypost.store.record import State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -107,11 +107,7 @@ async def _run(engine: Engine, histories: list[History], choice: Mapping[str, st
     ids = []
     for history in histories:
         found, accepted = history.found, history.batch.accepted
-        load = Load(
-            found.flow, [bodies_of(accepted.bodies, accepted.count)[found.index]], accepted.context,
-            accepted.content_type, causes=[found.message], origin=SAME_KEY if choice["key"] == "same" else "replay",
-            headers=_headers(accepted, found.index),
-        )  # fmt: skip
+        load = input_of(accepted, found.index, found.message, SAME_KEY if choice["key"] == "same" else "replay")
         recorded: Recorded = {}
         if choice["effects"] == "recorded":
             known = recorded_effects(history.batch.effects)
@@ -120,10 +116,3 @@ async def _run(engine: Engine, histories: list[History], choice: Mapping[str, st
         placed = await (await runner.take(load, recorded=recorded))
         ids.append(id_text(placed.first))
     return {"count": len(ids), "ids": ids}
-
-
-def _headers(accepted: Accepted, index: int) -> list[dict[str, str]] | None:
-    """The headers a message came with: steps may have read them."""
-    load = load_of(accepted)
-    given = load.headers[index] if load.headers else load.shared_headers
-    return [dict(given)] if given else None

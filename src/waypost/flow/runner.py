@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
 
 from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
 from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, MessageDied, MessageParked
 from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
-from waypost.flow.compiled import CompiledFlow, Processed, Trouble
+from waypost.flow.compiled import CompiledFlow, Out, Processed
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
 from waypost.flow.host import Host
 from waypost.flow.load import (
@@ -30,9 +33,12 @@ from waypost.flow.load import (
     outbounds_of,
     produced_record,
 )
-from waypost.flow.recall import RowKey, recorded_digests
-from waypost.store.protocol import OpenBatch
-from waypost.store.record import AnyRecord, Effects, Linked, State
+from waypost.flow.ordinal import MOST_ROWS, Known, nothing_known, recorded_numbers
+from waypost.flow.recall import recorded_digests
+from waypost.flow.rework import kept_answers, leave_out, pass_over
+from waypost.store.carrying import unproduced
+from waypost.store.protocol import OpenBatch, StoredBatch
+from waypost.store.record import NO_TARGET, AnyRecord, Decided, Effects, Linked, State, pack_refs, ref_of
 
 DEATHS = 3
 """Process deaths at which a message that was being processed each time is parked."""
@@ -49,6 +55,8 @@ class FlowRunner:
         self._late: deque[int] = deque()
         self._accepting = 0
         self._catching_up: asyncio.Task[None] | None = None
+        self._rows = asyncio.Lock()
+        """Held while output rows are added to a batch that is already stored."""
 
     @property
     def behind(self) -> int:
@@ -67,7 +75,7 @@ class FlowRunner:
             return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
         try:
-            processed = await self.flow.process(decoded.messages, effects, engine.shard.secret)
+            processed = await self.flow.process(decoded.indices, decoded.messages, effects, engine.shard.secret)
         except EndpointError as error:
             engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
             return self._accept_only(load, decoded, extra, recorded)
@@ -152,11 +160,11 @@ class FlowRunner:
     async def _catch_up(self) -> None:
         failures = 0
         while self._late:
-            batch = self.engine.shard.state.batch(self._late[0])
-            if batch is None:
-                raise BugError(f"batch {self._late[0]} is not in the state", where=f"flow {self.flow.name}")
             try:
-                await self.process_batch(batch)
+                async with self._rows:
+                    batch = self.engine.shard.state.batch(self._late[0])
+                    if batch is not None and batch.left:  # else a person decided otherwise about all of it
+                        await self.process_batch(batch)
             except EndpointError as error:
                 failures += 1
                 self.engine.events.emit(
@@ -172,9 +180,9 @@ class FlowRunner:
     async def process_batch(self, batch: OpenBatch) -> None:
         """Process what has no output rows yet. That a batch is tried is noted while its steps run; one that was being
         tried when a process died goes message by message, so that the guilty one is found and no other is blamed."""
-        flow, decoded, effects = await self._stored(batch)
-        done = produced_indices(batch)
-        left = [index for index in range(batch.count) if index not in done]
+        flow, decoded, recorded, _ = await self._stored(batch)
+        effects = self._effects(batch, recorded)
+        left = unproduced(batch)
         trying = self.engine.trying
         whole = f"{self.flow.name}/{batch.seq}"
         if not trying.deaths(whole):
@@ -186,39 +194,94 @@ class FlowRunner:
             if trying.deaths(name) >= DEATHS:
                 text = f"the process died {DEATHS} times while this message was being processed"
                 error = BugError(text, where=f"flow {flow.name}", remedy="look at the steps, then retry it")
-                part = Decoded(part.first, part.at, [], [(index, "process", error)], part.order, part.keys)
+                part = Decoded(part.first, part.at, [], [], [(index, "process", error)], part.order, part.keys)
             row += await self._process(flow, batch.seq, part, effects, row, trying=name)
         trying.acquit(whole)
 
-    async def rerun(self, batch: OpenBatch, index: int, decided: AnyRecord) -> None:
+    async def rerun(self, seq: int, index: int, decided: AnyRecord, effects: str) -> None:
         """Process one message of a batch again; ``decided``, in the same commit, takes back what it was before, after
-        the new rows are there: a batch without open rows would be finished and forgotten."""
-        flow, decoded, effects = await self._stored(batch)
-        known = recorded_digests(await self.engine.shard.read_batch(batch))
-        await self._process(flow, batch.seq, narrowed(decoded, [index]), effects, len(batch.states), (decided,), known)
+        the new rows are there: a batch without open rows would be finished and forgotten. ``effects`` is one of
+        ``EFFECTS``."""
+        async with self._rows:
+            batch = self.engine.shard.state.batch(seq)
+            if batch is None:
+                raise BugError(f"batch {seq} is gone", where="store")
+            flow, decoded, recorded, stored = await self._stored(batch)
+            part = narrowed(decoded, [index])
+            own = {key: answer for key, answer in recorded.items() if key[0] == index}
+            kept = await kept_answers(flow, part, own, effects, self.engine.shard.secret)
+            live = self._effects(batch, kept)
+            await self._process(flow, seq, part, live, len(batch.states), (decided,), stored)
 
-    async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, LiveEffects]:
+    async def set_aside(self, seq: int, indices: Sequence[int], decided: Decided) -> int:
+        """End or park messages of a batch that are not processed yet, as was decided; how many there were."""
+        async with self._rows:
+            batch = self.engine.shard.state.batch(seq)
+            wanted = [index for index in unproduced(batch) if index in indices] if batch else []
+            if batch is None or not wanted:
+                return 0
+            flow, _ = self.engine.version_of(batch.version, batch.flow)
+            first = int.from_bytes(batch.first_id, "big")
+            row = len(batch.states)
+            processed = Processed([Out(index, NO_TARGET, 0, State(decided.state)) for index in wanted])
+            decoded = Decoded(first, self.engine.clock.now(), [], [], [], [], {})
+            refs = pack_refs([ref_of(seq, row + at) for at in range(len(wanted))])
+            told = msgspec.structs.replace(decided, refs=refs)
+            produced = produced_record(flow, decoded, processed, seq, row)
+            await self.engine.submit(Placed(seq, batch.first_id), [produced, told], lambda: None)
+            return len(wanted)
+
+    async def revise(
+        self, load: Load, done: Collection[tuple[str, int]], recorded: Recorded, known: Known, decided: AnyRecord
+    ) -> bytes:
+        """Accept the input of a message of an earlier version anew on this one, in one commit with what is ``decided``
+        of the earlier; the id of the new one. ``done`` are outputs (target, ordinal) not to be made again, ``known``
+        the ordinals that stay. Raises ``EndpointError`` when a look-up's endpoint is away: nothing happened."""
+        engine = self.engine
+        decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
+        effects = LiveEffects(self.requesters, engine.claims, recorded, other_version=True)
+        try:
+            processed = await self.flow.process(
+                decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=lambda: known
+            )
+        except BaseException:
+            effects.forget()
+            raise
+        pass_over(self.flow, processed, done)
+        linked = Linked(decoded.first_id, "revision-of", load.causes[0], decoded.at)
+        return (await self._fused(load, decoded, processed, effects, (decided, linked), recorded)).first
+
+    def _effects(self, batch: OpenBatch, recorded: Recorded) -> LiveEffects:
+        _, requesters = self.engine.version_of(batch.version, batch.flow)
+        return LiveEffects(requesters, self.engine.claims, recorded)
+
+    async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, Recorded, StoredBatch]:
         """A batch from the journal, for the version it was accepted on."""
         engine = self.engine
         stored = await engine.shard.read_batch(batch)
-        flow, requesters = engine.version_of(batch.version, batch.flow)
+        flow, _ = engine.version_of(batch.version, batch.flow)
         first = int.from_bytes(stored.accepted.first_id, "big")
         decoded = decode_load(flow, load_of(stored.accepted), first, stored.accepted.at, engine.shard.secret)
-        return flow, decoded, LiveEffects(requesters, engine.claims, recorded_effects(stored.effects))
+        return flow, decoded, recorded_effects(stored.effects), stored
 
     async def _process(
         self, flow: CompiledFlow, seq: int, decoded: Decoded, effects: LiveEffects, first_row: int,
-        extra: Sequence[AnyRecord] = (), known: Mapping[RowKey, bytes] | None = None, trying: str = "",
+        extra: Sequence[AnyRecord] = (), before: StoredBatch | None = None, trying: str = "",
     ) -> int:  # fmt: skip
+        """``before``: the batch, where these messages have outputs already."""
         engine = self.engine
         heard_before = len(effects.heard)
+        numbers = partial(recorded_numbers, before.produced) if before else nothing_known
         engine.trying.begin(trying)
         try:
-            processed = await flow.process(decoded.messages, effects, engine.shard.secret)
+            processed = await flow.process(
+                decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=numbers,
+                room=MOST_ROWS - first_row,
+            )  # fmt: skip
         finally:
             engine.trying.end()
-        if known:
-            leave_out(flow, processed, known)
+        if before:
+            leave_out(flow, processed, recorded_digests(before))
         produced = produced_record(flow, decoded, processed, seq, first_row)
         records: list[AnyRecord] = []
         if effects.heard[heard_before:]:
@@ -238,27 +301,3 @@ def _effects_of(recorded: Recorded | None) -> tuple[tuple[int, str, int, bytes, 
 def _links(processed: Processed, at: int) -> list[Linked]:
     """Repetitions and their originals."""
     return [Linked(message, "duplicate-of", original, at) for message, original in processed.links]
-
-
-def produced_indices(batch: OpenBatch) -> set[int]:
-    """The messages of a batch that have output rows."""
-    rows = memoryview(batch.rows)
-    return {int.from_bytes(rows[at : at + 2], "little") for at in range(0, len(rows), 5)}
-
-
-def leave_out(flow: CompiledFlow, processed: Processed, known: Mapping[RowKey, bytes]) -> None:
-    """Of a message that is processed again, outputs it has already stay with their rows and are not made twice. One
-    that would take the place of another is parked: under its key a target would take it for a repetition."""
-    for row, out in enumerate(processed.outs):
-        if out.state is not State.OPEN:
-            continue
-        digest = known.get((out.index, flow.target_names[out.target], out.ordinal))
-        if digest == out.digest:
-            out.state = State.MOVED
-        elif digest is not None and any(digest):
-            out.state = State.PARKED
-            target = flow.target_names[out.target]
-            text = f"output {out.ordinal} to {target} is another one than before"
-            remedy = "replay the message, then cancel this"
-            error = BugError(text, where=f"flow {flow.name}", expected="the same outputs as before", remedy=remedy)
-            processed.troubles.append(Trouble(row, f"retry to {target}", error))

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.clock import MICROSECONDS, Clock, Random
-from waypost.core.component import BATCH_FAILED, Outbound, Outcome
+from waypost.core.component import BATCH_FAILED, Alike, Outbound, Outcome
 from waypost.core.errors import EndpointError, ErrorClass
 from waypost.core.event import DeliveryFailed as DeliveryFailedEvent
 from waypost.core.event import Events, FlowStopped, MessageDied, MessageParked, MessagesDelivered
@@ -85,7 +85,7 @@ class Settlement:
         outcomes: Sequence[Outcome],
         took_us: int,
     ) -> None:
-        if all(outcome.delivered for outcome in outcomes):
+        if isinstance(outcomes, Alike) or all(outcome.delivered for outcome in outcomes):
             self.circuit.succeeded()
             self._delivered(refs, keys, outcomes, took_us)
             return
@@ -129,25 +129,11 @@ class Settlement:
         self.backlog.release(key)
 
     def _delivered(self, refs: Sequence[int], keys: Sequence[int], outcomes: Sequence[Outcome], took_us: int) -> None:
-        first = outcomes[0]
-        alike = all(o.address == first.address and o.status == first.status for o in outcomes)
-        answered = any(o.answer for o in outcomes)
-        found: list[tuple[str, int, str]] = []
-        if self.answer_keys and answered:
-            found = [(name, at, value) for at, o in enumerate(outcomes) for name, value in self.answer_keys(o)]
-        record = Delivered(
-            pack_refs(list(refs)), self.clock.now(), took_us,
-            (first.address,) if alike else tuple(o.address for o in outcomes),
-            (first.status,) if alike else tuple(o.status for o in outcomes),
-            tuple(o.answer for o in outcomes) if answered else (),
-            _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
-            tuple(found), self._any_suspect(refs),
-        )  # fmt: skip
+        record = self._delivered_record(refs, outcomes, took_us)
         self.shard.append_later([record, *(self.numbering.over(refs) if self.numbering else ())])
-        for ref, key in zip(refs, keys, strict=True):
+        for ref in refs:
             self._fresh.pop(ref, None)
-            if key:
-                self.backlog.release(key)
+        self.backlog.release_all(keys)
         if self._attempts or self._doubtful or self._taken_away:
             for ref in refs:
                 self._forget(ref)
@@ -155,6 +141,34 @@ class Settlement:
         if self.watch:
             for ref, outcome in zip(refs, outcomes, strict=True):
                 self.watch(ref, outcome)
+
+    def _delivered_record(self, refs: Sequence[int], outcomes: Sequence[Outcome], took_us: int) -> Delivered:
+        packed, now, suspect = pack_refs(list(refs)), self.clock.now(), self._any_suspect(refs)
+        if isinstance(outcomes, Alike):
+            offsets = pack_refs(list(outcomes.offsets))
+            return Delivered(
+                packed,
+                now,
+                took_us,
+                (outcomes.address,),
+                (outcomes.status,),
+                possible_duplicate=suspect,
+                offsets=offsets,
+            )
+        first = outcomes[0]
+        alike = all(o.address == first.address and o.status == first.status for o in outcomes)
+        answered = any(o.answer for o in outcomes)
+        found: list[tuple[str, int, str]] = []
+        if self.answer_keys and answered:
+            found = [(name, at, value) for at, o in enumerate(outcomes) for name, value in self.answer_keys(o)]
+        return Delivered(
+            packed, now, took_us,
+            (first.address,) if alike else tuple(o.address for o in outcomes),
+            (first.status,) if alike else tuple(o.status for o in outcomes),
+            tuple(o.answer for o in outcomes) if answered else (),
+            _pack([dict(o.answer_headers) for o in outcomes]) if any(o.answer_headers for o in outcomes) else b"",
+            tuple(found), suspect,
+        )  # fmt: skip
 
     def _failed(self, ref: int, key: int, out: Outbound, outcome: Outcome) -> None:
         error_class = outcome.error_class or ErrorClass.BUG

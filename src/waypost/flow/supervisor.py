@@ -17,6 +17,7 @@ import msgspec
 from waypost.core.errors import EndpointUnavailable, StoreLocked
 from waypost.core.event import Event, Events, WorkerDied
 from waypost.flow.client import control_path
+from waypost.flow.effects import pack_answer, unpack_answer
 from waypost.flow.merge import merged
 from waypost.flow.nursery import Order, Report
 from waypost.flow.project import load_project
@@ -92,7 +93,7 @@ async def _alone(root: Path, environment: str, folder: Path, options: RunOptions
     await worker.start()
 
     async def answer(verb: str, body: bytes) -> Awaitable[bytes]:
-        return worker.packed(worker.perform(verb, msgspec.msgpack.decode(body)))
+        return worker.told(worker.perform(verb, msgspec.msgpack.decode(body)))
 
     control = Server(control_path(folder), answer)
     await control.start()
@@ -214,12 +215,12 @@ class _Supervisor:
             self.stopping.set()
             return msgspec.msgpack.encode({})
         numbers = [0] if verb == "send" else range(self.options.workers)
-        return msgspec.msgpack.encode(merged(verb, await self._ask_all(verb, params, numbers), params))
+        return pack_answer(merged(verb, await self._ask_all(verb, params, numbers), params))
 
     async def _ask_all(self, verb: str, params: Any, numbers: Sequence[int] | None = None) -> list[Any]:
         async def one(number: int) -> Any:
             path = self.folder / "run" / f"worker-{number}.sock"
-            return msgspec.msgpack.decode(await ask_once(path, verb, params, 600.0))
+            return unpack_answer(await ask_once(path, verb, params, 600.0))
 
         return await asyncio.gather(*(one(n) for n in numbers or range(self.options.workers)))
 

@@ -23,6 +23,7 @@ from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.attic import Attic
 from waypost.flow.control import Control
+from waypost.flow.effects import pack_answer
 from waypost.flow.engine import Engine
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
@@ -180,11 +181,15 @@ class Worker:
             return self.packed(_done(None))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
-        return self.packed(self.perform(verb, msgspec.msgpack.decode(body)))
+        return self.told(self.perform(verb, msgspec.msgpack.decode(body)))
 
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
         return msgspec.msgpack.encode(await result)
+
+    async def told(self, result: Awaitable[Any]) -> bytes:
+        """The reply that carries what a verb answers, its numbers exact."""
+        return pack_answer(await result)
 
     async def until_done(self) -> None:
         """Run until told to stop, until ``--once`` is done, or until the engine fails, which is raised."""

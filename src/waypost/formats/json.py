@@ -29,6 +29,7 @@ _BYTE = re.compile(r" \(byte (\d+)\)$")
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\)\\u[dD][c-fC-F]")
 _HUGE_EXPONENT = re.compile(rb"[0-9][eE][-+]?0*[1-9][0-9]{17,}")
 _exact = msgspec.json.Decoder(float_hook=Decimal)
+_UNWRITABLE = (msgspec.MsgspecError, RecursionError, TypeError, ValueError, OverflowError)
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError, ValueError)
 
 
@@ -62,7 +63,7 @@ class JsonFormat:
 
     def __init__(self, options: JsonOptions, grants: Grants) -> None:
         self.content_type = "application/x-ndjson" if options.lines else "application/json"
-        self._lines = options.lines
+        self._lines, self._end = options.lines, b"\n" if options.lines else b""
         self._read: Any = _read_refusing_duplicates if options.duplicate_keys == "refuse" else _exact.decode
         self._write = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -96,29 +97,19 @@ class JsonFormat:
         return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
-        return [self._encode(document) for document in documents]
-
-    def _encode(self, document: Any) -> bytes | DataError:
-        try:
-            data = self._write(document)
-            # msgspec writes these decimals as bare words, which are not JSON; one letter is looked for fastest
-            if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infinity" in data):
-                msgspec.json.decode(data)
-            if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
-                raise RecursionError
-        except msgspec.DecodeError:
-            return DataError("a number that is not finite", where="document", expected="finite numbers",
-                             remedy="map it to null or text", code="json-number")  # fmt: skip
-        except RecursionError:
-            return _too_deep("document")
-        except UnicodeEncodeError as cause:
-            return DataError(f"half a surrogate pair in {cause.object[:40]!r}", where="document",
-                             expected="whole characters", code="json-text")  # fmt: skip
-        except (TypeError, ValueError, OverflowError) as cause:
-            return DataError(f"a value JSON has no form for ({cause})", where="document",
-                             expected="texts, numbers, true, false, null, lists and mappings of texts",
-                             remedy="convert it in a map", code="json-type")  # fmt: skip
-        return data + b"\n" if self._lines else data
+        write, end = self._write, self._end
+        made: list[Any] = []
+        for document in documents:
+            try:
+                data = write(document)
+                if b"NaN" in data or b"Infinity" in data:
+                    msgspec.json.decode(data)  # msgspec writes such decimals as bare words, which are not JSON
+                if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
+                    raise RecursionError
+                made.append(data + end)
+            except _UNWRITABLE as cause:
+                made.append(_unwritable(cause))
+        return made
 
     def _second_look(self, data: bytes, cause: Exception) -> Any:
         """What ``data`` holds after its byte order mark, or the reason why it cannot be read."""
@@ -160,6 +151,20 @@ def _explain(data: bytes, cause: Exception) -> DataError:
     said = _BYTE.sub("", said) if match else "it ends too early" if "truncated" in said else said
     return DataError(f"{said} {found_at(data, position)}", where=place(data, position), expected="JSON (RFC 8259)",
                      remedy="have the sender correct it", code="json-syntax")  # fmt: skip
+
+
+def _unwritable(cause: Exception) -> DataError:
+    if isinstance(cause, msgspec.DecodeError):
+        return DataError("a number that is not finite", where="document", expected="finite numbers",
+                         remedy="map it to null or text", code="json-number")  # fmt: skip
+    if isinstance(cause, RecursionError):
+        return _too_deep("document")
+    if isinstance(cause, UnicodeEncodeError):
+        return DataError(f"half a surrogate pair in {cause.object[:40]!r}", where="document",
+                         expected="whole characters", code="json-text")  # fmt: skip
+    return DataError(f"a value JSON has no form for ({cause})", where="document",
+                     expected="texts, numbers, true, false, null, lists and mappings of texts",
+                     remedy="convert it in a map", code="json-type")  # fmt: skip
 
 
 def _too_deep(where: str) -> DataError:

@@ -26,10 +26,12 @@ class LineFramer:
         self._limit, self._start = limit_bytes, offset
         self._held = bytearray()
         self._refused: DataError | None = None
+        self._returns = False
 
     def feed(self, data: bytes) -> Sequence[Slice]:
         if self._refused:
             raise self._refused
+        self._returns = self._returns or b"\r" in data
         lines = data.split(b"\n")
         tail = lines.pop()
         slices: list[Slice] = []
@@ -54,6 +56,19 @@ class LineFramer:
         return slices
 
     def _cut(self, lines: list[bytes]) -> list[Slice]:
+        if self._returns or max(map(len, lines)) > self._limit or not all(lines) or any(map(bytes.isspace, lines)):
+            return self._cut_carefully(lines)
+        start = self._start
+        slices: list[Slice] = []
+        for line in lines:
+            end = start + len(line)
+            slices.append(Slice(start, end, line))
+            start = end + 1
+        self._start = start
+        return slices
+
+    def _cut_carefully(self, lines: list[bytes]) -> list[Slice]:
+        """Where some may be blank, too long, or end in CR."""
         start, limit = self._start, self._limit
         slices: list[Slice] = []
         for line in lines:

@@ -162,6 +162,7 @@ class Carried:
         def picked(column: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(column[at] for at in refs) if len(column) > 1 else column
 
+        offsets = unpack_refs(record.offsets)
         headers = msgspec.msgpack.decode(record.answer_headers) if record.answer_headers else []
         return [
             msgspec.structs.replace(
@@ -169,6 +170,7 @@ class Carried:
                 statuses=picked(record.statuses), answers=picked(record.answers),
                 answer_headers=msgspec.msgpack.encode(picked(tuple(headers))) if headers else b"",
                 keys=tuple((name, places[at], value) for name, at, value in record.keys if at in places),
+                offsets=pack_refs(list(picked(offsets))),
             )
         ]  # fmt: skip
 

@@ -126,6 +126,8 @@ class Accepted(Record, tag=1, frozen=True):
     moved_from: int = -1
     """The shard these messages were accepted in, when they were moved here: they are not counted again, and say nothing
     about the position."""
+    faults: tuple[tuple[int, str], ...] = ()
+    """(message index, cause) of records that were broken before anything was read of them, as their framer said."""
 
 
 class Effects(Record, tag=2, frozen=True):
@@ -149,7 +151,8 @@ class Produced(Record, tag=3, frozen=True):
     """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
     row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
-    messages: (name, message index, value)."""
+    messages: (name, message index, value). ``paths`` has, where a message became several, for each row where its
+    message stands among the children of the splits, else nothing."""
 
     seq: int
     targets: tuple[str, ...]
@@ -159,6 +162,7 @@ class Produced(Record, tag=3, frozen=True):
     keys: tuple[tuple[str, int, str], ...] = ()
     at: int = 0
     first_row: int = 0
+    paths: tuple[tuple[int, ...], ...] = ()
 
 
 class Intended(Record, tag=4, frozen=True):
@@ -180,6 +184,8 @@ class Delivered(Record, tag=5, frozen=True):
     answer_headers: bytes = b""
     keys: tuple[tuple[str, int, str], ...] = ()
     possible_duplicate: bool = False
+    offsets: bytes = b""
+    """Packs, per output, where in the file at the one address it begins, as u64; empty where that says nothing."""
 
 
 class DeliveryFailed(Record, tag=6, frozen=True):

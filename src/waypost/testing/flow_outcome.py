@@ -57,7 +57,7 @@ class CaseRunner:
         got = _Got(flow)
         for part, load in self._loads(flow, given):
             decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
-            processed = await part.process(decoded.messages, effects, b"")
+            processed = await part.process(decoded.indices, decoded.messages, effects, b"")
             got.add(decoded, processed)
         return [*got.differences(case), *effects.unanswered]
 

@@ -25,7 +25,7 @@ async def impurities(flow: CompiledFlow, messages: Sequence[Message], effects: E
 
 
 async def _outputs(flow: CompiledFlow, batch: Sequence[tuple[int, Message]], effects: EffectSource) -> Outputs:
-    processed = await flow.process(batch, effects, b"")
+    processed = await flow.process([i for i, _ in batch], [m for _, m in batch], effects, b"")
     return {
         (out.index, flow.target_names[out.target], out.ordinal): out.body
         for out in processed.outs

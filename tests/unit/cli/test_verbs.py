@@ -23,6 +23,8 @@ ASKED = [
     ("schedule run a", "run-schedule", {"flow": "a"}, {"flow": "a", "at": "now"}),
     ("schedule skip a", "skip-schedule", {"flow": "a"}, {"flow": "a", "at": "12:00"}),
     ("retry --state dead --flow a", "retry", {"state": "dead", "flow": "a"}, COUNT),
+    ("retry --flow a --effects fresh", "retry", {"flow": "a", "effects": "fresh"}, COUNT),
+    ("retry a1 --current", "retry", {"id": "a1", "current": True}, {**COUNT, "ids": ["b2"]}),
     ("hold --key po=1", "hold", {"key": "po=1"}, COUNT),
     ("release --error refused", "release", {"error": "refused"}, COUNT),
     ("cancel --file a.edi", "cancel", {"arrival": "a.edi"}, COUNT),

@@ -27,9 +27,10 @@ class Desk:
         self.root, self.clock, self.positions = root, ManualClock(NOON), CommittedPositions()
         self.options = ScheduleOptions(**options)
 
-    async def restart(self) -> ScheduleSource:
+    async def restart(self, said: str = "") -> ScheduleSource:
         grants = Grants(root=self.root, clock=self.clock, positions=self.positions)
         source = ScheduleSource(self.options, grants)
+        source.told(said)
         await source.open()
         return source
 
@@ -98,24 +99,79 @@ async def test_a_waiting_source_wakes_at_the_moment(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-async def test_the_next_run_can_be_skipped_and_skipped_again_after_a_restart(tmp_path: Path) -> None:
+def skip(source: ScheduleSource) -> str:
+    moment, said = source.would_skip()
+    source.told(said)
+    return moment
+
+
+def run(source: ScheduleSource) -> str:
+    moment, said = source.would_run()
+    source.told(said)
+    return moment
+
+
+async def test_the_next_run_can_be_skipped_and_is_skipped_after_a_restart(tmp_path: Path) -> None:
     desk = Desk(tmp_path, every=Duration(600))
     source = await desk.restart()
-    moment = source.skip_next()
-    assert moment == "2026-01-05T12:10:00.000000Z"
+    assert skip(source) == "2026-01-05T12:10:00.000000Z"
     await desk.clock.advance(600)
     assert await desk.times(source) == []
     await desk.clock.advance(600)
     assert await desk.times(source) == ["12:20:00"]
-    later = await desk.restart()
-    later.skip("2026-01-05T12:30:00.000000Z")
+    later = await desk.restart(source.would_skip()[1])
     await desk.clock.advance(600)
     assert await desk.times(later) == []
 
 
+@pytest.mark.parametrize(
+    ("catch_up", "expected"),
+    [
+        (CatchUp.NONE, []),
+        (CatchUp.ONCE, ["12:20:00"]),  # the last that was not left out
+        (CatchUp.ALL, ["12:10:00", "12:20:00"]),
+    ],
+)
+async def test_a_skipped_moment_is_not_caught_up(tmp_path: Path, catch_up: CatchUp, expected: list[str]) -> None:
+    desk = Desk(tmp_path, every=Duration(600), catch_up=catch_up)
+    source = await desk.restart()
+    await desk.times(source)
+    await desk.clock.advance(1)
+    run(source)
+    await desk.times(source)
+    await desk.clock.advance(1800)
+    assert await desk.times(await desk.restart("skip:2026-01-05T12:30:00.000000Z")) == expected
+
+
+@pytest.mark.parametrize("catch_up", [*CatchUp])
+async def test_a_run_by_hand_that_was_not_accepted_comes_after_a_restart_and_once(
+    tmp_path: Path, catch_up: CatchUp
+) -> None:
+    desk = Desk(tmp_path, every=Duration(600), catch_up=catch_up)
+    source = await desk.restart()
+    await desk.clock.advance(600)
+    assert await desk.times(source) == ["12:10:00"]
+    await desk.clock.advance(60)
+    said = source.would_run()[1]
+    await desk.clock.advance(600)
+    source = await desk.restart(said)
+    missed = [] if catch_up is CatchUp.NONE else ["12:20:00"]
+    assert await desk.times(source) == ["12:11:00", *missed]
+    assert await desk.times(await desk.restart(said)) == []
+
+
+async def test_what_was_said_and_is_over_is_said_no_more(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, every=Duration(600))
+    source = await desk.restart()
+    skip(source)
+    await desk.clock.advance(1200)
+    assert await desk.times(source) == ["12:20:00"]
+    assert source.would_skip()[1] == "skip:2026-01-05T12:30:00.000000Z"
+
+
 async def test_skipping_twice_skips_two(tmp_path: Path) -> None:
     source = await Desk(tmp_path, every=Duration(600)).restart()
-    assert [source.skip_next()[11:16], source.skip_next()[11:16]] == ["12:10", "12:20"]
+    assert [skip(source)[11:16], skip(source)[11:16]] == ["12:10", "12:20"]
 
 
 async def test_run_now_fires_at_once_and_leaves_the_timetable_alone(tmp_path: Path) -> None:
@@ -124,7 +180,7 @@ async def test_run_now_fires_at_once_and_leaves_the_timetable_alone(tmp_path: Pa
     assert await source.receive() is None
     waiting = await begun(source)
     await desk.clock.advance(60)
-    first, second = source.fire_now(), source.fire_now()
+    first, second = run(source), run(source)
     assert first < second
     delivery = await waiting
     assert delivery is not None and delivery.records is not None

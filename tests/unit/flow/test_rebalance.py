@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import CommitFailed, StoreError
+from waypost.flow.placement import reader_of
 from waypost.flow.rebalance import rebalance
 from waypost.store.chunk import pack
 from waypost.store.commit import Committer
@@ -93,6 +94,8 @@ async def fill(folder: Path) -> None:
         await shard.append([StepState("orders", "aggregate", f"{number}-{n}", b"v") for n in range(4)])
         if number == 0:
             await shard.append([Commanded("flow:orders", "paused", 1, "me", "why")])
+        said = "skip:2026" if number == reader_of("night", OLD) else "skip:2025"  # by who read it long ago
+        await shard.append([Commanded("schedule:night", said, 1, "me", "why")])
         await shard.close()
 
 
@@ -161,7 +164,7 @@ async def test_what_is_no_message_is_known_to_who_needs_it(folder: Path) -> None
         for shard in shards:
             assert [shard.state.claim("once", bytes((n,)) * 16) for n in range(OLD)] == [b"m" * 16] * OLD
             assert shard.state.number("isa") == 8
-            assert shard.state.commands() == {"flow:orders": "paused"}
+            assert shard.state.commands() == {"flow:orders": "paused", "schedule:night": "skip:2026"}
         timers = sorted(name for shard in shards for name, _, _ in shard.state.timers())
         assert timers == sorted(f"timer-{number}-{n}" for number in range(OLD) for n in range(4))
         kept = [(shard.number, key) for shard in shards for _, step, key, _ in shard.state.all_step_states()]

@@ -11,7 +11,7 @@ import pytest
 
 from waypost.flow.client import Client
 from waypost.flow.compiled import Out, Processed
-from waypost.flow.runner import leave_out
+from waypost.flow.rework import leave_out
 from waypost.flow.supervisor import run
 from waypost.flow.worker import RunOptions
 from waypost.store.record import State

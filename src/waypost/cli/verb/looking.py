@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -156,7 +155,7 @@ def _show_step(place: Place, answer: dict[str, Any], name: str) -> None:
         say(f"{step['step']} ({step['kind']}): {step['result']}")
         for part in ("before", "after"):
             if part in step:
-                say(f"{part}:\n{json.dumps(step[part], indent=2, ensure_ascii=False, default=str)}")
+                say(f"{part}:\n{json_text(step[part], indent=2)}")
         if step.get("error"):
             say(f"error: {step['error']}")
 
@@ -228,5 +227,5 @@ def _short(content: dict[str, Any], limit: int = 400) -> str:
 
 
 def _word(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json_text(value)
     return text if len(text) <= 120 else text[:119] + "…"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
 from waypost.cli.asking import ask, query
 from waypost.cli.option import Place, Which
-from waypost.cli.output import note, print_json, progress, say
+from waypost.cli.output import json_text, note, print_json, progress, say
 
 Identifiers = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Messages by id.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is kept with the decision.")]
@@ -19,13 +21,24 @@ def retry(
     place: Place,
     which: Which,
     ids: Identifiers = None,
+    effects: Annotated[
+        str,
+        typer.Option("--effects", metavar="failed|recorded|fresh", help="Which look-ups are asked for again."),
+    ] = "failed",
+    current: Annotated[
+        bool, typer.Option("--current", help="Move dead and parked messages to the version that runs now.")
+    ] = False,
     why: Why = "",
 ) -> None:
     """Try dead, parked and waiting deliveries again now.
 
-    The same bytes go out with the same key.
+    The same bytes go out with the same key. A message that failed in a step is processed again with the answers that
+    were recorded, but for the one it failed on: `--effects recorded` keeps that too, `--effects fresh` asks anew for
+    all that nothing already sent was made from. With --current a message of an earlier version is accepted again on
+    the current one, as a new message linked to it, which makes only what the earlier one had not delivered.
     """
-    _decide(place, "retry", "tried again", ids, which, why)
+    choice = {"effects": "" if effects == "failed" else effects, "current": current or None}
+    _decide(place, "retry", "tried again", ids, which, why, choice)
 
 
 def resend(place: Place, which: Which, ids: Identifiers = None, why: Why = "") -> None:
@@ -55,15 +68,20 @@ def cancel(place: Place, which: Which, ids: Identifiers = None, why: Why = "") -
     _decide(place, "cancel", "cancelled", ids, which, why)
 
 
-def _decide(place: Place, verb: str, done: str, ids: list[str] | None, which: Which, why: str) -> None:
+def _decide(
+    place: Place, verb: str, done: str, ids: list[str] | None, which: Which, why: str,
+    choice: Mapping[str, Any] = MappingProxyType({}),
+) -> None:  # fmt: skip
     asked = query(which)
     if not ids and not asked:
         _refuse_nothing(verb)
-    count = sum(ask(place, verb, **asked, **one, why=why)["count"] for one in _each(ids))
+    answers = [ask(place, verb, **asked, **one, **choice, why=why) for one in _each(ids)]
+    count = sum(answer["count"] for answer in answers)
+    made = [identifier for answer in answers for identifier in answer.get("ids", ())]
     if place.as_json:
-        print_json({"count": count})
+        print_json({"count": count, **({"ids": made} if choice.get("current") else {})})
     else:
-        say(f"{count} {'delivery' if count == 1 else 'deliveries'} {done}")
+        say("\n".join([*made, f"{count} {'delivery' if count == 1 else 'deliveries'} {done}"]))
 
 
 def _each(ids: list[str] | None) -> list[dict[str, str]]:
@@ -166,5 +184,5 @@ def _differences(message: dict[str, Any]) -> list[str]:
     for output in message["outputs"]:
         if output["verdict"] != "same":
             lines.append(f"  {output['target']}/{output['ordinal']}: {output['verdict']}")
-            lines += [f"    {d['path']}: {d['was']!r} → {d['is']!r}" for d in output["differences"]]
+            lines += [f"    {d['path']}: {json_text(d['was'])} → {json_text(d['is'])}" for d in output["differences"]]
     return lines + [f"  {error}" for error in message.get("errors", ())]

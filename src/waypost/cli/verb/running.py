@@ -34,9 +34,8 @@ def run(
     With --once the exit code is 0 when everything of this run came out as intended, and 1 when something is dead,
     parked or still open.
     """
-    import asyncio
-
     from waypost.core.errors import UsageError
+    from waypost.flow.loop import run_loop
     from waypost.flow.supervisor import run as run_system
     from waypost.flow.worker import RunOptions
     from waypost.observe.log import EventLog
@@ -49,7 +48,7 @@ def run(
         workers=workers, once=once, wait=wait, flows=tuple(flow or ()), timeout_seconds=_seconds(timeout), log=log,
         quiet=quiet,
     )  # fmt: skip
-    code = asyncio.run(run_system(directory.resolve(), environment, options, EventLog(sys.stderr, log, quiet)))
+    code = run_loop(run_system(directory.resolve(), environment, options, EventLog(sys.stderr, log, quiet)))
     if as_json:
         print_json({"exit_code": code})
     return code
