@@ -17,7 +17,7 @@ _COLUMNS = ("seed", "workers", "messages", "seconds", "supervisor", "nursery", "
 
 def main() -> int:
     """As the arguments say."""
-    given = _arguments()
+    given = parser().parse_args()
     folder = Path(given.folder or tempfile.mkdtemp(prefix="waypost-ledger-"))
     worst = 0
     _row(_COLUMNS)
@@ -33,28 +33,29 @@ def main() -> int:
     return worst
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options, with what they mean."""
+    options = argparse.ArgumentParser(
         prog="python -m waypost.testing.ledger", description=__doc__,
         epilog="Supervisor, nursery and worker count kills from outside; 'at the disk' counts processes that died at a "
         "change of the disk (--die-at). No faults: every promise held.",
     )  # fmt: skip
-    parser.add_argument("--messages", type=int, default=100_000, help="messages that are written at least")
-    parser.add_argument(
+    options.add_argument("--messages", type=int, default=100_000, help="messages that are written at least")
+    options.add_argument(
         "--workers", type=int, nargs="+", default=[2], help="numbers of workers, one per start, in turn"
     )
-    parser.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills; 0: none")
-    parser.add_argument("--per-second", type=float, default=5000.0, help="messages written per second")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--trials", type=int, default=1, help="trials, each with the next seed")
-    parser.add_argument("--timeout", type=float, default=900.0, help="seconds until a trial has failed")
-    parser.add_argument(
+    options.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills; 0: none")
+    options.add_argument("--per-second", type=float, default=5000.0, help="messages written per second")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--trials", type=int, default=1, help="trials, each with the next seed")
+    options.add_argument("--timeout", type=float, default=900.0, help="seconds until a trial has failed")
+    options.add_argument(
         "--die-at", type=int, nargs=3, metavar=("FIRST", "LAST", "STEP"), default=(1, 0, 1),
         help="one process after the other dies at its own change of the disk with this number",
     )  # fmt: skip
-    parser.add_argument("--plant", choices=sorted(PLANTS), default="", help="put a bug in: the trial must fail")
-    parser.add_argument("--folder", default="", help="where trials run; those with faults stay there")
-    return parser.parse_args()
+    options.add_argument("--plant", choices=sorted(PLANTS), default="", help="put a bug in: the trial must fail")
+    options.add_argument("--folder", default="", help="where trials run; those with faults stay there")
+    return options
 
 
 def _numbers(given: Sequence[int]) -> Sequence[int]:
