@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from waypost.connectors.http_target import HttpTarget
 from waypost.core.component import Outbound, Outcome
-from waypost.flow.lane import Lane
 
+Send = Callable[[HttpTarget, Sequence[Outbound]], Coroutine[Any, Any, Sequence[Outcome]]]
 _tries = itertools.count()
 
 
@@ -32,29 +32,37 @@ def recomputed() -> None:
 
 def early_outcome() -> None:
     """A delivery counts as made two seconds before it is."""
-    send, going = HttpTarget.send, set[asyncio.Task[None]]()
+    going = set[asyncio.Task[None]]()
 
-    async def late(target: HttpTarget, batch: Sequence[Outbound]) -> None:
-        await asyncio.sleep(2)
-        await send(target, batch)
+    def hasty(send: Send) -> Send:
+        async def late(target: HttpTarget, batch: Sequence[Outbound]) -> None:
+            await asyncio.sleep(2)
+            await send(target, batch)
 
-    async def hasty(target: HttpTarget, batch: Sequence[Outbound]) -> Sequence[Outcome]:
-        task = asyncio.ensure_future(late(target, batch))
-        going.add(task)
-        task.add_done_callback(going.discard)
-        return [Outcome(delivered=True)] * len(batch)
+        async def at_once(target: HttpTarget, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+            task = asyncio.ensure_future(late(target, batch))
+            going.add(task)
+            task.add_done_callback(going.discard)
+            return [Outcome(delivered=True)] * len(batch)
 
-    HttpTarget.send = hasty  # type: ignore[method-assign]
+        return at_once
+
+    _sent_by(hasty)
 
 
 def _change_tries(changes: Callable[[Outbound], dict[str, Any]]) -> None:
-    prepared = Lane._outbounds
+    def changing(send: Send) -> Send:
+        async def changed(target: HttpTarget, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+            return await send(target, [msgspec.structs.replace(out, **changes(out)) for out in batch])
 
-    async def changed(lane: Lane, refs: Sequence[int], keys: Sequence[int]) -> list[tuple[int, int, Outbound]]:
-        ready = await prepared(lane, refs, keys)
-        return [(ref, key, msgspec.structs.replace(out, **changes(out))) for ref, key, out in ready]
+        return changed
 
-    Lane._outbounds = changed  # type: ignore[method-assign]
+    _sent_by(changing)
+
+
+def _sent_by(planted: Callable[[Send], Send]) -> None:
+    """Have what goes to the HTTP system sent in another way."""
+    setattr(HttpTarget, "send", planted(HttpTarget.send))  # noqa: B010 - a method may not be assigned to
 
 
 PLANTS: Mapping[str, Callable[[], None]] = {
