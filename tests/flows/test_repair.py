@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.flows.system import COPY, ScriptedRequester, System, stand_in_requester
@@ -43,7 +45,7 @@ def keys(target: Counting) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for batch in target.sends:
         for message in batch:
-            found.setdefault(message.document["sku"], []).append(message.idempotency_key.rpartition(".")[2])
+            found.setdefault(json.loads(message.body)["sku"], []).append(message.idempotency_key.rpartition(".")[2])
     return found
 
 

@@ -65,7 +65,8 @@ def target_traits(options: SqlTargetOptions) -> TargetTraits:
 
 
 @registry.register(
-    "target", "sql", options=SqlTargetOptions, traits=TargetTraits(repetition=Repetition.DUPLICATES, batch=1, reads_document=True),
+    "target", "sql", options=SqlTargetOptions,
+    traits=TargetTraits(repetition=Repetition.DUPLICATES, batch=1, reads_document=True),
     traits_for=target_traits, example="{connection: erp_db, table: orders, operation: upsert, key: [number]}",
 )  # fmt: skip
 class SqlTarget:

@@ -37,7 +37,7 @@ class TargetTraits:
     """``repetition``: see ``Repetition``. ``batch``: most messages of one ``send``; a send of several is all or
     nothing. ``concurrency``: sends in flight at once, also the most deliveries in doubt after a crash where the
     repetition duplicates. ``ordered``: messages of one send arrive in their order. ``answers``: outcomes carry what
-    the system said. ``numbered``: it needs ``Outbound.sequence``; ``reads_document``: it needs ``Outbound.document``."""
+    the system said. ``numbered``, ``reads_document``: it needs ``Outbound.sequence``, ``Outbound.document``."""
 
     repetition: Repetition = Repetition.DUPLICATES
     batch: int = 1

@@ -358,10 +358,6 @@ class Engine:
             return f"{runner.behind} batches wait to be processed"
         return f"{waiting} outputs wait to be delivered" if waiting >= limit else ""
 
-    def apart(self, flow: str, partition: str) -> bool:
-        """Whether records of a partition must be told apart by their positions."""
-        return self.spread.apart(flow, partition)
-
     def level(self, flow: str, partition: str, position: str) -> None:
         """All of a partition up to ``position`` is durable."""
         self.spread.level(flow, partition, position)

@@ -94,10 +94,6 @@ class Host(Protocol):
         """The flows that read a channel."""
         ...
 
-    def apart(self, flow: str, partition: str) -> bool:
-        """Whether records of a partition must be told apart by their positions."""
-        ...
-
     def level(self, flow: str, partition: str, position: str) -> None:
         """All of a partition up to ``position`` is durable."""
         ...

@@ -17,7 +17,7 @@ from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, 
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
-from waypost.flow.load import BATCH, Load, Part
+from waypost.flow.load import BATCH, Load, Part, end_of, position_at
 from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
@@ -233,11 +233,10 @@ class _Reading:
     def __init__(self, intake: Intake, start: Load) -> None:
         self.intake, self.start = intake, start
         position = intake.engine.low_position(start.flow, start.partition)
-        offset, context, records = (*position.split("|"), "", "")[:3]
-        self.offset = int(offset or "0", 16)
+        _, context, records = (*position.split("|"), "", "")[:3]
+        self.offset = end_of(position)
         self.context = bytes.fromhex(context)
         self.records = int(records or "0", 16)
-        self._apart = intake.engine.apart(start.flow, start.partition)
         self.size = self.offset
         self._whole = self.offset == 0
         self._sha = hashlib.sha256()
@@ -280,16 +279,14 @@ class _Reading:
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
         intake = self.intake
         await intake._room()
-        mark, first = f"|{context.hex()}|", self.records + 1
-        positions = [f"{s.end:016x}{mark}{number:x}" for number, s in enumerate(part, first)] if self._apart else ()
         self.records += len(part)
         load = msgspec.structs.replace(
             self.start, raws=[s.data for s in part], context=context,
-            position=f"{part[-1].end:016x}{mark}{self.records:x}",
+            position=position_at(part[-1].end, context, self.records),
             ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
             faults={at: s.fault for at, s in enumerate(part) if s.fault},
         )  # fmt: skip
-        self._tickets.append((await intake._hand(load, positions), load.position))
+        self._tickets.append((await intake._hand(load, ()), load.position))
         self._level()
         await asyncio.sleep(0)
 

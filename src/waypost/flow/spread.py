@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,13 +20,14 @@ from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
-from waypost.flow.load import Load, Part, Placed, order_of
+from waypost.flow.load import Load, Part, Placed, end_of, order_of
 from waypost.flow.placement import owner_of
 from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Positioned
 
 
 class Handed(msgspec.Struct, array_like=True):
-    """A load on its way to another worker, with the position of each record and of the whole load's end."""
+    """A load on its way to the worker that owns its records. Those of a content are told apart by where they end there
+    (``Load.ranges``), all others by the position each has in ``positions``."""
 
     load: Load
     positions: list[str]
@@ -83,15 +85,15 @@ class Spread:
         if flow.definition.source.traits.replies or not self.apart(load.flow, load.partition):
             placed = await engine.takers()[flow.name].take(load)
             return _then(placed, lambda p: [Part(engine.number, p.seq, p.first, range(len(load.raws)))])
-        slots = self._slots(flow, load, positions)
+        slots, workers = self._slots(flow, load, positions), engine.workers
         tickets: list[asyncio.Future[list[Part]]] = []
-        for worker in range(engine.workers):
-            indices = [i for i, slot in enumerate(slots) if owner_of(slot, engine.workers) == worker]
+        for worker in range(workers):
+            indices = [i for i, slot in enumerate(slots) if owner_of(slot, workers) == worker]
             if not indices:
                 continue
             handed = Handed(
                 part_of(load, indices), [positions[i] for i in indices] if positions else [],
-                bytes(slots[i] for i in indices),
+                bytes([slots[i] for i in indices]),
             )  # fmt: skip
             if worker == engine.number:
                 ticket: asyncio.Future[Any] = await self.receive(handed)
@@ -104,28 +106,39 @@ class Spread:
         """The slot of each record: of its ordering key, or, without one, of its position, which never changes."""
         if flow.definition.options.delivery.order_by:
             return [slot_of(key) for key in order_of(flow, load, self.engine.shard.secret)]
-        if positions and positions[0]:
-            return [zlib.crc32(f"{load.partition}|{p}".encode()) % SLOTS for p in positions]
+        places = _places(load, positions)
+        if places:
+            return [zlib.crc32(f"{load.partition}|{place}".encode()) % SLOTS for place in places]
         return [(zlib.crc32(raw) ^ i) % SLOTS for i, raw in enumerate(load.raws)]
 
     async def receive(self, handed: Handed) -> asyncio.Future[Placed]:
         """Take what is handed over, but for what is here already. The answer to that waits until it is durable."""
-        load, positions, slots = handed.load, handed.positions, handed.slots
-        engine = self.engine
+        load, engine = handed.load, self.engine
         async with self._turns.setdefault(load.flow, asyncio.Lock()):
-            if positions and positions[0]:
-                at, state = (load.flow, load.partition), engine.shard.state
-                floor = max(self.engine.readings.floor(*at), state.position(*at))
-                fresh = [i for i, p in enumerate(positions) if p > floor and p > state.position(*at, slots[i])]
-                if not fresh:
-                    return self.engine.readings.durable(*at)
-                if len(fresh) < len(positions):
-                    load = part_of(load, fresh)
+            fresh = self._fresh(handed)
+            if not fresh:
+                return engine.readings.durable(load.flow, load.partition)
+            if len(fresh) < len(load.raws):
+                load = part_of(load, fresh)
             load, begun = self._known_here(load)
             ticket = await engine.takers()[load.flow].take(load, begun)
             if begun:
                 ticket.add_done_callback(lambda _: self._begun.pop((load.flow, *load.content[:2]), None))
             return ticket
+
+    def _fresh(self, handed: Handed) -> Sequence[int]:
+        """The records that are not here already."""
+        load, state = handed.load, self.engine.shard.state
+        places: Sequence[Any] = _places(load, handed.positions)
+        if not places:
+            return range(len(load.raws))
+        at = (load.flow, load.partition)
+        reached = end_of if load.ranges else str
+        floor = reached(max(self.engine.readings.floor(*at), state.position(*at)))
+        fresh: Sequence[int] = range(bisect_right(places, floor), len(places))
+        if at in self._uneven:
+            fresh = [i for i in fresh if places[i] > reached(state.position(*at, handed.slots[i]))]
+        return fresh
 
     def _known_here(self, load: Load) -> tuple[Load, list[AnyRecord]]:
         """A load under the number its arrival has in this shard, and what makes the arrival known here."""
@@ -232,12 +245,19 @@ class Spread:
             self.engine.shard.append_later([record])
 
 
+def _places(load: Load, positions: Sequence[str]) -> Sequence[Any]:
+    """Where each record stands in its partition, rising; empty where they cannot be told apart."""
+    if load.ranges:
+        return struct.unpack(f"<{len(load.ranges) // 8}Q", load.ranges)[1::2]
+    return positions if positions and positions[0] else ()
+
+
 def part_of(load: Load, indices: Sequence[int]) -> Load:
     """Some records of a load, its position unchanged: nothing of it is left for this worker."""
-    ranges = struct.unpack(f"<{len(load.ranges) // 8}Q", load.ranges)
-    picked = [edge for i in indices for edge in ranges[2 * i : 2 * i + 2]] if ranges else []
+    ranges = load.ranges
     return msgspec.structs.replace(
-        load, raws=[load.raws[i] for i in indices], ranges=struct.pack(f"<{len(picked)}Q", *picked),
+        load, raws=[load.raws[i] for i in indices],
+        ranges=b"".join([ranges[16 * i : 16 * i + 16] for i in indices]) if ranges else b"",
         headers=[load.headers[i] for i in indices] if load.headers else None,
         causes=[load.causes[i] for i in indices] if load.causes else [],
         faults={at: load.faults[i] for at, i in enumerate(indices) if i in load.faults},

@@ -15,6 +15,8 @@ from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull, Us
 
 MAX_FRAME = 256 << 20
 _LENGTH = 4
+READ_AHEAD = 2 << 20
+"""Bytes a connection reads before they are wanted: some loads, so that one does not come in by pieces."""
 
 pack = msgspec.msgpack.Encoder().encode
 
@@ -74,7 +76,7 @@ def short_path(path: Path) -> Iterator[str]:
 async def connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to who listens there. Raises ``OSError`` when nobody does."""
     with short_path(path) as short:
-        return await asyncio.open_unix_connection(short)
+        return await asyncio.open_unix_connection(short, limit=READ_AHEAD)
 
 
 def failed(number: int, error: WaypostError) -> Reply:
@@ -102,7 +104,7 @@ class Server:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
         with short_path(self._path) as short:
-            self._server = await asyncio.start_unix_server(self._serve, short)
+            self._server = await asyncio.start_unix_server(self._serve, short, limit=READ_AHEAD)
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
