@@ -25,7 +25,8 @@ async def ask(root: Path, verb: str, **params: Any) -> Any:
 def status(root: Path) -> dict[str, Any]:
     """What the system says of the flow ``orders``; nothing while it does not answer."""
     try:
-        return dict(asyncio.run(ask(root, "status"))["flows"][0])
+        flow = asyncio.run(ask(root, "status"))["flows"][0]
+        return {**flow, **flow["messages"], **flow["deliveries"]}
     except (OSError, WaypostError, IndexError):
         return {}
 

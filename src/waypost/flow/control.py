@@ -13,6 +13,7 @@ from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
+DELIVERIES = ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")
+"""What ``status`` counts of a flow's deliveries, beside those open; a message that ended in the flow counts as one."""
 USUAL, PAUSED = "", "paused"
 RUN, SKIP = "run", "skip"
 
@@ -79,12 +82,14 @@ class Control:
         engine = self.engine
         intake = engine.intakes.get(name)
         said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
-        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        cause = engine.trouble.get(f"source of {name}", (intake.paused or intake.crowded) if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
-            "flow": name, "state": said, "accepted": count.get("accepted", 0),
-            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
-            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "flow": name, "state": said, "messages": {"accepted": count.get("accepted", 0)},
+            "deliveries": {
+                **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
+            },
+            "behind": engine.runners[name].behind,
             "source": {"state": reading, "cause": cause},
             "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
@@ -215,6 +220,10 @@ class Control:
     def _decision(self, params: Params, verb: str, to: State) -> Decided:
         return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
 
+    async def legal_hold(self, params: Params) -> Any:
+        """Keep messages against retention, no longer do so, or say which are kept."""
+        return await legal_hold(self.engine, params, self._who(params))
+
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
         return await replay(self.engine, params, self._who(params))
@@ -335,10 +344,9 @@ class Control:
     def exit_code(self) -> int:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
-        refused = any(intake.paused or intake.refused for intake in self.engine.intakes.values()) or bool(
-            self.engine.trouble
-        )
-        return 1 if worse or refused or not self.engine.drained else 0
+        intakes = self.engine.intakes.values()
+        refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
+        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
 
 
 def _target_status(lane: Lane) -> dict[str, Any]:
@@ -374,7 +382,9 @@ def _user() -> str:
         return "unknown"
 
 
-SEARCHING = frozenset({"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay"})
+SEARCHING = frozenset(
+    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+)
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
@@ -383,5 +393,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
 }  # fmt: skip

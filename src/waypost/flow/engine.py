@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from waypost.core.component import Outcome, Requester
@@ -14,12 +14,14 @@ from waypost.flow.answers import Answers, answer_key_reader
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
+from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.lying import Lying
 from waypost.flow.numbering import Numbering
 from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.position import JournalPositions
@@ -28,6 +30,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.spread import Spread
+from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Query, Reader, Shard
@@ -52,10 +55,10 @@ class Engine:
         self.ids = Ids(self.clock, self.random)
         self.claims = Claims(shard.state, shard.secret, self.clock.now, self._is_dead)
         self.recall = Recall(shard, versions)
-        self.answers = Answers()
-        self.readings = Readings()
-        self.trying = Trying()
+        self.answers, self.readings = Answers(), Readings()
+        self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
+        self.claiming = Claiming(self, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
@@ -64,14 +67,13 @@ class Engine:
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lasting: set[asyncio.Task[Any]] = set()
         self._runners_of: dict[tuple[str, str], FlowRunner] = {}
         self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
         self.ready = asyncio.Event()
         """Set while the flows can take what other workers hand over."""
-
-    # ── life ──
 
     async def start(self, *, sources: bool = True) -> None:
         """Recover what is open, then open the sources. Without ``sources`` nothing is read or sent: for tools."""
@@ -96,14 +98,15 @@ class Engine:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
         rehearse(project, self.around)
         self.versions.keep(project)
-        self.ready.clear()
-        await self._halt()
-        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
-        self.project = project
-        self.trouble.clear()
-        self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
-        self._runners_of = {}
-        await self._begin(unclean=False)
+        async with callers_wait(self.around.listener, lambda: self.intakes.values()):
+            self.ready.clear()
+            await self._halt()
+            await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
+            self.project = project
+            self.trouble.clear()
+            self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
+            self._runners_of = {}
+            await self._begin(unclean=False)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -169,6 +172,7 @@ class Engine:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
         self.standing = True
         await self._halt()
+        await self._cancel(self._lasting)
 
     async def _halt(self) -> None:
         for intake in self.intakes.values():
@@ -195,23 +199,22 @@ class Engine:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that ends the engine when it fails."""
+    def spawn(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails; a ``lasting`` one goes on when versions are switched."""
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        (self._lasting if lasting else self._tasks).add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.fail(task.exception())
 
     def fail(self, error: BaseException | None) -> None:
         if error is not None and self.failed is not None and not self.failed.done():
             self.failed.set_result(error)
-
-    # ── durable, then on ──
 
     def submit(
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
@@ -285,8 +288,6 @@ class Engine:
     def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
         return answer_key_reader(keys) if keys else None
 
-    # ── what people say ──
-
     def subjects(self) -> list[str]:
         """What a command may be about."""
         flows = [f"flow:{name}" for name in self.project.flows]
@@ -318,8 +319,6 @@ class Engine:
                 return f"{commands[subject]} by a person"
         return ""
 
-    # ── channels ──
-
     def readers(self, channel: str) -> list[str]:
         """The flows that read a channel, in the order of their names."""
         return sorted(
@@ -335,8 +334,6 @@ class Engine:
         """Accept a load that another flow of this store sends; ``extra`` is in the last commit of it. ``again``: some
         of it may have been accepted before."""
         await self.spread.hop(load, identities, extra, again=again)
-
-    # ── who waits for what ──
 
     def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         """Called once (part of) a batch is durable and its outputs are with their lanes."""
@@ -366,27 +363,23 @@ class Engine:
         """Up to where every shard has a partition."""
         return self.spread.low_position(flow, partition)
 
-    # ── what is left to do ──
-
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._commits or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
         return any(not lane.stuck for lane in self.lanes.values())
 
     @property
     def drained(self) -> bool:
         """Nothing is open at all."""
-        return not self.busy and all(lane.idle for lane in self.lanes.values())
+        behind = any(runner.behind for runner in self.runners.values())
+        return not (self.busy or behind) and all(lane.idle for lane in self.lanes.values())
 
     @property
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-    def connections(self) -> Iterator[str]:
-        return iter(self.around.connections)
 
 
 def answers_callers(flow: CompiledFlow) -> bool:

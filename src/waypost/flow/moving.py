@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from waypost.core.message import id_at
 from waypost.flow.placement import place_of
 from waypost.store.carrying import Carried, message_of_row, taken_away, unproduced
 from waypost.store.folds import live_reader
@@ -16,6 +17,7 @@ from waypost.store.record import (
     AnyRecord,
     ArrivalBegun,
     Bodies,
+    LegalHold,
     OutboundBody,
     State,
     ref_of,
@@ -98,6 +100,7 @@ class MessageMove:
                 if missing := indices - self._there_already(place, batch):
                     copies.append(await self._copy(number, batch, place, missing))
             gone += taken_away(batch, places, self._moving.now())
+            gone += self._holds(number, batch, {index for indices in places.values() for index in indices}, held=False)
         await asyncio.gather(*copies)
         await self._shards[number].append(gone)
 
@@ -110,7 +113,13 @@ class MessageMove:
         records = Carried(batch, stored, indices, seq).records(
             number, arrival, retries, self._story(number, batch, indices)
         )
-        return target.submit([*begun, *records])
+        return target.submit([*begun, *records, *self._holds(number, batch, indices, held=True)])
+
+    def _holds(self, number: int, batch: OpenBatch, indices: Collection[int], *, held: bool) -> list[AnyRecord]:
+        """Legal holds go where the messages go."""
+        first, known = int.from_bytes(batch.first_id, "big"), self._shards[number].state.legal_holds()
+        found = [(message, known[message]) for index in sorted(indices) if (message := id_at(first, index)) in known]
+        return [LegalHold((message,), held, hold.at, hold.who, hold.why) for message, hold in found]
 
     async def _retry(self, source: EmbeddedShard, retry: Retry) -> tuple[Retry, OutboundBody | None]:
         if retry.body is None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,11 @@ class Server:
                 except WaypostError as error:
                     write_frame(writer, failed(ask.number, error))
                     continue
-                task = asyncio.ensure_future(self._reply(writer, ask.number, later))
+                answer = asyncio.ensure_future(later)
+                task = asyncio.ensure_future(self._reply(writer, ask.number, answer))
                 replies.add(task)
                 task.add_done_callback(replies.discard)
+                task.add_done_callback(partial(_let_go, answer))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -147,6 +150,14 @@ class Server:
             reply = Reply(number, b"", f"internal error: {type(error).__name__}: {error}")
         if not writer.is_closing():
             write_frame(writer, reply)
+
+
+def _let_go(answer: asyncio.Future[bytes], _: asyncio.Task[None]) -> None:
+    """Nobody waits for an answer any more."""
+    if not answer.done():
+        answer.cancel()
+    elif not answer.cancelled():
+        answer.exception()
 
 
 async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30.0) -> bytes:

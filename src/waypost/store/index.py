@@ -4,7 +4,7 @@ them. It follows the journal in a thread of its own; what it has not flushed yet
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from waypost.store.record import (
     DeliveryFailed,
     Effects,
     Intended,
+    LegalHold,
     Linked,
     MovedAway,
     OutboundBody,
@@ -280,14 +281,24 @@ class SearchIndex:
             self.failures.set(inner.ref, msgspec.structs.replace(known, place=place))
 
     def linked(self, at: Location, r: Linked) -> None:
-        for message in (r.message, r.other):
+        self._tell_messages((r.message, r.other), at)
+
+    def legal_hold(self, at: Location, r: LegalHold) -> None:
+        self._tell_messages(r.messages, at)
+
+    def _tell_messages(self, messages: Sequence[bytes], at: Location) -> None:
+        """Note a record that names messages by id, once for each of their batches."""
+        seqs: dict[int, None] = {}
+        for message in messages:
             first = block_of(message)[0].to_bytes(16, "big")
             seq = self._firsts.get(first) or self._flushing_firsts.get(first)
             if seq is None:
                 stored = select(self.database.fetcher, "SELECT seq FROM batch WHERE first = ?", first)
                 seq = stored[0][0] if stored else None
             if seq is not None:
-                self._tell(self.batches.get(seq), pack_place(at))
+                seqs[seq] = None
+        for seq in seqs:
+            self._tell(self.batches.get(seq), pack_place(at))
 
     def _tell(self, batch: IndexedBatch | None, place: bytes) -> None:
         if batch is not None:
@@ -336,5 +347,6 @@ _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     OutboundBody: SearchIndex.body,
     MovedAway: SearchIndex.moved,
     Linked: SearchIndex.linked,
+    LegalHold: SearchIndex.legal_hold,
     Retold: SearchIndex.retold,
 }

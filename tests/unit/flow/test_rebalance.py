@@ -32,6 +32,7 @@ from waypost.store.record import (
     Decided,
     Delivered,
     DeliveryFailed,
+    LegalHold,
     Numbered,
     OutboundBody,
     Produced,
@@ -156,6 +157,19 @@ async def test_a_moved_message_tells_its_story_where_it_is_now(folder: Path) -> 
             assert history is not None and history.found.shard == 0
             told = [type(record) for record in history.records]
             assert Delivered in told and DeliveryFailed in told
+
+
+async def test_a_legal_hold_goes_where_its_message_goes(folder: Path) -> None:
+    async with opened(folder) as shards:
+        dead = [found.message for found in live_reader(shards[1:]).find(Query(state="dead"))]
+        done = [found.message for found in live_reader(shards[1:]).find(Query(state="delivered", limit=1))]
+        await shards[1].append([LegalHold((*dead, *done), True, 5, "ann", "case 12")])
+    await rebalance(folder, 1)
+    async with opened(folder) as shards:
+        holds = [{at: (held.who, held.why) for at, held in shard.state.legal_holds().items()} for shard in shards]
+        assert holds == [dict.fromkeys(dead, ("ann", "case 12")), dict.fromkeys(done, ("ann", "case 12"))]
+        [found] = live_reader(shards).find(Query(state="dead", message=dead[0]))
+        assert found.shard == 0
 
 
 async def test_what_is_no_message_is_known_to_who_needs_it(folder: Path) -> None:

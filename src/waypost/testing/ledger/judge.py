@@ -70,7 +70,8 @@ def wanted_of(written: Mapping[str, int], every: int = 1) -> dict[str, Sequence[
 async def system_faults(client: Client, written: Mapping[str, int], files: int) -> list[str]:
     """What is wrong with what the system says of itself: its counts, its index, its arrivals."""
     total, rows = sum(written.values()), 2 * sum(written.values()) + sum(-(-n // ERP_EVERY) for n in written.values())
-    flow = (await client.ask("status"))["flows"][0]
+    said = (await client.ask("status"))["flows"][0]
+    flow = {**said["messages"], **said["deliveries"], "behind": said["behind"]}
     expected = {"accepted": total, "delivered": rows, "open": 0, "retrying": 0, "dead": 0, "parked": 0, "behind": 0}
     faults = [f"status: {n} is {flow[n]}, not {value}" for n, value in expected.items() if flow[n] != value]
     for key, count in written.items():

@@ -204,7 +204,7 @@ class Trial:
 
 def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]:
     """Wait until the system answers and says that nothing is left to do."""
-    said = "nothing"
+    moving = "nothing"
     for _ in range(600):
         time.sleep(LOOK_SECONDS)
         if system.poll() is not None:
@@ -212,15 +212,16 @@ def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]
         if not client.running:
             continue
         try:
-            flow = asyncio.run(client.ask("status"))["flows"][0]
+            said = asyncio.run(client.ask("status"))["flows"][0]
             files = asyncio.run(client.ask("files", limit=100_000))["files"]
         except EndpointUnavailable:
             continue
         left = [row["name"] for row in files if not row["ended_at"]]
-        said = f"{flow['open']} open, {flow['retrying']} retrying, {len(left)} files not ended"
-        if not (flow["open"] or flow["retrying"] or flow["behind"] or left):
+        deliveries = said["deliveries"]
+        moving = f"{deliveries['open']} open, {deliveries['retrying']} retrying, {len(left)} files not ended"
+        if not (deliveries["open"] or deliveries["retrying"] or said["behind"] or left):
             return []
-    return [f"system: does not come to rest: {said}"]
+    return [f"system: does not come to rest: {moving}"]
 
 
 def _family(pid: int) -> list[int]:
