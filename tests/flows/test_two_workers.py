@@ -85,7 +85,8 @@ async def until(root: Path, true: Callable[[dict[str, Any]], bool], flow: str) -
             flows = (await Client(root).ask("status"))["flows"]
         except EndpointUnavailable:
             continue
-        status = next((told for told in flows if told["flow"] == flow), {})
+        told = next((told for told in flows if told["flow"] == flow), None)
+        status = {**told, **told["messages"], **told["deliveries"]} if told else {}
         if status and true(status):
             return status
     raise AssertionError(f"it did not happen: {status}")
