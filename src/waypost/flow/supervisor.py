@@ -28,6 +28,8 @@ from waypost.flow.worker import CANNOT_START, LOOK_SECONDS, PATIENCE_SECONDS, Re
 RESTART_SECONDS = 0.2
 """Pause before a worker that gave up by itself is started again; one that was killed is back at once."""
 GRACE_SECONDS = 30.0
+NURSERY = "waypost.flow.nursery"
+"""The module that workers are born in."""
 
 Say = Callable[[Event], None]
 
@@ -134,7 +136,7 @@ class _Supervisor:
 
     async def _open_nursery(self, *, again: bool = False) -> None:
         self._nursery = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "waypost.flow.nursery", str(os.getpid()),
+            sys.executable, "-m", NURSERY, str(os.getpid()),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=worker_environment(),
         )  # fmt: skip
         for number in range(self.options.workers):

@@ -66,6 +66,9 @@ class LookedAtShard:
     async def findable(self) -> None:
         """All there is was taken in when the shard was opened."""
 
+    def wait_findable(self) -> None:
+        """As ``findable``."""
+
     async def close(self, *, clean: bool = True) -> None:
         await asyncio.to_thread(self._held.close)
 

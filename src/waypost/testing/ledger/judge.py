@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from waypost.flow.client import Client
@@ -42,11 +43,23 @@ def appended(root: Path) -> list[tuple[str, int]]:
 
 def tabled(root: Path) -> list[tuple[str, int]]:
     """What was written to the table, in the order of its book."""
-    db = sqlite3.connect(f"file:{root / 'seen.db'}?mode=ro", uri=True, timeout=10)
-    try:
+    with closing(_seen(root)) as db:
         return list(db.execute("SELECT k, n FROM book ORDER BY at"))
-    finally:
-        db.close()
+
+
+def count_appended(root: Path) -> int:
+    """How many lines the appended file has."""
+    return sum(path.read_bytes().count(b"\n") for path in (root / "out").glob("*.ndjson"))
+
+
+def count_tabled(root: Path) -> int:
+    """How many rows the table has."""
+    with closing(_seen(root)) as db:
+        return int(db.execute("SELECT count(*) FROM seen").fetchone()[0])
+
+
+def _seen(root: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{root / 'seen.db'}?mode=ro", uri=True, timeout=10)
 
 
 def wanted_of(written: Mapping[str, int], every: int = 1) -> dict[str, Sequence[int]]:
