@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conformance.test_avro import NULLS, TREE, bomb, container
+from tests.conformance.test_protobuf import FILES
 from waypost.core.errors import DataError
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -66,6 +68,8 @@ JSON, LINES, STRICT = ("json", "{}"), ("json", "{lines: true}"), ("json", "{dupl
 XML, RECORDS = ("xml", "{}"), ("xml", "{records: a}")
 CSV, HL7, X12 = ("csv", "{}"), ("hl7", "{}"), ("x12", "{}")
 FIXED = ("fixed", "{layout: a.yaml}")
+PROTOBUF = ("protobuf", "{descriptors: o.protoset, message: shop.Order}")
+AVRO = ("avro", "{unpacked_bytes: 1MiB}")
 PACKED = ("archive", "{format: json}")
 MILLION = 1_000_000
 
@@ -168,6 +172,11 @@ ATTACKS: list[Attack] = [
     ),
     *_each("a huge exponent", lambda: b"n\n1e999999\n", ("csv", "{types: {n: decimal}}", "read")),
     *_each("a huge exponent", lambda: b"[1e99999999999999999999]", (*JSON, "json-number")),
+    *_each("half a million empty messages", lambda: b"\x1a\x00" * (1 << 19), (*PROTOBUF, "read")),
+    *_each("messages beyond the limit", lambda: b"\x1a\x00" * (1 << 20), (*PROTOBUF, "record-too-large")),
+    *_each("a packed block", bomb, (*AVRO, "avro-size")),
+    *_each("a list of nothings", lambda: container(NULLS, [{"l": [None] * 9}]), (*AVRO, "avro-schema")),
+    *_each("records within themselves", lambda: container(TREE, [{"l": None}]), (*AVRO, "avro-schema")),
     *_each("NaN", lambda: b"[NaN]", (*JSON, "json-syntax"), (*LINES, "json-syntax"), (*STRICT, "json-syntax")),
     *_each("Infinity", lambda: b"[-Infinity]", (*JSON, "json-syntax")),
     *_each("NaN", lambda: b"n\nNaN\n", ("csv", "{types: {n: decimal}}", "csv-type")),
@@ -217,7 +226,7 @@ ATTACKS: list[Attack] = [
 
 def outcome(attack: Attack, data: bytes) -> list[str]:
     """What comes of it: codes of refusals, ``fault`` of the framer, ``read``, or ``nothing``."""
-    format_ = build_format(attack.format, attack.options, {"a.yaml": LAYOUT})
+    format_ = build_format(attack.format, attack.options, {"a.yaml": LAYOUT, **FILES})
     pieces = [data[at : at + (1 << 18)] for at in range(0, len(data), 1 << 18)]
     slices, refusal = frame(format_, pieces, limit=LIMIT)
     made = set()

@@ -16,8 +16,8 @@ from waypost.core.traits import FormatTraits
 from waypost.formats.library import library, project_file
 from waypost.formats.line import WholeFramer, too_large
 
-MOST_BYTES = 4 << 20
-"""Of one message: two bytes may become an object, so that this bounds memory to some hundred times as much."""
+MOST_BYTES = 1 << 20
+"""Of one message: two of its bytes may become an object, which costs some hundred times as much memory and time."""
 _UNWRITABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 
 
@@ -49,7 +49,7 @@ class ProtobufFormat:
 
     A document holds the fields that are set, by their names in the schema: enums by name, bytes in Base64, 64-bit
     numbers whole, timestamps in ISO form, as ProtoJSON has it, but names are not changed. Fields that are not known
-    are dropped. A message may have 4 MiB and 100 levels.
+    are dropped. A message may have 1 MiB and 100 levels.
     """
 
     content_type = "application/x-protobuf"
