@@ -37,6 +37,7 @@ BROKEN = (
     b"<order>&nbsp;</order>",
     b"<order>\xff</order>",
     b"<order",
+    b"<a><order/><order>",
     b'<!DOCTYPE order SYSTEM "http://127.0.0.1/x.dtd"><order/>',
     b'<?xml version="1.0" encoding="UTF-7"?><order/>',
     b"\xff\xfe<\x00",
