@@ -52,10 +52,10 @@ class XmlFramer:
             raise self._refused
         if self._inside:
             rest = bytes(self._held[self._record :])
-            start, context = self._base + self._record, self._context
+            start = self._base + self._record
             self._held, self._stack, self._inside = bytearray(), [], 0
             said = f"record at byte {start}: the content ends within it; expected it complete; have it sent again"
-            return (Slice(start, start + len(rest), rest, said, context),)
+            return (Slice(start, start + len(rest), rest, said),)  # nothing is open behind it
         if self._stack or self._until or self._held[self._at :].strip():
             within = f" within <{self._stack[-1][0].decode('utf-8', 'replace')[:40]}>" if self._stack else ""
             self._refuse(f"the content ends{within}", self._base + len(self._held), "every element closed")
