@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from waypost.formats.edi.schema.condition import Grain, violations
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
+from waypost.formats.edi.schema.notation import places
 
 PLACEHOLDERS = "\x01\x02\x03\x04\x05"
 """What released characters are written as while a message is looked at, each one character long (see ``release.py``)."""
@@ -47,7 +48,7 @@ class Patterns:
         if not segment.described:
             return f"(?s:{tag}(?:{self._element}.*)?)"
         checks = self._conditions(segment) + self._where(use)
-        return f"{tag}{checks}{self._sequence(segment.elements, self._element, self._repeated)}"
+        return f"{tag}{checks}{self._sequence(segment, self._repeated)}"
 
     def value(self, element: Element) -> str:
         """The pattern of one value, without repetition."""
@@ -76,9 +77,7 @@ class Patterns:
 
     def composite(self, composite: Composite) -> str:
         """The pattern of one composite that is there."""
-        return self._conditions(composite) + self._sequence(
-            composite.parts, self._component, self.value, opens=False
-        )
+        return self._conditions(composite) + self._sequence(composite, self.value)
 
     def _repeated(self, item: Item) -> str:
         one = self.composite(item) if isinstance(item, Composite) else self.value(item)
@@ -86,19 +85,27 @@ class Patterns:
             return one
         return f"{one}(?:{re.escape(self.marks.repetition)}{one}){{0,{item.repeat - 1}}}"
 
-    def _sequence(
-        self, items: Sequence[Item], separator: str, make: Callable[[Any], str], opens: bool = True
-    ) -> str:
+    def _sequence(self, holder: Segment | Composite, make: Callable[[Any], str]) -> str:
+        opens = isinstance(holder, Segment)
+        items = holder.elements if isinstance(holder, Segment) else holder.parts
+        separator = self._element if opens else self._component
         pattern, needed = f"{separator}*", False  # separators behind the last value are harmless, and common
-        for number, item in reversed(list(enumerate(items))):
-            lead = separator if opens or number else ""
+        pairs, number = _pairs(holder), len(items)
+        while number:
+            lead = separator if opens or number > 1 else ""
+            item = items[number - 1]
             one = f"(?:{make(item)})"
-            if item.required and isinstance(item, Composite):
-                one = f"(?!{separator}|\\Z){one}"
+            if number - 1 in pairs:
+                pattern = f"(?:{lead}(?:{make(items[number - 2])}){separator}{one}|{lead}{separator}){pattern}"
+                number -= 1
+            else:
+                if item.required and isinstance(item, Composite):
+                    one = f"(?!{separator}|\\Z){one}"
+                pattern = f"{lead}{one if item.required else f'{one}?'}{pattern}"
             needed = needed or item.required
-            pattern = f"{lead}{one if item.required else f'{one}?'}{pattern}"
             if not needed and lead:
                 pattern = f"(?:{pattern})?"
+            number -= 1
         return pattern
 
     def _conditions(self, holder: Segment | Composite) -> str:
@@ -109,7 +116,7 @@ class Patterns:
         else:
             outer = f"{self._element}{re.escape(self.marks.repetition)}"
             grain = Grain(self._component, f"(?=[{outer}]|\\Z)", f"[^{outer}{self._component}]", False)
-        return "".join(f"(?!{grain.pattern(v)})" for note in holder.notes for v in violations(note))
+        return "".join(f"(?!{grain.pattern(v)})" for note in _written_out(holder) for v in violations(note))
 
     def _where(self, use: Use) -> str:
         made = []
@@ -118,6 +125,25 @@ class Patterns:
             inner = f"(?:[^{self._element}{self._component}]*+{self._component}){{{component - 1}}}" if component > 1 else ""
             made.append(f"(?={before}{inner}{_any_of(values)}(?:[{self._element}{self._component}]|\\Z))")
         return "".join(made)
+
+
+def _pairs(holder: Segment | Composite) -> set[int]:
+    """The first elements of neighbours that come both or not at all: cheaper as one unit than as a condition."""
+    if not isinstance(holder, Segment):
+        return set()
+    found: set[int] = set()
+    for note in holder.notes:
+        at = places(note)
+        if note[0] == "P" and len(at) == 2 and at[1] == at[0] + 1 and not {at[0] - 1, at[0], at[1]} & found:
+            if not any(holder.elements[n - 1].required for n in at):
+                found.add(at[0])
+    return found
+
+
+def _written_out(holder: Segment | Composite) -> list[str]:
+    """The conditions that its pairs don't cover."""
+    pairs = _pairs(holder)
+    return [n for n in holder.notes if not (n[0] == "P" and len(places(n)) == 2 and places(n)[0] in pairs)]
 
 
 def _times(low: int, high: int) -> str:
