@@ -45,7 +45,9 @@ class Intake:
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
-        self._opened = False
+        self.resting = asyncio.Event()
+        """Set while it is paused with nothing in its hands."""
+        self.opened = asyncio.Event()
         self._looking: asyncio.Future[Delivery | None] | None = None
         if isinstance(source, TimedSource):
             source.told(engine.shard.state.commands().get(f"schedule:{flow.name}", ""))
@@ -92,11 +94,13 @@ class Intake:
     async def _turn(self, failures: int) -> int:
         if self.paused:
             self.exhausted = True
+            self.resting.set()
         await self._resumed.wait()
+        self.resting.clear()
         await self._room()
-        if not self._opened:
+        if not self.opened.is_set():
             await self.source.open()
-            self._opened = True
+            self.opened.set()
         looked, delivery = await self._look()
         if not looked:
             return failures
@@ -164,7 +168,7 @@ class Intake:
         await delivery.accept()
         if self.traits.replies:
             waiting = [self.engine.answers.wait(part.seq, len(part.indices)) for parts in placed for part in parts]
-            self.engine.spawn(self._answer(delivery, waiting))
+            self.engine.spawn(self._answer(delivery, waiting), lasting=True)
 
     async def _answer(self, delivery: Delivery, answers: Sequence[asyncio.Future[list[Answer]]]) -> None:
         await delivery.answer([answer for part in answers for answer in await part])

@@ -96,8 +96,12 @@ def _print_status(place: Place) -> None:
     if answer.get("listen"):
         say(f"listening on {answer['listen']}")
     say()
-    head = ("flow", "state", "accepted", "delivered", "open", "retrying", "parked", "dead", "filtered")
-    table(head, [[flow.get(name, "") for name in head] for flow in answer["flows"]], empty="no flows")
+    words = ("delivered", "open", "retrying", "parked", "dead", "filtered")
+    rows = [
+        [flow["flow"], flow["state"], flow["messages"]["accepted"], *(flow["deliveries"][word] for word in words)]
+        for flow in answer["flows"]
+    ]
+    table(("flow", "state", "messages", *(f"deliveries {words[0]}", *words[1:])), rows, empty="no flows")
     for line in [*_troubles(answer["flows"]), *answer.get("trouble", ())]:
         note(line)
 
