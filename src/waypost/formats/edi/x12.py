@@ -13,7 +13,8 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.write import X12Writer
-from waypost.formats.edi.x12_framer import X12Framer
+from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
 
 
@@ -92,7 +93,7 @@ class X12Format:
         )  # fmt: skip
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
-        return X12Framer(self._options.unit, limit_bytes, offset, context)
+        return EdiFramer(X12, self._options.unit, limit_bytes, offset, context)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         envelope = self._reader.envelope(context)

@@ -12,7 +12,9 @@ from waypost.formats.edi.check import LoopInstance, SetCheck
 from waypost.formats.edi.envelope import group_document, interchange_document, iso_date, iso_time
 from waypost.formats.edi.finding import Finding, refusal
 from waypost.formats.edi.schema import load_grammar
-from waypost.formats.edi.token import Delimiters, Header, read_header
+from waypost.formats.edi.delimiter import Delimiters
+from waypost.formats.edi.dialect import Header
+from waypost.formats.edi.x12_dialect import read_header
 from waypost.formats.edi.view import compile_view
 
 _TRIVIA = " \t\r\n\x00\x1a\ufeff"
@@ -63,7 +65,7 @@ class Envelope:
         marks = (header.delimiters.element, header.delimiters.component, header.delimiters.repetition,
                  header.delimiters.segment)  # fmt: skip
         self._element, self._component, self._repetition, self._segment = (m.decode(reader.encoding) for m in marks)
-        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.elements])
+        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.row[1:]])
         self._group = group_document(gs.rstrip(self._segment).split(self._element)[1:]) if gs else None
 
     def transaction(self, data: bytes) -> Any:
