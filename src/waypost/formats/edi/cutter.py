@@ -185,7 +185,7 @@ class Cutter:
         assert self._header is not None
         if self._opener == self._dialect.package:
             return self._in_package(tokens, final)
-        buffer, marks, binary = self._buffer, self._header.delimiters, self._dialect.binary or {}
+        buffer, marks, binary = self._buffer, self._header.delimiters, self._dialect.binary
         pattern = boundary_pattern(self._dialect, self._dialects, marks)
         while hit := pattern.search(buffer, self._scan):
             at, tag = hit.start(1), hit[1].translate(None, LINE_ENDS)
@@ -241,7 +241,7 @@ def start_pattern(dialects: tuple[Dialect, ...]) -> re.Pattern[bytes]:
 @lru_cache(maxsize=256)
 def boundary_pattern(dialect: Dialect, others: tuple[Dialect, ...], marks: Delimiters) -> re.Pattern[bytes]:
     """Finds, behind a terminator, the tags that end a transaction, begin something else, or hold binary data."""
-    tags = {tag for pair in dialect.closers.items() for tag in pair} | {*(dialect.binary or ())}
+    tags = {tag for pair in dialect.closers.items() for tag in pair} | {*dialect.binary}
     ends = b"|".join(map(re.escape, {marks.tag or marks.element, marks.segment}))
     words = b"|".join(b"[\r\n]{0,2}".join(re.escape(tag[n : n + 1]) for n in range(len(tag))) for tag in sorted(tags))
     first = bytes(sorted({tag[0] for tag in tags}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from waypost.formats.edi.delimiter import Delimiters
@@ -62,7 +62,7 @@ class Dialect:
     group_word: str
     counts: Literal["groups", "either", "transactions"]
     records: frozenset[bytes] = frozenset()
-    binary: Mapping[bytes, int] | None = None
+    binary: Mapping[bytes, int] = field(default_factory=dict)
     package: bytes = b""
     reference: int = 1
 

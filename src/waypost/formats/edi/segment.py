@@ -54,7 +54,7 @@ class Transaction:
 
 def split_elements(segment: bytes, marks: Delimiters, dialect: Dialect) -> list[bytes]:
     """The elements of a segment as they stand, the tag first; binary data stays whole."""
-    number = (dialect.binary or {}).get(segment[:3])
+    number = dialect.binary.get(segment[:3])
     if number:
         *head, rest = segment.split(marks.element, number + 1)
         return [*head, rest]
@@ -88,7 +88,7 @@ def split_segments(data: bytes, marks: Delimiters, dialect: Dialect) -> list[byt
 def _binaries(data: bytes, marks: Delimiters, dialect: Dialect) -> list[tuple[int, int]]:
     """Where binary data stands in a transaction."""
     spans: list[tuple[int, int]] = []
-    heads = [(tag + marks.element, number) for tag, number in (dialect.binary or {}).items()]
+    heads = [(tag + marks.element, number) for tag, number in dialect.binary.items()]
     heads = [(head, number) for head, number in heads if head in data]
     position = 0
     while heads and position >= 0:

@@ -12,10 +12,11 @@ from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
-from waypost.formats.edi.write import X12Writer
 from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
+from waypost.formats.edi.x12_write import X12Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,12 @@ class X12Format:
         self._options = options
         self._reader = X12Reader(options.encoding, options.check, options.version)
         self._writer = X12Writer(
-            options.element_separator, options.component_separator, options.repetition_separator,
-            options.segment_terminator, options.replace_separators, "\n" if options.new_lines else "",
+            RowWriter(
+                name="x12", element=options.element_separator, component=options.component_separator,
+                repetition=options.repetition_separator, segment=options.segment_terminator,
+                replacement=options.replace_separators, line_end="\n" if options.new_lines else "",
+                encoding=options.encoding, binary={tag.decode(): number for tag, number in X12.binary.items()},
+            )
         )  # fmt: skip
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
@@ -107,10 +112,6 @@ class X12Format:
 
     def _encode(self, document: Any) -> bytes | DataError:
         try:
-            return self._writer.interchange(document).encode(self._options.encoding)
+            return self._writer.interchange(document)
         except DataError as error:
             return error
-        except UnicodeEncodeError as wrong:
-            return DataError(f"{wrong.object[wrong.start]!r} has no form in {self._options.encoding}",
-                             where=f"character {wrong.start}", expected=self._options.encoding,
-                             remedy="replace it in a map", code="x12-encoding")  # fmt: skip
