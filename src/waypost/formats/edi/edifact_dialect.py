@@ -9,12 +9,12 @@ from waypost.formats.edi.delimiter import Delimiters, character, find_terminator
 from waypost.formats.edi.dialect import Bytes, Dialect, Header, Trailer
 
 _HEADER_LIMIT = 2048
-_LEVEL_A = Delimiters(b"+", b":", b"", b"'", b"?")
+LEVEL_A = Delimiters(b"+", b":", b"", b"'", b"?")
 _LEVEL_B = Delimiters(b"\x1d", b"\x1f", b"", b"\x1c")
 """UNOB in its original form: the information separators IS3, IS1 and IS4, and nothing to release them with."""
 _ADVICE = 6
 _OPENS = re.compile(rb"U[\r\n]*(?:N|I)[\r\n]*B")
-_VERSION_WITH_REPETITION = b"4"
+VERSION_WITH_REPETITION = "4"
 _FOLLOWS = re.compile(rb"[A-Za-z0-9]([^A-Za-z0-9 ])[ \t\r\n]*+(?:UN[HGO]|UIH|USH|UNZ|UIZ)(?=[^A-Za-z0-9])")
 
 
@@ -44,7 +44,7 @@ def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
     row = split(bytes(data[opens.end() : end]).translate(None, b"\r\n"), delimiters.element, delimiters.release)
     if row[0] or len(row) < 2:
         return f"the {_tag(opens)} segment has no elements"
-    if not advice and row[1].partition(delimiters.component)[2][:1] >= _VERSION_WITH_REPETITION:
+    if not advice and row[1].partition(delimiters.component)[2][:1] >= VERSION_WITH_REPETITION.encode():
         delimiters = replace(delimiters, repetition=b"*")
     return Header(end + len(delimiters.segment), (_tag(opens).encode(), *row[1:]), delimiters)
 
@@ -65,13 +65,13 @@ def _advised(advice: list[bytes]) -> Delimiters | str:
 def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
     """Separators without a UNA: those of the level, or what the UNB segment itself is seen to use."""
     element = character(data, position)
-    if element == _LEVEL_A.element:
-        return _LEVEL_A
+    if element == LEVEL_A.element:
+        return LEVEL_A
     if element == _LEVEL_B.element:
         return _LEVEL_B
     component = character(data, position + len(element) + 4)
     following = _FOLLOWS.search(data, position, start + _HEADER_LIMIT)
-    segment = following[1] if following else _LEVEL_A.segment
+    segment = following[1] if following else LEVEL_A.segment
     if not element or element.isalnum() or component.isalnum() or element == b" ":
         return "the UNB segment uses no separators that can be told"
     return Delimiters(element, component, b"", segment, b"?" if b"?" not in (element, component, segment) else b"")

@@ -114,5 +114,14 @@ def _number(text: bytes) -> bytes:
     return digits.lstrip(b"0") or digits[:1]
 
 
+def same_number(found: str, expected: str) -> bool:
+    """Whether two counts are the same but for padding.
+
+    >>> same_number("0012", "12")
+    True
+    """
+    return _number(found.encode()) == _number(expected.encode())
+
+
 def _said(value: bytes) -> str:
     return repr(value[:40].decode("ascii", "replace"))

@@ -52,7 +52,11 @@ class RowWriter:
 
     def join(self, segments: Sequence[bytes]) -> bytes:
         """Segments as one content, each with its terminator."""
-        return (self.segment + self.line_end).encode(self.encoding).join([*segments, b""])
+        return self.joint().join([*segments, b""])
+
+    def joint(self) -> bytes:
+        """What stands between two segments."""
+        return (self.segment + self.line_end).encode(self.encoding)
 
     def row(self, row: Any, position: int) -> bytes:
         """The segment of a row, ``position`` counting from 1 at the transaction's header. Raises ``DataError``."""

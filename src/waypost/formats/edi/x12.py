@@ -14,6 +14,7 @@ from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.row_write import RowWriter
+from waypost.formats.edi.separator_option import separator_faults
 from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
 from waypost.formats.edi.x12_write import X12Writer
@@ -50,16 +51,9 @@ class X12Options:
     ] = ""
 
     def faults(self) -> Iterable[OptionFault]:
-        marks: list[str] = []
-        for name in ("element_separator", "component_separator", "repetition_separator", "segment_terminator"):
-            value = getattr(self, name)
-            if not value and name == "repetition_separator":
-                continue
-            if len(value) != 1 or not value.isascii() or value.isalnum() or value == " ":
-                yield OptionFault(name, f"found {value!r}", "one ASCII character, no letter, digit or space")
-            elif value in marks:
-                yield OptionFault(name, f"found {value!r}", "a character that separates nothing else")
-            marks.append(value)
+        names = ("element_separator", "component_separator", "repetition_separator", "segment_terminator")
+        yield from separator_faults(self, names, frozenset({"repetition_separator"}))
+        marks = [getattr(self, name) for name in names]
         if self.replace_separators and (len(self.replace_separators) != 1 or self.replace_separators in marks):
             yield OptionFault("replace_separators", f"found {self.replace_separators!r}", "one character, no separator")
 
