@@ -47,7 +47,8 @@ class Dialect:
 
     ``reference`` is the element of a header whose trailer repeats no control number that names the interchange.
 
-    ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
+    ``addresses`` are the elements of a header with sender, receiver and version, ``kinds`` that of a transaction's header
+    with its name. ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Dialect:
     group: Mapping[bytes, Trailer]
     transaction: Mapping[bytes, Trailer]
     services: frozenset[bytes]
+    addresses: Mapping[bytes, tuple[int, int, int]]
+    kinds: Mapping[bytes, int]
     transaction_word: str
     group_word: str
     counts: Literal["groups", "either", "transactions"]

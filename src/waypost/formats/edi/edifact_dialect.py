@@ -89,6 +89,8 @@ EDIFACT = Dialect(
     },
     services=frozenset((b"USH", b"USA", b"USB", b"USC", b"USD", b"USE", b"USF", b"USL", b"USR", b"UST", b"USU",
                         b"USX", b"USY")),
+    addresses={b"UNB": (2, 3, 1), b"UIB": (6, 7, 1)},
+    kinds={b"UNH": 2, b"UIH": 1},
     transaction_word="message",
     group_word="group",
     counts="either",
