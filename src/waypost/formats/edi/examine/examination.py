@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from waypost.formats.edi.examine.report import Report, SetCount, located
@@ -131,6 +130,7 @@ class Examination:
             (checked.message, checked.version), SetCount(checked.message, checked.version, checked.name)
         )
         counted.received += 1
+        self.report.version = self.report.version or checked.version
         body = block.texts[at + 1 : end]
         found: list[Finding] = []
         excess = 0
@@ -282,11 +282,3 @@ def examine(file: BinaryIO, syntaxes: Mapping[str, Syntax], schemas: Schemas) ->
         report.add(finding("envelope", "", 0, level="interchange", found="no interchange", offset=0,
                            expected="an ISA segment, or UNA or UNB"))  # fmt: skip
     return report
-
-
-def examine_path(path: Path, schemas: Schemas) -> Report:
-    """The report on the file at ``path``."""
-    from waypost.formats.edi.examine.syntax import SYNTAXES
-
-    with path.open("rb") as file:
-        return examine(file, SYNTAXES, schemas)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from waypost.formats.edi.examine.examination import Level, Start, Syntax
+from waypost.formats.edi.examine.examination import Level, Schemas, Start, Syntax, examine
+from waypost.formats.edi.examine.report import Report
+from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.pattern import Marks
-from waypost.formats.edi.token import Header, find_isa, read_header
+from waypost.formats.edi.x12_dialect import X12
 
 _UNB = re.compile(rb"UNA(.)(.)(.)(.)(.)(.)[\r\n \t]*(?=UN[BGH])|(?=UNB\+)", re.DOTALL)
 _CHARACTER_SETS = {
@@ -27,17 +30,16 @@ class X12Syntax:
 
     def find(self, data: bytes, ended: bool) -> Start | None:
         """The next interchange whose ISA segment can be read."""
-        at = find_isa(data, 0)
-        while at >= 0:
-            header = read_header(data, at, ended)
+        for match in X12.start.finditer(data):
+            header = X12.read_header(data, match.start(), ended)
             if isinstance(header, Header):
                 marks = header.delimiters
-                encoding = "utf-8" if len(marks.segment) > 1 or data.isascii() else _readable(data)
-                texts = [m.decode(encoding, "replace") for m in (marks.element, marks.component, marks.repetition, marks.segment)]
-                return Start(at, Marks(*texts), encoding)
+                encoding = _readable(data)
+                texts = [m.decode(encoding, "replace") for m in
+                         (marks.element, marks.component, marks.repetition, marks.segment, marks.release)]  # fmt: skip
+                return Start(match.start(), Marks(*texts), encoding)
             if header is None:
                 return None
-            at = find_isa(data, at + 1)
         return None
 
     def identity(self, row: list[str], group: list[str]) -> tuple[str, ...]:
@@ -159,3 +161,9 @@ def _at(row: Sequence[str], index: int) -> str:
 
 
 SYNTAXES: dict[str, Syntax] = {"x12": X12Syntax(), "edifact": EdifactSyntax()}
+
+
+def examine_path(path: Path, schemas: Schemas) -> Report:
+    """The report on the file at ``path``, of whichever syntax it is."""
+    with path.open("rb") as file:
+        return examine(file, SYNTAXES, schemas)
