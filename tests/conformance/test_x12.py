@@ -49,10 +49,10 @@ DOCUMENTS = st.fixed_dictionaries(
             }
         ),
         "group": st.just(
-            {"functional_id": "PR", "sender": "US", "receiver": "THEM", "date": "2026-04-12", "time": "07:15:30",
+            {"functional_id": "TX", "sender": "US", "receiver": "THEM", "date": "2026-04-12", "time": "07:15:30",
              "control_number": "311", "agency": "X", "version": "004010"}
         ),
-        "transaction": st.just({"set": "855", "control_number": "0001"}),
+        "transaction": st.just({"set": "864", "control_number": "0001"}),
         "rows": st.lists(ROW, max_size=6),
     }
 )  # fmt: skip

@@ -21,7 +21,7 @@ SchemaFolders = Annotated[
     typer.Option("--schemas", metavar="DIR", help="A folder of schemas, looked at before those that come along."),
 ]
 Folder = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of schemas that is written to.")]
-KindName = Annotated[str, typer.Argument(metavar="KIND", help="What the files are: untdid, pyx12 or staedi.")]
+KindName = Annotated[str, typer.Argument(metavar="KIND", help="What the files are: untdid, the UN/EDIFACT directory zips.")]
 _SHOWN = 20
 
 
@@ -48,9 +48,9 @@ def check(files: Files, schema: SchemaName = "", schemas: SchemaFolders = None, 
 
 
 def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_json: AsJson = False) -> int:
-    """Turn UN/EDIFACT directories and schemas of other products into schema files.
+    """Turn UN/EDIFACT directories into schema files.
 
-    untdid takes the directory zips as published; pyx12 its map files, staedi its schemas.
+    untdid takes directory zips as the UN publishes them. Only facts are taken, no text of the directory.
     """
     from waypost.core.errors import UsageError
     from waypost.formats.edi.schema.importer import KINDS

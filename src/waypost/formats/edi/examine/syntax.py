@@ -60,6 +60,10 @@ class X12Syntax:
         """What is wrong with an SE segment: AK502 codes 3, 4 and 7."""
         return _trailer(header, row, count, excess, self.control_number(header))
 
+    def surplus(self, row: list[str], count: int) -> int:
+        """By how many segments there are more than the trailer says; 0 where it says no number."""
+        return _surplus(row, count)
+
     def closing(self, level: Level, row: list[str], groups: int) -> list[Finding]:
         """What is wrong with a GE or IEA segment."""
         outer = level.tag == "ISA"
@@ -112,6 +116,10 @@ class EdifactSyntax:
         """What is wrong with a UNT segment."""
         return _trailer(header, row, count, excess, self.control_number(header))
 
+    def surplus(self, row: list[str], count: int) -> int:
+        """By how many segments there are more than the trailer says; 0 where it says no number."""
+        return _surplus(row, count)
+
     def closing(self, level: Level, row: list[str], groups: int) -> list[Finding]:
         """What is wrong with a UNE or UNZ segment."""
         outer = level.tag == "UNB"
@@ -133,6 +141,11 @@ def _trailer(header: Sequence[str], row: Sequence[str], count: int, excess: int,
         found.append(finding("segment-count", row[0], count, element=1, level="transaction", found=repr(written[:20]),
                              expected=f"{count}, the number of segments"))  # fmt: skip
     return found
+
+
+def _surplus(row: Sequence[str], count: int) -> int:
+    written = _at(row, 1).strip()
+    return count - int(written) if written.isdecimal() and len(written) <= 10 else 0
 
 
 def _closing(level: Level, row: Sequence[str], count: int, control: str, outer: bool) -> list[Finding]:

@@ -12,7 +12,6 @@ from waypost.formats.edi.schema.model import Composite, Element, Use
 from waypost.formats.edi.schema.pattern import Patterns
 
 _SHOWN = 40
-_CONTROL = re.compile(r"[\x00\x06-\x1f\x7f]")
 _CODES_SHOWN = 12
 
 
@@ -21,6 +20,7 @@ class ElementFaults:
 
     def __init__(self, patterns: Patterns) -> None:
         self._patterns, self._marks = patterns, patterns.marks
+        self._control = re.compile(r"[\x00\x06-\x1f\x7f]" if patterns.marks.release else r"[\x00-\x1f\x7f]")
         self._fits: dict[Element, Callable[[str], object]] = {}
 
     def explain(self, use: Use, row: Sequence[str], position: int, loop: str) -> list[Finding]:
@@ -94,16 +94,16 @@ class ElementFaults:
         return replace(at, code=self._code(element, value), found=repr(value[:_SHOWN]), expected=_expected(element))
 
     def _code(self, element: Element, value: str) -> str:
-        if _CONTROL.search(value) or self._marks.component in value:
+        if self._control.search(value) or self._marks.component in value:
             return "element-character"
-        if element.codes:
-            return "element-code"
         numeric = element.kind in ("R", "n") or element.kind[0] == "N"
         length = sum(c.isdigit() for c in value) if numeric else len(value)
         if element.kind in ("DT", "TM") and value.isdigit() and element.minimum <= length <= element.maximum:
             return "element-date" if element.kind == "DT" else "element-time"
         if numeric and not re.fullmatch(r"-?[0-9]*[.,]?[0-9]*", value):
             return "element-character"
+        if element.codes and element.minimum <= length <= element.maximum:
+            return "element-code"
         if length < element.minimum:
             return "element-date" if element.kind == "DT" else "element-too-short"
         if length > element.maximum:

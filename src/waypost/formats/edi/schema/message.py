@@ -65,10 +65,10 @@ def read_dictionary(file: YamlFile, faults: list[Fault]) -> Dictionary:
     data = reader.mapping((), file.data)
     reader.known((), data, _DICTIONARY_KEYS)
     codes = reader.mapping(("codes",), data.get("codes"))
+    made.codes = {ref: frozenset(map(str, listed or ())) for ref, listed in codes.items()}
     for ref, text in reader.mapping(("elements",), data.get("elements")).items():
         kind, low, high = reader.take(("elements", ref), lambda t=text: read_type(str(t)), ("AN", 0, UNLIMITED))  # type: ignore[misc]
-        allowed = frozenset(map(str, codes.get(ref) or ()))
-        made.elements[ref] = Element(ref, kind, low, high, codes=allowed)
+        made.elements[ref] = Element(ref, kind, low, high, codes=made.codes.get(ref, frozenset()))
     for ref, listed in reader.mapping(("composites",), data.get("composites")).items():
         elements, notes = _items(reader, ("composites", ref), listed, made)
         parts = tuple(e for e in elements if isinstance(e, Element))

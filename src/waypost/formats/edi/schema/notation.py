@@ -7,7 +7,6 @@ say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any nu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
@@ -26,6 +25,7 @@ class Dictionary:
     elements: dict[str, Element] = field(default_factory=dict)
     composites: dict[str, Composite] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
+    codes: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_type(text: str) -> tuple[str, int, int]:
@@ -43,7 +43,7 @@ def read_type(text: str) -> tuple[str, int, int]:
     return match[1], low, int(match[4] or low or UNLIMITED)
 
 
-def read_item(text: str, dictionary: Dictionary, codes: Mapping[str, frozenset[str]] | None = None) -> Element | Composite:
+def read_item(text: str, dictionary: Dictionary) -> Element | Composite:
     """An element or composite where it is used, such as ``353! ID 2``."""
     match = _ITEM.fullmatch(str(text))
     if not match:
@@ -53,8 +53,7 @@ def read_item(text: str, dictionary: Dictionary, codes: Mapping[str, frozenset[s
         return replace(dictionary.composites[ref], required=required, repeat=repeat)
     if match[4]:
         kind, low, high = read_type(match[4])
-        known = dictionary.elements.get(ref)
-        return Element(ref, kind, low, high, required, repeat, known.codes if known else frozenset())
+        return Element(ref, kind, low, high, required, repeat, dictionary.codes.get(ref, frozenset()))
     if ref not in dictionary.elements:
         raise ValueError(f"{ref!r} is neither an element nor a composite of the dictionary; add it there")
     return replace(dictionary.elements[ref], required=required, repeat=repeat)

@@ -14,7 +14,6 @@ from waypost.formats.edi.schema.notation import places
 PLACEHOLDERS = "\x01\x02\x03\x04\x05"
 """What released characters are written as while a message is looked at, each one character long (see ``release.py``)."""
 
-_CONTROL = "\\x00\\x06-\\x1f\\x7f"
 Item = Element | Composite
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
@@ -38,7 +37,8 @@ class Patterns:
     def __init__(self, marks: Marks) -> None:
         self.marks = marks
         separators = "".join(map(re.escape, (marks.element, marks.component, marks.repetition)))
-        self._inside = f"{separators}{_CONTROL}"
+        control = "\\x00\\x06-\\x1f\\x7f" if marks.release else "\\x00-\\x1f\\x7f"
+        self._inside = f"{separators}{control}"
         self._element, self._component = re.escape(marks.element), re.escape(marks.component)
         self._points = re.escape("".join(dict.fromkeys((marks.decimal, ".", ","))) if marks.release else ".")
 

@@ -67,13 +67,14 @@ class Validator:
             table = following
         return not table["state"].unmet and not self._looped and (not self._flat or self._holds(segments))
 
-    def findings(self, segments: Sequence[str]) -> tuple[list[Finding], int]:
+    def findings(self, segments: Sequence[str], surplus: int = 0) -> tuple[list[Finding], int]:
         """All that is wrong with the segments between header and trailer, positions counted from 2, and how many
-        segments there are too many because of it (negative: too few)."""
+        segments there are too many because of it (negative: too few). By ``surplus`` there are more of them than the
+        trailer says."""
         rows = [segment.split(self.marks.element) for segment in segments]
         found: list[Finding] = []
         excess, placed = 0, []
-        for step in self._walker.walk(rows):
+        for step in self._walker.walk(rows, surplus):
             excess += step.excess
             found += step.findings
             if step.move is not None:
@@ -85,7 +86,8 @@ class Validator:
                                                          found=f"more than {MOST_FINDINGS} faults")]  # fmt: skip
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
-            found += self._broken_rules(rows, placed)
+            wrong = {f.position for f in found}
+            found += [f for f in self._broken_rules(rows, placed) if f.position not in wrong]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
 
     def walk(self, rows: Sequence[Row]) -> list[Step]:
@@ -114,7 +116,7 @@ class Validator:
             return None
         entry: tuple[Any, ...] | None = None
         for move in reversed(table["state"].after(tag)):
-            if not move.missing:
+            if not move.missing and not (move.repeats and move.most == 1):
                 entry = (self._match(move.use), self._table(move.state), _limit(move), move.depth, entry)
         if entry is not None:
             table[key] = entry

@@ -31,10 +31,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Repair:
-    """An explanation: how many faults it assumes in all, what it makes of the segments, how many it uses up."""
+    """An explanation: how many faults it assumes in all, what it makes of the segments; by ``excess`` there are too many
+    of them."""
 
     cost: int
     name: str
+    excess: int
     moves: tuple[Move | None, ...] = ()
     opener: Use | None = None
 
@@ -45,8 +47,9 @@ class Walker:
     def __init__(self, schema: Schema, automaton: Automaton, component: str) -> None:
         self._schema, self._machine, self._component = schema, automaton, component
 
-    def walk(self, rows: Sequence[Row]) -> Iterator[Step]:
-        """A step for each row, in order, and one at the end for what is missing there. Positions count from 2."""
+    def walk(self, rows: Sequence[Row], surplus: int = 0) -> Iterator[Step]:
+        """A step for each row, in order, and one at the end for what is missing there. Positions count from 2. By
+        ``surplus`` there are more segments than the trailer says: between explanations as good, it decides."""
         state, counts, lost, index = self._machine.start, [0], False, 0
         while index < len(rows):
             move = self._choose(state, counts, rows[index])
@@ -55,7 +58,7 @@ class Walker:
                 yield Step(index, move, self._coded(move, rows[index], index))
                 index += 1
                 continue
-            repair = self._repair(state, counts, rows, index, move)
+            repair = self._repair(state, counts, rows, index, move, surplus)
             for step in self._apply(repair, state, counts, rows, index, lost):
                 if step.move is not None:
                     state = _take(step.move, counts)
@@ -75,7 +78,7 @@ class Walker:
 
     def _cost_of(self, move: Move, counts: Sequence[int]) -> int:
         over = move.repeats and counts[move.depth] + 1 > move.most
-        return len(move.missing) + 2 * over
+        return len(move.missing) + over
 
     def _marked(self, use: Use, row: Row) -> bool:
         return all(self._says(row, e, c) in values for e, c, values in use.where)
@@ -92,13 +95,15 @@ class Walker:
             for e, c, v in move.use.where if self._says(row, e, c) not in v
         ][:1]  # fmt: skip
 
-    def _repair(self, state: State, counts: list[int], rows: Sequence[Row], index: int, move: Move | None) -> _Repair:
+    def _repair(
+        self, state: State, counts: list[int], rows: Sequence[Row], index: int, move: Move | None, surplus: int
+    ) -> _Repair:
         ahead = rows[index + 1 : index + 1 + _AHEAD]
         ends = index + 1 + _AHEAD >= len(rows)
         found: list[_Repair] = []
         if move is not None:
             cost = self._cost_of(move, counts) + self._cost(move, counts, ahead, ends)
-            found.append(_Repair(cost, "take", (move,)))
+            found.append(_Repair(cost, "take", -len(move.missing) if move.missing else 1, (move,)))
         if index + 1 < len(rows):
             first = self._choose(state, counts, rows[index + 1])
             if first is not None and not self._cost_of(first, counts):
@@ -106,11 +111,11 @@ class Walker:
                 second = self._choose(_take(first, after), after, rows[index])
                 if second is not None and not self._cost_of(second, after):
                     cost = 1 + self._cost(second, after, rows[index + 2 : index + 2 + _AHEAD], ends)
-                    found.append(_Repair(cost, "swap", (first, second)))
+                    found.append(_Repair(cost, "swap", 0, (first, second)))
         for opener, opened in self._openings(state, rows[index]):
-            found.append(_Repair(1 + self._cost(opened, counts, ahead, ends), "open", (opened,), opener))
-        found.append(_Repair(1 + self._cost(None, counts, ahead, ends, state), "skip"))
-        return min(found, key=lambda r: r.cost)
+            found.append(_Repair(1 + self._cost(opened, counts, ahead, ends), "open", -1, (opened,), opener))
+        found.append(_Repair(1 + self._cost(None, counts, ahead, ends, state), "skip", 1))
+        return min(found, key=lambda r: (r.cost, _sign(r.excess) != _sign(surplus)))
 
     def _cost(self, move: Move | None, counts: list[int], ahead: Sequence[Row], ends: bool, state: State | None = None) -> int:
         """How many faults the segments ahead would show after ``move``, or from ``state`` on."""
@@ -179,6 +184,10 @@ class Walker:
         what = "segment" if tag in self._schema.segments else "unknown segment"
         return finding(code, tag[:12], position, loop=state.loop, found=f"{what} {tag[:12]!r}",
                        expected=f"a segment of {self._schema.message}")  # fmt: skip
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
 
 
 def _take(move: Move, counts: list[int]) -> State:
