@@ -42,7 +42,7 @@ def dropped_any(chance: random.Random) -> list[str]:
 
 
 def duplicated_single(chance: random.Random) -> list[str]:
-    tag = chance.choice(["BEG", "CUR", "PO4", "CTT"])
+    tag = chance.choice(["BEG", "CUR", "CTT"])
     at = next(n for n, s in enumerate(X12_ORDER) if s.startswith(tag))
     return [*X12_ORDER[:at], X12_ORDER[at], *X12_ORDER[at:]]
 
@@ -107,7 +107,7 @@ def broken_total(chance: random.Random) -> list[str]:
 
 
 TABLE: list[tuple[Mutant, set[str]]] = [
-    (dropped_mandatory, {"3"}), (dropped_any, {"3", "4"}), (duplicated_single, {"5"}), (swapped, {"3", "5", "7", "4"}),
+    (dropped_mandatory, {"3"}), (dropped_any, {"3", "4"}), (duplicated_single, {"4", "5"}), (swapped, {"3", "5", "7", "4"}),
     (unknown_tag, {"1"}), (overlong, {"5"}), (short, {"4"}), (emptied, {"1"}), (emptied_pair, {"2"}), (bad_code, {"7"}),
     (bad_date, {"8"}), (bad_number, {"6"}), (extra_element, {"3"}), (over_maximum, {"5"}), (broken_count, {"4"}),
     (broken_number, {"3"}), (broken_total, {"7"}),
