@@ -23,7 +23,11 @@ def damaged(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(content)))
         to = min(len(content), at + draw(st.integers(0, 40)))
-        put = draw(st.sampled_from([b"", b"~", b"'", b"?", b"*", b"+", b"ISA", b"UNB+", b"\xff", b"\x01", b"\n", content[at:to]]))
+        put = draw(
+            st.sampled_from(
+                [b"", b"~", b"'", b"?", b"*", b"+", b"ISA", b"UNB+", b"\xff", b"\x01", b"\n", content[at:to]]
+            )
+        )
         content = content[:at] + put + content[to:] + draw(st.sampled_from([b"", content[:60]]))
     return content
 

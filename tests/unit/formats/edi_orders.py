@@ -30,7 +30,9 @@ EDIFACT_ORDER = (
 )  # fmt: skip
 
 
-def x12(segments: Sequence[str] = X12_ORDER, *, head: str = ISA, group: str = GS, tail: str = "GE*1*1~IEA*1*000000001~") -> bytes:
+def x12(
+    segments: Sequence[str] = X12_ORDER, *, head: str = ISA, group: str = GS, tail: str = "GE*1*1~IEA*1*000000001~"
+) -> bytes:
     """An interchange with one transaction set."""
     return f"{head}~{group}~{'~'.join(segments)}~{tail}".encode()
 

@@ -122,7 +122,9 @@ def test_the_order_is_accepted_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("mutant, codes", TABLE, ids=lambda v: getattr(v, "__name__", ""))
-def test_one_mistake_is_one_finding_with_its_code(mutant: Mutant, codes: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_mistake_is_one_finding_with_its_code(
+    mutant: Mutant, codes: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     chance = random.Random(7)
     found = said = right = 0
     for _ in range(ROUNDS):
@@ -131,7 +133,9 @@ def test_one_mistake_is_one_finding_with_its_code(mutant: Mutant, codes: set[str
         said += report.faults
         right += bool(report.errors) and report.errors[0]["code"] in codes
     with capsys.disabled():
-        print(f"{mutant.__name__:18} found {found:3} of {ROUNDS}, {said / max(found, 1):.2f} findings each, {right} right")
+        print(
+            f"{mutant.__name__:18} found {found:3} of {ROUNDS}, {said / max(found, 1):.2f} findings each, {right} right"
+        )
     assert found == ROUNDS or mutant.__name__ in MAY_BE_LEGAL
     assert said <= 1.1 * found
     assert right >= 0.9 * found

@@ -55,7 +55,9 @@ def _drawn(text: str) -> list[tuple[int, str, str, int]]:
     """The rows of a table as depth, tag or group, status, repetition; groups close at the corners drawn."""
     rows, depth = [], 0
     for line in re.split(r"(?i)segment table", text)[-1].splitlines():
-        match = re.match(r"[\d *+X|#]*(?:[─-]+ *segment group *(\d+).*?|([A-Z]{3}) .*?) ([MC]) +(\d+)(\D*)$", line.rstrip(), re.I)
+        match = re.match(
+            r"[\d *+X|#]*(?:[─-]+ *segment group *(\d+).*?|([A-Z]{3}) .*?) ([MC]) +(\d+)(\D*)$", line.rstrip(), re.I
+        )
         if not match or not (match[1] or match[2].isupper()):
             continue
         corners = sum(match[5].count(c) for c in "+┘┴")

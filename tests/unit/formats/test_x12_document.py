@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from dataclasses import replace
 from typing import Any
 
 import msgspec

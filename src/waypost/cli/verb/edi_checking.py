@@ -21,7 +21,9 @@ SchemaFolders = Annotated[
     typer.Option("--schemas", metavar="DIR", help="A folder of schemas, looked at before those that come along."),
 ]
 Folder = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of schemas that is written to.")]
-KindName = Annotated[str, typer.Argument(metavar="KIND", help="What the files are: untdid, the UN/EDIFACT directory zips.")]
+KindName = Annotated[
+    str, typer.Argument(metavar="KIND", help="What the files are: untdid, the UN/EDIFACT directory zips.")
+]
 _SHOWN = 20
 
 

@@ -33,7 +33,7 @@ KINDS: dict[str, Kind] = {
     "element-conditional": Kind("2", "13", 2, "fill this element too, or empty those it belongs to"),
     "element-exclusion": Kind("10", "15", 2, "send only one of these elements"),
     "too-many-elements": Kind("3", "16", 1, "remove what is behind the last element, or replace a separator in data"),
-    "too-many-components": Kind("3", "16", 1, "remove what is behind the last component, or replace a separator in data"),
+    "too-many-components": Kind("3", "16", 1, "remove what follows the last component, or release a separator in data"),
     "too-many-repetitions": Kind("3", "35", 1, "repeat this element fewer times"),
     "element-too-short": Kind("4", "40", 1, "send a longer value"),
     "element-too-long": Kind("5", "39", 1, "shorten the value"),
@@ -66,7 +66,8 @@ KINDS: dict[str, Kind] = {
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fault. ``x12`` is its code in an acknowledgement: AK304 for a segment, AK403 for an element, AK502 for the
-    set as a whole. ``position`` counts segments from 1 at ST or UNH, ``element`` and ``component`` from 1, 0 where none.
+    set as a whole. ``position`` counts segments from 1 at ST or UNH, ``element`` and ``component`` from 1, 0 where
+    none.
     ``offset`` counts bytes from the start of the content, -1 where not known."""
 
     code: str

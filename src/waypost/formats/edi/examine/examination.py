@@ -155,7 +155,9 @@ class Examination:
         if not any(f.severity == "error" for f in found):
             counted.accepted += 1
         for one in found:
-            self.report.add(located(one, block, at + one.position - 1), checked.message, self.syntax.control_number(header))
+            self.report.add(
+                located(one, block, at + one.position - 1), checked.message, self.syntax.control_number(header)
+            )
 
     def _envelope(self, block: Block, at: int, tag: str) -> bool:
         """Opens or closes an envelope; whether an interchange ended there."""
@@ -177,7 +179,9 @@ class Examination:
                     self._unclosed(group)
                 level = self.open.pop(first, None)
                 if level is None:
-                    self._say(finding("envelope", tag, 1, level="interchange", found=f"{tag} without {first}"), block, at)
+                    self._say(
+                        finding("envelope", tag, 1, level="interchange", found=f"{tag} without {first}"), block, at
+                    )
                 else:
                     for one in self.syntax.closing(level, row, self.groups):
                         self._say(one, block, at)
@@ -209,7 +213,8 @@ class Examination:
         outer = level.tag == self.syntax.interchange[0]
         closer = (self.syntax.interchange if outer else self.syntax.group)[1]
         code = "interchange-trailer-missing" if outer else "group-trailer-missing"
-        one = finding(code, level.tag, 1, level="interchange" if outer else "group", found=f"no {closer}", expected=closer,
+        one = finding(code, level.tag, 1, level="interchange" if outer else "group", found=f"no {closer}",
+                      expected=closer,
                       offset=level.offset, excerpt=level.excerpt)  # fmt: skip
         self.report.add(one, "", self.syntax.control_number(level.row))
 
@@ -270,7 +275,9 @@ def examine(file: BinaryIO, syntaxes: Mapping[str, Syntax], schemas: Schemas) ->
     stream, report = ByteStream(file), Report()
     while True:
         stream.more(1 << 16)
-        starts = [(start.at, name, start) for name, s in syntaxes.items() if (start := s.find(stream.data, stream.ended))]
+        starts = [
+            (start.at, name, start) for name, s in syntaxes.items() if (start := s.find(stream.data, stream.ended))
+        ]
         if not starts:
             if stream.ended:
                 break

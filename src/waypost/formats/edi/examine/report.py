@@ -73,7 +73,7 @@ class Report:
 
 
 def located(finding: Finding, block: Block, index: int) -> Finding:
-    """``finding`` with the byte its element begins at, and what stands there; ``index`` is its segment's in ``block``."""
+    """``finding`` with the byte its element begins at, and what stands there; its segment is number ``index``."""
     index = min(max(index, 0), max(len(block.texts) - 1, 0))
     text = block.texts[index] if block.texts else ""
     marks = block.marks

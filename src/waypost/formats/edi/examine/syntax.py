@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.examine.examination import Level, Schemas, Start, Syntax, examine
 from waypost.formats.edi.examine.report import Report
-from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.x12_dialect import X12

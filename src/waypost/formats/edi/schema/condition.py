@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from waypost.formats.edi.schema.notation import places
 
 _WORDS = {
-    "P": "all of {} or none", "R": "at least one of {}", "E": "at most one of {}", "C": "with the first of {} all others",
+    "P": "all of {} or none", "R": "at least one of {}", "E": "at most one of {}", 
+    "C": "with the first of {} all others",
     "L": "with the first of {} one of the others at least",
 }  # fmt: skip
 _SAME = {"D2": "P", "D3": "R", "D4": "E", "D5": "C", "D6": "L"}

@@ -27,8 +27,8 @@ class ElementFaults:
         """Every fault of a segment's elements; none for one that is as described."""
         at = Finding("", "", use.tag, position, loop, level="element")
         return [
-            finding(f.code, f.segment, f.position, loop=f.loop, element=f.element, component=f.component, level="element",
-                    found=f.found, expected=f.expected, rule=f.rule)
+            finding(f.code, f.segment, f.position, loop=f.loop, element=f.element, component=f.component,
+                    level="element",                     found=f.found, expected=f.expected, rule=f.rule)
             for f in self._segment(use, row, at)
         ]  # fmt: skip
 
@@ -57,7 +57,9 @@ class ElementFaults:
         mark = self._marks.repetition
         values = value.split(mark) if mark else [value]
         if len(values) > item.repeat:
-            yield replace(at, code="too-many-repetitions", found=f"{len(values)} repetitions", expected=f"at most {item.repeat}")
+            yield replace(
+                at, code="too-many-repetitions", found=f"{len(values)} repetitions", expected=f"at most {item.repeat}"
+            )
             return
         for one in values:
             if isinstance(item, Composite):
@@ -123,9 +125,13 @@ def _broken(notes: Sequence[str], present: frozenset[int], wrong: set[int]) -> I
 
 def _unmet(violation: Violation, at: Finding) -> Finding:
     if violation.missing:
-        return replace(at, code="element-conditional", found="nothing", expected=words(violation.note), rule=violation.note)
+        return replace(
+            at, code="element-conditional", found="nothing", expected=words(violation.note), rule=violation.note
+        )
     both = " and ".join(f"{n:02d}" for n in sorted(violation.present))
-    return replace(at, code="element-exclusion", found=f"{both} together", expected=words(violation.note), rule=violation.note)
+    return replace(
+        at, code="element-exclusion", found=f"{both} together", expected=words(violation.note), rule=violation.note
+    )
 
 
 def _expected(item: Element | Composite) -> str:
@@ -135,9 +141,14 @@ def _expected(item: Element | Composite) -> str:
         shown = sorted(item.codes)[:_CODES_SHOWN]
         return f"one of {', '.join(shown)}" + ("…" if len(item.codes) > _CODES_SHOWN else "")
     kind = item.kind
-    what = {"R": "a decimal", "n": "a decimal", "DT": "a calendar date", "TM": "a time of day", "ID": "a code", "a": "letters"}
+    what = {
+        "R": "a decimal",
+        "n": "a decimal",
+        "DT": "a calendar date",
+        "TM": "a time of day",
+        "ID": "a code",
+        "a": "letters",
+    }
     words_ = what.get(kind) or ("a whole number" if kind[0] == "N" else "text")
     size = f"{item.minimum}" if item.minimum == item.maximum else f"{item.minimum} to {item.maximum}"
     return f"{words_} of {size} {'digits' if kind[0] in 'RNn' or kind in ('DT', 'TM') else 'characters'}"
-
-

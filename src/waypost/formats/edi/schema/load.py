@@ -71,7 +71,9 @@ class Library:
         if not faults and not isinstance(file.data, Mapping):
             faults.append(file.fault((), "edi-schema", f"found {file.data!r}", "a schema: keys and values"))
         if not faults:
-            schema = self._layer(file, faults, depth) if "use" in file.data else self._message(file, name, place, faults)
+            schema = (
+                self._layer(file, faults, depth) if "use" in file.data else self._message(file, name, place, faults)
+            )
         if faults or schema is None:
             raise ProjectError(faults)
         return schema
@@ -96,7 +98,9 @@ class Library:
             found = self._find(f"{folder}/dictionary.yaml") if folder else place.parent / "dictionary.yaml"
             if found is None or not found.is_file():
                 where = getattr(place, "name", name)
-                faults.append(Fault(str(where), 1, "edi-schema", "no dictionary.yaml beside it", "elements and segments"))
+                faults.append(
+                    Fault(str(where), 1, "edi-schema", "no dictionary.yaml beside it", "elements and segments")
+                )
                 return Dictionary()
             file = parse_yaml(found.read_text("utf-8"), f"{folder}/dictionary.yaml", faults)
             self._dictionaries[folder] = read_dictionary(file, faults)

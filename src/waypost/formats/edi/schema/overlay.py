@@ -39,7 +39,9 @@ def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[F
             tags = {use.tag for use in root.uses()} | {loop for loop in _loops(root)}
             near = difflib.get_close_matches(names[-1], tags, 1)
             hint = f"did you mean {near[0]!r}?" if near else ""
-            faults.append(file.fault(path, "edi-schema", f"{place!r} is nowhere in {schema.name}", "a place of it", hint))
+            faults.append(
+                file.fault(path, "edi-schema", f"{place!r} is nowhere in {schema.name}", "a place of it", hint)
+            )
             continue
         reader.known(path, change, _ELEMENT_KEYS if element else _SEGMENT_KEYS)
         if element:
@@ -125,13 +127,17 @@ def _value(reader: Reader, item: Element, change: Mapping[str, Any], path: Path)
     if "codes" in change:
         item = replace(item, codes=frozenset(map(str, change["codes"])))
     if "type" in change:
-        kind, low, high = reader.take(path, lambda: read_type(str(change["type"])), (item.kind, item.minimum, item.maximum))
+        kind, low, high = reader.take(
+            path, lambda: read_type(str(change["type"])), (item.kind, item.minimum, item.maximum)
+        )
         item = replace(item, kind=kind, minimum=low, maximum=high)
     return item
 
 
 def _notes(reader: Reader, use: Use, change: Mapping[str, Any], path: Path) -> Use:
-    read = [reader.take(path, lambda n=note: read_note(str(n), len(use.segment.elements)), "") for note in change["notes"]]  # type: ignore[misc]
+    read = [
+        reader.take(path, lambda n=note: read_note(str(n), len(use.segment.elements)), "") for note in change["notes"]
+    ]  # type: ignore[misc]
     return replace(use, segment=replace(use.segment, notes=(*use.segment.notes, *filter(None, read))))
 
 
@@ -145,6 +151,8 @@ def _requirements(reader: Reader, loop: str, change: Mapping[str, Any], path: Pa
     made = []
     for tag in change.get("require") or ():
         wanted = f"implies({when}, present({tag}))" if when else f"present({tag})"
-        said = f"{tag} in a {loop} loop" + (f" where {', '.join(f'{e:02d} is ' + ' or '.join(sorted(v)) for e, _, v in where)}" if where else "")
+        said = f"{tag} in a {loop} loop" + (
+            f" where {', '.join(f'{e:02d} is ' + ' or '.join(sorted(v)) for e, _, v in where)}" if where else ""
+        )
         made.append(Rule(f"{loop}-{tag}", wanted, _SNIP_PARTNER, loop, said))
     return made

@@ -122,7 +122,11 @@ class Patterns:
         made = []
         for element, component, values in use.where:
             before = f"(?:{self._element}[^{self._element}]*+){{{element - 1}}}{self._element}"
-            inner = f"(?:[^{self._element}{self._component}]*+{self._component}){{{component - 1}}}" if component > 1 else ""
+            inner = (
+                f"(?:[^{self._element}{self._component}]*+{self._component}){{{component - 1}}}"
+                if component > 1
+                else ""
+            )
             made.append(f"(?={before}{inner}{_any_of(values)}(?:[{self._element}{self._component}]|\\Z))")
         return "".join(made)
 

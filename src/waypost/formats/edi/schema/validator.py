@@ -79,7 +79,9 @@ class Validator:
             found += step.findings
             if step.move is not None:
                 placed.append(step)
-                if not any(f.level == "element" for f in step.findings) and not self._match(step.move.use)(segments[step.index]):
+                if not any(f.level == "element" for f in step.findings) and not self._match(step.move.use)(
+                    segments[step.index]
+                ):
                     found += self._faults.explain(step.move.use, rows[step.index], step.index + 2, step.move.state.loop)
             if len(found) >= MOST_FINDINGS:
                 found = [*found[:MOST_FINDINGS], finding("too-many-findings", "", step.index + 2, level="transaction",
@@ -147,7 +149,9 @@ class Validator:
                 found += self._asked([rule], rows, [placed[i].index for i in span], rule.rule.at)
         return found
 
-    def _asked(self, rules: Sequence[CompiledRule], rows: Sequence[Row], span: Sequence[int], loop: str) -> list[Finding]:
+    def _asked(
+        self, rules: Sequence[CompiledRule], rows: Sequence[Row], span: Sequence[int], loop: str
+    ) -> list[Finding]:
         by_tag: dict[str, list[Row]] = {}
         for index in span:
             if rows[index][0] in self._looked_at:

@@ -117,7 +117,9 @@ class Walker:
         found.append(_Repair(1 + self._cost(None, counts, ahead, ends, state), "skip", 1))
         return min(found, key=lambda r: (r.cost, _sign(r.excess) != _sign(surplus)))
 
-    def _cost(self, move: Move | None, counts: list[int], ahead: Sequence[Row], ends: bool, state: State | None = None) -> int:
+    def _cost(
+        self, move: Move | None, counts: list[int], ahead: Sequence[Row], ends: bool, state: State | None = None
+    ) -> int:
         """How many faults the segments ahead would show after ``move``, or from ``state`` on."""
         counts, total = counts.copy(), 0
         at = _take(move, counts) if move is not None else state

@@ -59,7 +59,10 @@ def _merged(path: Path, added: dict[str, Any]) -> dict[str, Any]:
     there = yaml.safe_load(path.read_text("utf-8")) or {}
     sections = ("elements", "codes", "composites", "segments")
     merged = {s: {**added.get(s, {}), **{str(k): v for k, v in (there.get(s) or {}).items()}} for s in sections}
-    return {"provenance": there.get("provenance", added.get("provenance", "")), **{s: m for s, m in merged.items() if m}}
+    return {
+        "provenance": there.get("provenance", added.get("provenance", "")),
+        **{s: m for s, m in merged.items() if m},
+    }
 
 
 def bounded_read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

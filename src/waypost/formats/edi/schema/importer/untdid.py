@@ -29,8 +29,7 @@ _NOTE = re.compile(r"D([1-7])\(([0-9]{3}(?:\s*,\s*[0-9]{3})+)\)")
 _GROUP = re.compile(r".*segment\s+group\s*([0-9]+)\s*[-─ ]*\s([MC])\s+([0-9]+)(.*)", re.IGNORECASE)
 _SEGMENT = re.compile(r"(?:[0-9]{4,5})?[ *+X|#]*([A-Z]{2}[A-Z0-9])\s.*\s([MC])\s+([0-9]+)([^0-9A-Za-z]*)")
 _SERVICE = {"UNH", "UNT", "UIH", "UIT"}
-_SERVICE_SEGMENTS = {
-    "UNS": ["0081! a1"], "UGH": ["0087! an..4"], "UGS": ["0087! an..4"], "UGT": ["0087! an..4"]}
+_SERVICE_SEGMENTS = {"UNS": ["0081! a1"], "UGH": ["0087! an..4"], "UGS": ["0087! an..4"], "UGT": ["0087! an..4"]}
 """Segments of ISO 9735 that stand inside messages; the directories leave them out."""
 _DEEPEST_ZIP = 3
 
@@ -48,7 +47,9 @@ def read_directory(content: bytes, name: str) -> list[Imported]:
         elif match := _MESSAGE.fullmatch(file):
             messages.setdefault(f"D{match[2].upper()}", {})[match[1].upper()] = message_body(text)
     if not messages:
-        raise ProjectError([Fault(name, 0, "edi-import", "no message of a UN/EDIFACT directory", "a zip with EDMD or TRMD files")])
+        raise ProjectError(
+            [Fault(name, 0, "edi-import", "no message of a UN/EDIFACT directory", "a zip with EDMD or TRMD files")]
+        )
     made = []
     for release, bodies in sorted(messages.items()):
         parts = releases.get(release, {})
@@ -156,7 +157,12 @@ def message_body(text: str) -> list[Any]:
         line = line.rstrip()
         if group := _GROUP.fullmatch(line):
             depth = _bars(group[4])
-            loop = {"loop": f"SG{group[1]}", **({"min": 1} if group[2] == "M" else {}), "max": int(group[3]), "body": []}
+            loop = {
+                "loop": f"SG{group[1]}",
+                **({"min": 1} if group[2] == "M" else {}),
+                "max": int(group[3]),
+                "body": [],
+            }
             del open_bodies[depth + 1 :]
             open_bodies[-1].append(loop)
             open_bodies.append(loop["body"])
