@@ -33,7 +33,7 @@ class Library:
         self._schemas: dict[str, Schema | None] = {}
 
     def schema(self, name: str) -> Schema | None:
-        """The schema called ``name``, or None where there is none. Raises ``ProjectError`` with all faults of a file."""
+        """The schema called ``name``, or None where there is none. Raises ``ProjectError`` with a file's faults."""
         if name not in self._schemas:
             found = self._find(f"{name}.yaml") if _NAME.fullmatch(name) and ".." not in name else None
             self._schemas[name] = self._read(found, name, 0) if found else None

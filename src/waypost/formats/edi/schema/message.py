@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from waypost.core.errors import Fault
@@ -28,13 +28,13 @@ class Reader:
     def __init__(self, file: YamlFile, faults: list[Fault]) -> None:
         self.file, self.faults = file, faults
 
-    def take(self, path: Path, read: Callable[[], T], otherwise: T) -> T:
-        """What ``read`` returns; a ``ValueError`` becomes a fault at ``path``."""
+    def take(self, path: Path, read: Callable[..., T], *given: object) -> T | None:
+        """What ``read`` returns for what is given; a ``ValueError`` becomes a fault at ``path``, and None."""
         try:
-            return read()
+            return read(*given)
         except ValueError as wrong:
             self.faults.append(self.file.fault(path, "edi-schema", str(wrong)))
-            return otherwise
+            return None
 
     def mapping(self, path: Path, value: Any) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
@@ -67,7 +67,7 @@ def read_dictionary(file: YamlFile, faults: list[Fault]) -> Dictionary:
     codes = reader.mapping(("codes",), data.get("codes"))
     made.codes = {ref: frozenset(map(str, listed or ())) for ref, listed in codes.items()}
     for ref, text in reader.mapping(("elements",), data.get("elements")).items():
-        kind, low, high = reader.take(("elements", ref), lambda t=text: read_type(str(t)), ("AN", 0, UNLIMITED))  # type: ignore[misc]
+        kind, low, high = reader.take(("elements", ref), read_type, str(text)) or ("AN", 0, UNLIMITED)
         made.elements[ref] = Element(ref, kind, low, high, codes=made.codes.get(ref, frozenset()))
     for ref, listed in reader.mapping(("composites",), data.get("composites")).items():
         elements, notes = _items(reader, ("composites", ref), listed, made)
@@ -81,16 +81,17 @@ def read_dictionary(file: YamlFile, faults: list[Fault]) -> Dictionary:
 def _items(
     reader: Reader, path: Path, value: Any, dictionary: Dictionary
 ) -> tuple[tuple[Element | Composite, ...], tuple[str, ...]]:
-    listed, notes = value, ()
+    listed: Any = value
+    notes: Sequence[Any] = ()
     if isinstance(value, Mapping):
         reader.known(path, value, {"elements", "notes"})
         listed, notes = value.get("elements"), value.get("notes", ())
     items = [
-        reader.take((*path, number), lambda t=text: read_item(str(t), dictionary), None)  # type: ignore[misc]
+        reader.take((*path, number), read_item, str(text), dictionary)
         for number, text in enumerate(reader.listed(path, listed))
     ]
     found = tuple(item for item in items if item is not None)
-    read = [reader.take(path, lambda n=note: read_note(str(n), len(found)), "") for note in notes]  # type: ignore[misc]
+    read = [reader.take(path, read_note, str(note), len(found)) for note in notes]
     return found, tuple(note for note in read if note)
 
 
@@ -120,8 +121,9 @@ def _body(reader: Reader, path: Path, value: Any, dictionary: Dictionary) -> tup
     made: list[Use | Loop] = []
     for number, item in enumerate(reader.listed(path, value)):
         at = (*path, number)
+        use: Use | Loop | None
         if not isinstance(item, Mapping):
-            use = reader.take(at, lambda i=item: read_use(str(i), dictionary), None)  # type: ignore[misc]
+            use = reader.take(at, read_use, str(item), dictionary)
         elif "loop" in item:
             use = _loop(reader, at, item, dictionary)
         else:
@@ -137,17 +139,17 @@ def _loop(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dicti
     if not body:
         return None
     if "where" in item and isinstance(body[0], Use):
-        where = reader.take((*path, "where"), lambda: read_where(item["where"]), ())
+        where = reader.take((*path, "where"), read_where, item["where"]) or ()
         body = (Use(body[0].segment, body[0].required, body[0].maximum, where), *body[1:])
     return Loop(str(item["loop"]), int(item.get("min", 0)) > 0, int(item.get("max", UNLIMITED)), body)
 
 
 def _use(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictionary) -> Use | None:
     reader.known(path, item, _USE_KEYS)
-    use = reader.take(path, lambda: read_use(str(item.get("segment")), dictionary), None)
+    use = reader.take(path, read_use, str(item.get("segment")), dictionary)
     if use is None:
         return None
-    where = reader.take((*path, "where"), lambda: read_where(item.get("where") or {}), ())
+    where = reader.take((*path, "where"), read_where, item.get("where") or {}) or ()
     return Use(use.segment, use.required, use.maximum, where)
 
 
@@ -175,6 +177,6 @@ def read_rules(reader: Reader, value: Any) -> tuple[Rule, ...]:
             str(data.get("at") or ""), str(data.get("says") or ""),
             "warning" if data.get("severity") == "warning" else "error",
         )  # fmt: skip
-        reader.take((*path, "expression"), lambda r=rule: compile_rule(r), None)  # type: ignore[misc]
+        reader.take((*path, "expression"), compile_rule, rule)
         made.append(rule)
     return tuple(made)

@@ -1,4 +1,4 @@
-"""The short notations of schema files: ``353! ID 2``, ``C507!*5``, ``REF*12``; what is not understood is a ``ValueError``.
+"""The short notations of schema files: ``353! ID 2``, ``C507!*5``, ``REF*12``. Others are a ``ValueError``.
 
 An element is its number, ``!`` where it must be there, ``*n`` where it may repeat, and, where the dictionary does not
 say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any number of times) or ``*n``.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from waypost.core.errors import Fault
@@ -45,12 +46,12 @@ def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[F
             continue
         reader.known(path, change, _ELEMENT_KEYS if element else _SEGMENT_KEYS)
         if element:
-            root = _changed(root, names, lambda u, c=change, e=element, p=path: _element(reader, u, e, c, p))  # type: ignore[misc]
+            root = _changed(root, names, partial(_element, reader, number=element, change=change, path=path))
         else:
             root = _bounded(root, names, change)
             rules += _requirements(reader, names[-1], change, path)
             if change.get("notes"):
-                root = _changed(root, names, lambda u, c=change, p=path: _notes(reader, u, c, p))  # type: ignore[misc]
+                root = _changed(root, names, partial(_notes, reader, change=change, path=path))
     severity = {**schema.severity, **reader.mapping(("severity",), data.get("severity"))}
     return replace(
         schema, root=root, rules=(*rules, *read_rules(reader, data.get("rules"))), severity=severity,
@@ -127,23 +128,21 @@ def _value(reader: Reader, item: Element, change: Mapping[str, Any], path: Path)
     if "codes" in change:
         item = replace(item, codes=frozenset(map(str, change["codes"])))
     if "type" in change:
-        kind, low, high = reader.take(
-            path, lambda: read_type(str(change["type"])), (item.kind, item.minimum, item.maximum)
-        )
+        was = (item.kind, item.minimum, item.maximum)
+        kind, low, high = reader.take(path, read_type, str(change["type"])) or was
         item = replace(item, kind=kind, minimum=low, maximum=high)
     return item
 
 
 def _notes(reader: Reader, use: Use, change: Mapping[str, Any], path: Path) -> Use:
-    read = [
-        reader.take(path, lambda n=note: read_note(str(n), len(use.segment.elements)), "") for note in change["notes"]
-    ]  # type: ignore[misc]
+    count = len(use.segment.elements)
+    read = [reader.take(path, read_note, str(note), count) for note in change["notes"]]
     return replace(use, segment=replace(use.segment, notes=(*use.segment.notes, *filter(None, read))))
 
 
 def _requirements(reader: Reader, loop: str, change: Mapping[str, Any], path: Path) -> list[Rule]:
     """A rule for each segment an overlay requires in some occurrences of a loop."""
-    where = reader.take((*path, "where"), lambda: read_where(change.get("where") or {}), ())
+    where = reader.take((*path, "where"), read_where, change.get("where") or {}) or ()
     when = " and ".join(
         f"text({loop}/{element}{f'/{component}' if component > 1 else ''}) in {sorted(values)}"
         for element, component, values in where

@@ -1,4 +1,4 @@
-"""One regular expression for each segment where it is used: types, lengths, codes, composites, repetition, conditions."""
+"""One regular expression for each use of a segment: types, lengths, codes, composites, repetition, conditions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segm
 from waypost.formats.edi.schema.notation import places
 
 PLACEHOLDERS = "\x01\x02\x03\x04\x05"
-"""What released characters are written as while a message is looked at, each one character long (see ``release.py``)."""
+"""What released characters are written as while a message is looked at, each one character long."""
 
 Item = Element | Composite
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
@@ -138,9 +138,10 @@ def _pairs(holder: Segment | Composite) -> set[int]:
     found: set[int] = set()
     for note in holder.notes:
         at = places(note)
-        if note[0] == "P" and len(at) == 2 and at[1] == at[0] + 1 and not {at[0] - 1, at[0], at[1]} & found:
-            if not any(holder.elements[n - 1].required for n in at):
-                found.add(at[0])
+        neighbours = note[0] == "P" and len(at) == 2 and at[1] == at[0] + 1
+        taken = bool({at[0] - 1, at[0], at[1]} & found) or any(holder.elements[n - 1].required for n in at)
+        if neighbours and not taken:
+            found.add(at[0])
     return found
 
 

@@ -164,7 +164,8 @@ class Validator:
                 at = next((i for i in reversed(span) if rows[i][0] == tag), span[0] if len(span) else 0)
                 code = "total" if rule.rule.level == 3 else "rule"
                 found.append(finding(
-                    code, rows[at][0], at + 2, loop=f"/{loop}" if loop else "", level="element" if element else "segment",
+                    code, rows[at][0], at + 2, loop=f"/{loop}" if loop else "",
+                    level="element" if element else "segment",
                     element=element if rows[at][0] == tag else 0, found=verdict.found, expected=verdict.expected,
                     rule=rule.rule.id, snip=rule.rule.level, severity=rule.rule.severity,
                 ))  # fmt: skip

@@ -31,8 +31,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Repair:
-    """An explanation: how many faults it assumes in all, what it makes of the segments; by ``excess`` there are too many
-    of them."""
+    """An explanation: how many faults it assumes in all, what it makes of the segments; by ``excess`` there are too
+    many of them."""
 
     cost: int
     name: str
@@ -91,7 +91,8 @@ class Walker:
         """A finding where no value marks this place apart, though one should."""
         return [
             finding("element-code", row[0], index + 2, loop=move.state.loop, element=e, component=c if c > 1 else 0,
-                    level="element", found=repr(self._says(row, e, c)[:40]), expected=f"one of {', '.join(sorted(v)[:12])}")
+                    level="element", found=repr(self._says(row, e, c)[:40]),
+                    expected=f"one of {', '.join(sorted(v)[:12])}")
             for e, c, v in move.use.where if self._says(row, e, c) not in v
         ][:1]  # fmt: skip
 
@@ -154,7 +155,8 @@ class Walker:
             yield Step(index, None, [] if lost and known else [self._misplaced(tag, position, state)], 1)
         elif repair.name == "swap":
             first, second = repair.moves
-            said = finding("segment-sequence", tag, position, loop=state.loop, found=f"{tag} before {rows[index + 1][0]}",
+            said = finding("segment-sequence", tag, position, loop=state.loop,
+                           found=f"{tag} before {rows[index + 1][0]}",
                            expected=f"{rows[index + 1][0]} first")  # fmt: skip
             yield Step(index + 1, first, [])
             yield Step(index, second, [said])
@@ -162,7 +164,8 @@ class Walker:
             move = repair.moves[0]
             opener = repair.opener.tag
             yield Step(index, move, [finding("segment-missing", opener, position, loop=move.state.loop,
-                                             found=f"{tag} without the {opener} that opens its loop", expected=opener)], -1)  # fmt: skip
+                                             found=f"{tag} without the {opener} that opens its loop",
+                                             expected=opener)], -1)  # fmt: skip
         else:
             yield self._taken(repair.moves[0], rows[index], index, counts)
 
@@ -173,7 +176,8 @@ class Walker:
         count = counts[move.depth] + 1
         if move.repeats and count > move.most:
             code = "loop-repeats" if isinstance(move.item, Loop) else "segment-repeats"
-            findings.append(finding(code, row[0], index + 2, loop=move.state.loop, found=f"{row[0]} for the {count}th time",
+            findings.append(finding(code, row[0], index + 2, loop=move.state.loop,
+                                    found=f"{row[0]} for the {count}th time",
                                     expected=f"at most {move.most}"))  # fmt: skip
             excess += 1
         return Step(index, move, findings + self._coded(move, row, index), excess)

@@ -1,6 +1,6 @@
 """Reads UN/EDIFACT directories as they were published: zip files of zip files of text tables.
 
-Only facts are taken: numbers, tags, types, lengths, order, repetition, dependency notes. The directory's words stay in it.
+Only facts are taken: numbers, tags, types, lengths, order, repetition, dependency notes; no words.
 Three decades of layouts are understood: boxes drawn in code page 437 or in ASCII, with and without position numbers.
 """
 
@@ -157,15 +157,12 @@ def message_body(text: str) -> list[Any]:
         line = line.rstrip()
         if group := _GROUP.fullmatch(line):
             depth = _bars(group[4])
-            loop = {
-                "loop": f"SG{group[1]}",
-                **({"min": 1} if group[2] == "M" else {}),
-                "max": int(group[3]),
-                "body": [],
-            }
+            body: list[Any] = []
+            least = {"min": 1} if group[2] == "M" else {}
+            loop = {"loop": f"SG{group[1]}", **least, "max": int(group[3]), "body": body}
             del open_bodies[depth + 1 :]
             open_bodies[-1].append(loop)
-            open_bodies.append(loop["body"])
+            open_bodies.append(body)
         elif (segment := _SEGMENT.fullmatch(line)) and segment[1] not in _SERVICE:
             most = int(segment[3])
             open_bodies[-1].append(segment[1] + ("!" if segment[2] == "M" else "") + (f"*{most}" if most > 1 else ""))
