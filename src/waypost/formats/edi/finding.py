@@ -39,7 +39,6 @@ KINDS: dict[str, Kind] = {
     "element-too-long": Kind("5", "39", 1, "shorten the value"),
     "element-character": Kind("6", "37", 1, "send only characters this type allows"),
     "element-code": Kind("7", "12", 2, "use a code of the list agreed"),
-    "element-code-external": Kind("7", "12", 5, "use a code that is in force on this date"),
     "element-date": Kind("8", "12", 1, "send a date of the calendar"),
     "element-time": Kind("9", "12", 1, "send a time of the day"),
     "total": Kind("7", "12", 3, "make the total agree with what it counts"),

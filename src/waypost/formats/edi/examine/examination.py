@@ -139,7 +139,7 @@ class Examination:
             if counted.received == 1:
                 self._say(finding("no-schema", header[0], 1, level="transaction", severity="warning",
                                   found=f"no schema for {checked.message} in {checked.version}",
-                                  expected=f"a schema called {checked.name}"), block, at)  # fmt: skip
+                                  expected=f"a schema called {checked.name}"), block, at, checked.message)  # fmt: skip
         elif not checked.validator.accepts(body):
             surplus = self.syntax.surplus(block.texts[end].split(mark), end - at + 1) if closes else 0
             found, excess = checked.validator.findings(body, surplus)
@@ -218,8 +218,8 @@ class Examination:
                       offset=level.offset, excerpt=level.excerpt)  # fmt: skip
         self.report.add(one, "", self.syntax.control_number(level.row))
 
-    def _say(self, one: Finding, block: Block, at: int) -> None:
-        self.report.add(located(one, block, at))
+    def _say(self, one: Finding, block: Block, at: int, message: str = "") -> None:
+        self.report.add(located(one, block, at), message)
 
 
 _BEGINNINGS = frozenset({"IS", "GS", "ST", "SE", "GE", "IE", "TA", "UN"})

@@ -18,7 +18,7 @@ _MESSAGE_KEYS = {
     "description",
 }  # fmt: skip
 _DICTIONARY_KEYS = {"provenance", "elements", "codes", "composites", "segments"}
-_LOOP_KEYS = {"loop", "min", "max", "where", "body", "hierarchy"}
+_LOOP_KEYS = {"loop", "min", "max", "where", "body"}
 _USE_KEYS = {"segment", "where", "codes"}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.automaton import Automaton, Move, State
 from waypost.formats.edi.schema.fault import ElementFaults
+from waypost.formats.edi.schema.hierarchy import broken_levels
 from waypost.formats.edi.schema.model import UNLIMITED, Loop, Schema, Use
 from waypost.formats.edi.schema.pattern import Marks, Patterns
 from waypost.formats.edi.schema.rule import CompiledRule, Scope, compile_rule
@@ -25,8 +26,6 @@ Match = Callable[[str], object]
 Table = dict[str, Any]
 """The entries of a state by the first three characters of a segment: (match, table behind, limit, depth, next entry).
 ``limit`` is 0 where none is counted, -1 where counting begins. Under ``state`` stands the state itself."""
-ExternalCodes = Callable[[str, str], bool]
-"""Whether the code list loaded for an element (by its number) has a value; True where none is loaded."""
 
 
 class Validator:
@@ -44,6 +43,7 @@ class Validator:
         self._rules = [compile_rule(rule) for rule in schema.rules]
         self._looked_at = frozenset(tag for rule in self._rules for tag in rule.tags)
         self._keys = frozenset(f"{tag}{marks.element}"[:3] for tag in self._looked_at)
+        self._levels = schema.standard == "x12" and "HL" in self._machine.tags
         self._flat = [rule for rule in self._rules if not rule.rule.at]
         self._looped = [rule for rule in self._rules if rule.rule.at]
 
@@ -65,7 +65,9 @@ class Validator:
             else:
                 return False
             table = following
-        return not table["state"].unmet and not self._looped and (not self._flat or self._holds(segments))
+        if table["state"].unmet or self._looped:
+            return False
+        return (not self._levels or not self._broken_levels(segments)) and (not self._flat or self._holds(segments))
 
     def findings(self, segments: Sequence[str], surplus: int = 0) -> tuple[list[Finding], int]:
         """All that is wrong with the segments between header and trailer, positions counted from 2, and how many
@@ -88,6 +90,7 @@ class Validator:
                                                          found=f"more than {MOST_FINDINGS} faults")]  # fmt: skip
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
+            found += self._broken_levels(segments) if self._levels else []
             wrong = {f.position for f in found}
             found += [f for f in self._broken_rules(rows, placed) if f.position not in wrong]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
@@ -138,6 +141,10 @@ class Validator:
                 rows.setdefault(row[0], []).append(row)
         scope = self._scope(rows)
         return all(rule.ask(scope) is None for rule in self._flat)
+
+    def _broken_levels(self, segments: Sequence[str]) -> list[Finding]:
+        mark = self.marks.element
+        return list(broken_levels((n, s.split(mark)) for n, s in enumerate(segments) if s[:3] == f"HL{mark}"))
 
     def _scope(self, rows: Mapping[str, Sequence[Row]]) -> Scope:
         return Scope(rows, self.marks.component, self.schema.segments)
