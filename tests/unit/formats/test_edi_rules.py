@@ -32,7 +32,7 @@ def test_a_rule_holds_or_not(expression: str, holds: bool) -> None:
 
 @pytest.mark.parametrize("expression", ["A.b", "__import__('os')", "A[0]", "lambda: 1", "count()", "x", "1 +"])
 def test_a_rule_is_nothing_but_a_rule(expression: str) -> None:
-    with pytest.raises(ValueError, match="rule|expression"):
+    with pytest.raises(ValueError, match=r"rule|expression"):
         compile_rule(Rule("r", expression, 4))
 
 

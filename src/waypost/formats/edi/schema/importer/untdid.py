@@ -36,7 +36,10 @@ _DEEPEST_ZIP = 3
 
 def read_directory(content: bytes, name: str) -> list[Imported]:
     """The files one directory becomes: a dictionary and a file for each message, of each release found in it."""
-    texts = dict(_texts(content, 0))
+    try:
+        texts = dict(_texts(content, 0))
+    except zipfile.BadZipFile as wrong:
+        raise ProjectError([Fault(name, 0, "edi-import", str(wrong), "a UN/EDIFACT directory zip")]) from None
     releases: dict[str, dict[str, dict[str, Any]]] = {}
     messages: dict[str, dict[str, list[Any]]] = {}
     for path, text in texts.items():
