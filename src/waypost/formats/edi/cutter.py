@@ -38,6 +38,8 @@ class Cutter:
         self._at = 0  # up to where the buffer was given out
         self._scan = 0  # from where to look on
         self._dialect, self._header = dialects[0], inside
+        self._start = start_pattern(dialects)
+        self._boundary = inside and boundary_pattern(self._dialect, dialects, inside.delimiters)
         self._opener = b""  # of the transaction that begins at _at
         self._why = ""  # the last start of an interchange was none
         self._refused: DataError | None = None
@@ -107,11 +109,12 @@ class Cutter:
             self._give_junk(tokens, found + 1)
             return True
         self._header, self._why = header, ""
+        self._boundary = boundary_pattern(dialect, self._dialects, header.delimiters)
         self._give(tokens, Kind.INTERCHANGE, header.end, header.row[0])
         return True
 
     def _next_start(self, position: int) -> tuple[int, Dialect | None]:
-        match = start_pattern(self._dialects).search(self._buffer, position)
+        match = self._start.search(self._buffer, position)
         return (match.start(), self._dialects[(match.lastindex or 1) - 1]) if match else (-1, None)
 
     def _give_junk(self, tokens: list[Token], end: int) -> None:
@@ -133,7 +136,7 @@ class Cutter:
             return False
         if not final and start + _START_BYTES > len(self._buffer):
             return False
-        if self._begins_interchange(start):
+        if self._start.match(self._buffer, start):
             self._miss(tokens, "another interchange begins")
             return True
         marks = self._header.delimiters
@@ -166,9 +169,6 @@ class Cutter:
             found = f"segment {_text(tag)!r} outside a {dialect.transaction_word}"
             self._give(tokens, Kind.SEGMENT, end, tag, self._fault("segment-outside", self._at, tag, found))
 
-    def _begins_interchange(self, start: int) -> bool:
-        return start_pattern(self._dialects).match(self._buffer, start) is not None
-
     def _miss(self, tokens: list[Token], why: str) -> None:
         """The interchange ends without its trailer."""
         assert self._header is not None
@@ -182,12 +182,11 @@ class Cutter:
     # ── in a transaction ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _in_transaction(self, tokens: list[Token], final: bool) -> bool:
-        assert self._header is not None
+        assert self._header is not None and self._boundary is not None
         if self._opener == self._dialect.package:
             return self._in_package(tokens, final)
         buffer, marks, binary = self._buffer, self._header.delimiters, self._dialect.binary
-        pattern = boundary_pattern(self._dialect, self._dialects, marks)
-        while hit := pattern.search(buffer, self._scan):
+        while hit := self._boundary.search(buffer, self._scan):
             at, tag = hit.start(1), hit[1].translate(None, LINE_ENDS)
             if marks.release and is_released(buffer, hit.start(), marks.release):
                 self._scan = hit.start() + 1
@@ -224,12 +223,12 @@ class Cutter:
         return True
 
     def _end_transaction(self, tokens: list[Token], end: int, missing: bool = False) -> None:
-        opener, self._opener = self._opener, b""
-        trailer = self._dialect.transaction[opener].tag
-        said = f"a {self._dialect.transaction_word} without its {_text(trailer)} segment"
-        fault = self._fault("trailer-missing", self._at, opener, said, _text(trailer),
-                            "have the sender send it again")  # fmt: skip
-        self._give(tokens, Kind.TRANSACTION, end, opener, fault if missing else None)
+        opener, self._opener, fault = self._opener, b"", None
+        if missing:
+            trailer = _text(self._dialect.transaction[opener].tag)
+            said = f"a {self._dialect.transaction_word} without its {trailer} segment"
+            fault = self._fault("trailer-missing", self._at, opener, said, trailer, "have the sender send it again")
+        self._give(tokens, Kind.TRANSACTION, end, opener, fault)
 
 
 @lru_cache(maxsize=16)
