@@ -39,7 +39,7 @@ class Cutter:
         self._scan = 0  # from where to look on
         self._dialect, self._header = dialects[0], inside
         self._start = start_pattern(dialects)
-        self._boundary = inside and boundary_pattern(self._dialect, dialects, inside.delimiters)
+        self._boundary = boundary_pattern(self._dialect, dialects, inside.delimiters) if inside else None
         self._opener = b""  # of the transaction that begins at _at
         self._why = ""  # the last start of an interchange was none
         self._refused: DataError | None = None
@@ -247,7 +247,8 @@ def boundary_pattern(dialect: Dialect, others: tuple[Dialect, ...], marks: Delim
     starts = b"|".join(other.start.pattern for other in others)
     trivia = b"(?:[ \t\r\n\\x00\x1a]{0,%d}+)" % _TRIVIA_LOOKED_AT
     return re.compile(
-        b"%b%b(?=[%b])((?:%b)(?=[\r\n]{0,2}(?:%b))|(?=%b))" % (re.escape(marks.segment), trivia, first, words, ends, starts)
+        b"%b%b(?=[%b])((?:%b)(?=[\r\n]{0,2}(?:%b))|(?=%b))"
+        % (re.escape(marks.segment), trivia, first, words, ends, starts)
     )
 
 

@@ -15,11 +15,13 @@ _LEVEL_B = Delimiters(b"\x1d", b"\x1f", b"", b"\x1c")
 _ADVICE = 6
 _OPENS = re.compile(rb"U[\r\n]*(?:N|I)[\r\n]*B")
 VERSION_WITH_REPETITION = "4"
+_BARE = re.compile(rb"UN[HG][^A-Za-z0-9 ]")
 _FOLLOWS = re.compile(rb"[A-Za-z0-9]([^A-Za-z0-9 ])[ \t\r\n]*+(?:UN[HGO]|UIH|USH|UNZ|UIZ)(?=[^A-Za-z0-9])")
 
 
 def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
-    """UNA, where there is one, and the UNB or UIB segment behind it; see ``ReadHeader``."""
+    """UNA, where there is one, and the UNB or UIB segment behind it; see ``ReadHeader``. Messages right behind UNA are
+    taken for an interchange whose UNB has no elements."""
     advice: list[bytes] = []
     position = start
     if data.startswith(b"UNA", start):
@@ -31,6 +33,8 @@ def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
     if len(data) < position + 16 and not final:
         return None if position < start + _HEADER_LIMIT else "the UNA segment is followed by no UNB segment"
     opens = _OPENS.match(data, position)
+    if advice and _BARE.match(data, position) and isinstance(marks := _advised(advice), Delimiters):
+        return Header(start + len(b"UNA") + sum(map(len, advice)), (b"UNB",), marks)
     if not opens:
         return "the UNA segment is followed by no UNB segment" if advice else "no UNB segment"
     delimiters = _advised(advice) if advice else _found(data, opens.end(), start)

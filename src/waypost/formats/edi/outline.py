@@ -75,9 +75,11 @@ class Survey:
         if kind is Kind.JUNK:
             return self._junk(token)
         if kind is Kind.INTERCHANGE and token.dialect and token.header:
-            self._check, self._in_junk = EnvelopeCheck(token.dialect, token.header, _MOST_FAULTS), False
+            self._check = EnvelopeCheck(token.dialect, token.header, token.start, _MOST_FAULTS)
+            self._in_junk = False
             counts.interchanges += 1
-        elif self._check and kind is not Kind.GAP:
+            return [*self._check.faults]
+        if self._check and kind is not Kind.GAP:
             counts.groups += kind is Kind.GROUP
             counts.transactions += kind is Kind.TRANSACTION
             before = len(self._check.faults)

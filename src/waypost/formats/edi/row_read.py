@@ -15,7 +15,8 @@ class RowReader:
 
     def __init__(self, marks: Delimiters, encoding: str) -> None:
         self.element, self.component, self.repetition, self.release, self.tag = (
-            mark.decode(encoding) for mark in (marks.element, marks.component, marks.repetition, marks.release, marks.tag)
+            mark.decode(encoding)
+            for mark in (marks.element, marks.component, marks.repetition, marks.release, marks.tag)
         )
 
     def row(self, text: str) -> list[Any]:
