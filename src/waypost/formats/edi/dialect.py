@@ -48,8 +48,8 @@ class Dialect:
 
     ``reference`` is the element of a header whose trailer repeats no control number that names the interchange.
 
-    ``addresses`` are the elements of a header with sender, receiver and version, ``kinds`` that of a transaction's header
-    with its name. ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
+    ``addresses`` are the elements of a header with sender, receiver and version, ``kinds`` that of a transaction's
+    header with its name. ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
     """
 
     name: str

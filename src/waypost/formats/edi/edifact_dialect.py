@@ -84,7 +84,7 @@ def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
 EDIFACT = Dialect(
     name="edifact",
     title="EDIFACT",
-    start=re.compile(rb"UNA[^A-Za-z0-9](?=[^A-Za-z0-9])|U[\r\n]?N[\r\n]?B[^A-Za-z0-9 \t\r\n\x00]|UIB[^A-Za-z0-9 \t\r\n\x00]"),
+    start=re.compile(rb"UNA[^A-Za-z0-9](?=[^A-Za-z0-9])|U(?:[\r\n]?N[\r\n]?|I)B[^A-Za-z0-9 \t\r\n\x00]"),
     read_header=read_header,
     interchange={b"UNB": Trailer(b"UNZ", 1, 2, 5), b"UIB": Trailer(b"UIZ", 2)},
     group={b"UNG": Trailer(b"UNE", 1, 2, 5)},

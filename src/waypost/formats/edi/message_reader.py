@@ -190,4 +190,5 @@ class Envelope:
         found = "; ".join([first.said(), *map(str, findings[1:_SHOWN])])
         where = f"{transaction['set'][:9]} {transaction['control_number'][:14]}, {first.place()}"
         return DataError(found, where=where, remedy="have the sender correct it",
-                         code=f"{self._reader.dialect.name}-{first.code}", details=[f.detail() for f in findings])  # fmt: skip
+                         code=f"{self._reader.dialect.name}-{first.code}",
+                         details=[f.detail() for f in findings])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Says what a content of any EDI dialect is made of, part by part as it is read, and whether it can be written again."""
+"""Says what a content of any EDI dialect is made of, part by part as it is read, and writes it again to compare."""
 
 from __future__ import annotations
 
