@@ -42,7 +42,8 @@ def text_of(document: Any) -> Any:
 
 def test_a_message_is_a_document_with_its_envelope_names_and_rows() -> None:
     first, second = read(ORDERS)
-    assert first["interchange"]["sender"] == "4012345000009" and first["interchange"]["usage"] == "T"
+    assert first["interchange"]["sender"] == "4012345000009" and first["interchange"]["usage"] == "P"
+    assert first["interchange"]["acknowledgement_requested"]
     assert first["interchange"]["date"] == "2026-04-12" and first["interchange"]["application"] == "ORDERS"
     assert first["transaction"] == {"set": "ORDERS", "control_number": "1", "version": "D", "release": "96A",
                                     "agency": "UN", "association": "EAN008"}  # fmt: skip
@@ -143,7 +144,7 @@ def test_a_package_holds_any_bytes_and_is_written_back() -> None:
     [
         (b"UNZ+2+000417", b"UNZ+2+000418", "UNZ02 is '000418', the control number of UNB05 is '000417'"),
         (b"UNZ+2", b"UNZ+3", "UNZ01 is '3', the number of messages is '2'"),
-        (b"UNT+12+1'\n", b"", "a message without its UNT segment (byte 85)"),
+        (b"UNT+12+1'\n", b"", "a message without its UNT segment (byte 86)"),
         (b"UNZ+2+000417'\n", b"", "the UNZ segment is missing: the content ends"),
         (b"UNZ+2", b"XXX+1'UNZ+2", "segment 'XXX' outside a message"),
         (b"UNH+2", b"UNE+1+1'UNH+2", "a UNE segment without its UNG"),
@@ -172,7 +173,8 @@ def test_a_trailer_that_says_otherwise_refuses_its_message_alone(found: bytes, i
 
 def test_what_is_written_follows_the_options() -> None:
     assert write(DOCUMENT) == (
-        b"UNA:+.? 'UNB+UNOC:3+US+THEM+260412:0715+417'UNH+1+ORDERS:D:96A:UN'BGM+220+4711'PRI+AAA:9.25'UNT+4+1'UNZ+1+417'"
+        b"UNA:+.? 'UNB+UNOC:3+US+THEM+260412:0715+417'"
+        b"UNH+1+ORDERS:D:96A:UN'BGM+220+4711'PRI+AAA:9.25'UNT+4+1'UNZ+1+417'"
     )
     assert write(DOCUMENT, "{una: false, new_lines: true}").startswith(b"UNB+UNOC:3+US+THEM+260412:0715+417'\nUNH")
     fourth = write(DOCUMENT, "{syntax: UNOY, syntax_version: '4', una: false}")

@@ -65,9 +65,11 @@ class Cutter:
         del self._buffer[: self._at]
         self._base, self._scan, self._at = self._base + self._at, max(self._scan - self._at, 0), 0
         if self._scan > self._limit:
-            self._refused, self._buffer = too_large(self._base, self._limit), bytearray()
-        if self._refused and not tokens:
-            raise self._refused
+            self._refused = self._refused or too_large(self._base, self._limit)
+        if self._refused:
+            self._buffer = bytearray()
+            if not tokens:
+                raise self._refused
         return tokens
 
     def _step(self, tokens: list[Token], final: bool) -> bool:
@@ -76,6 +78,9 @@ class Cutter:
         return (self._in_transaction if self._opener else self._in_envelope)(tokens, final)
 
     def _give(self, tokens: list[Token], kind: Kind, end: int, tag: bytes = b"", fault: Fault | None = None) -> None:
+        if kind is not Kind.JUNK and kind is not Kind.GAP and end - self._at > self._limit:
+            self._refused = too_large(self._base + self._at, self._limit)
+            return
         start, self._at = self._at, end
         self._scan = max(self._scan, end)
         dialect = self._dialect if self._header else None

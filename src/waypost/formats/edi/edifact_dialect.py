@@ -9,6 +9,7 @@ from waypost.formats.edi.delimiter import Delimiters, character, find_terminator
 from waypost.formats.edi.dialect import Bytes, Dialect, Header, Trailer
 
 _HEADER_LIMIT = 2048
+_LAST = re.compile(rb"[A-Za-z0-9]([^A-Za-z0-9 ])[ \t\r\n]*+\Z")
 LEVEL_A = Delimiters(b"+", b":", b"", b"'", b"?")
 _LEVEL_B = Delimiters(b"\x1d", b"\x1f", b"", b"\x1c")
 """UNOB in its original form: the information separators IS3, IS1 and IS4, and nothing to release them with."""
@@ -37,7 +38,7 @@ def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
         return Header(start + len(b"UNA") + sum(map(len, advice)), (b"UNB",), marks)
     if not opens:
         return "the UNA segment is followed by no UNB segment" if advice else "no UNB segment"
-    delimiters = _advised(advice) if advice else _found(data, opens.end(), start)
+    delimiters = _advised(advice) if advice else _found(data, opens.end(), start, final)
     if isinstance(delimiters, str):
         return delimiters
     end = find_terminator(data, opens.end(), delimiters, start + _HEADER_LIMIT)
@@ -66,7 +67,7 @@ def _advised(advice: list[bytes]) -> Delimiters | str:
     return Delimiters(element, component, repetition.strip(), segment, release.strip(), decimal=decimal)
 
 
-def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
+def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | str:
     """Separators without a UNA: those of the level, or what the UNB segment itself is seen to use."""
     element = character(data, position)
     if element == LEVEL_A.element:
@@ -75,6 +76,8 @@ def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
         return _LEVEL_B
     component = character(data, position + len(element) + 4)
     following = _FOLLOWS.search(data, position, start + _HEADER_LIMIT)
+    if not following and final and len(data) <= start + _HEADER_LIMIT:
+        following = _LAST.search(data, position)
     segment = following[1] if following else LEVEL_A.segment
     if not element or element.isalnum() or component.isalnum() or element == b" ":
         return "the UNB segment uses no separators that can be told"

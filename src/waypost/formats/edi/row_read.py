@@ -20,8 +20,8 @@ class RowReader:
         )
 
     def row(self, text: str) -> list[Any]:
-        """A composite element is a list, a repeated one a list of lists; characters are released. Of a tag with explicit
-        nesting (``LIN:1``) the tag is kept."""
+        """A composite element is a list, a repeated one a list of lists; characters are released. Of a tag with
+        explicit nesting (``LIN:1``) the tag is kept."""
         if "\n" in text or "\r" in text:  # some partners break lines every 80 characters, whatever stands there
             text = _LINE_END.sub("", text)
         if self.release and self.release in text:
