@@ -19,6 +19,7 @@ from waypost.cli.verb import (
     doctor,
     edi,
     keeping,
+    legal_holding,
     looking,
     making,
     measuring,
@@ -72,6 +73,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("schedule", steering.schedule),
     ),
     "Look after the store": (
+        ("legal-hold", legal_holding.legal_hold),
         ("backup", keeping.backup),
         ("restore", keeping.restore),
         ("verify", keeping.verify),
@@ -87,8 +89,8 @@ class Grouped(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         for heading, commands in self.headings().items():
             with formatter.section(heading):
-                limit = formatter.width - 15
-                formatter.write_dl([(name.ljust(9), command.get_short_help_str(limit)) for name, command in commands])
+                limit = formatter.width - 16
+                formatter.write_dl([(name.ljust(10), command.get_short_help_str(limit)) for name, command in commands])
 
     def headings(self) -> dict[str, list[tuple[str, Any]]]:
         """The commands with their names under each heading, in the order given; a verb of two words is one of them."""
