@@ -78,7 +78,10 @@ _INDENT = {"interchange": "", "group": "  ", "transaction": "    "}
 
 
 def _say_part(part: dict[str, Any]) -> None:
-    words = [part["kind"], *(part.get(n, "") for n in ("standard", "functional_id", "set", "version", "control_number"))]
+    words = [
+        part["kind"],
+        *(part.get(n, "") for n in ("standard", "functional_id", "set", "version", "control_number")),
+    ]
     if "sender" in part:
         words.append(f"{part['sender']} → {part['receiver']}")
     if "segments" in part:

@@ -38,6 +38,8 @@ class Cutter:
         self._at = 0  # up to where the buffer was given out
         self._scan = 0  # from where to look on
         self._dialect, self._header = dialects[0], inside
+        self._start = start_pattern(dialects)
+        self._boundary = boundary_pattern(self._dialect, dialects, inside.delimiters) if inside else None
         self._opener = b""  # of the transaction that begins at _at
         self._why = ""  # the last start of an interchange was none
         self._refused: DataError | None = None
@@ -63,9 +65,11 @@ class Cutter:
         del self._buffer[: self._at]
         self._base, self._scan, self._at = self._base + self._at, max(self._scan - self._at, 0), 0
         if self._scan > self._limit:
-            self._refused, self._buffer = too_large(self._base, self._limit), bytearray()
-        if self._refused and not tokens:
-            raise self._refused
+            self._refused = self._refused or too_large(self._base, self._limit)
+        if self._refused:
+            self._buffer = bytearray()
+            if not tokens:
+                raise self._refused
         return tokens
 
     def _step(self, tokens: list[Token], final: bool) -> bool:
@@ -74,6 +78,9 @@ class Cutter:
         return (self._in_transaction if self._opener else self._in_envelope)(tokens, final)
 
     def _give(self, tokens: list[Token], kind: Kind, end: int, tag: bytes = b"", fault: Fault | None = None) -> None:
+        if kind is not Kind.JUNK and kind is not Kind.GAP and end - self._at > self._limit:
+            self._refused = too_large(self._base + self._at, self._limit)
+            return
         start, self._at = self._at, end
         self._scan = max(self._scan, end)
         dialect = self._dialect if self._header else None
@@ -107,11 +114,12 @@ class Cutter:
             self._give_junk(tokens, found + 1)
             return True
         self._header, self._why = header, ""
+        self._boundary = boundary_pattern(dialect, self._dialects, header.delimiters)
         self._give(tokens, Kind.INTERCHANGE, header.end, header.row[0])
         return True
 
     def _next_start(self, position: int) -> tuple[int, Dialect | None]:
-        match = start_pattern(self._dialects).search(self._buffer, position)
+        match = self._start.search(self._buffer, position)
         return (match.start(), self._dialects[(match.lastindex or 1) - 1]) if match else (-1, None)
 
     def _give_junk(self, tokens: list[Token], end: int) -> None:
@@ -133,7 +141,7 @@ class Cutter:
             return False
         if not final and start + _START_BYTES > len(self._buffer):
             return False
-        if self._begins_interchange(start):
+        if self._start.match(self._buffer, start):
             self._miss(tokens, "another interchange begins")
             return True
         marks = self._header.delimiters
@@ -166,9 +174,6 @@ class Cutter:
             found = f"segment {_text(tag)!r} outside a {dialect.transaction_word}"
             self._give(tokens, Kind.SEGMENT, end, tag, self._fault("segment-outside", self._at, tag, found))
 
-    def _begins_interchange(self, start: int) -> bool:
-        return start_pattern(self._dialects).match(self._buffer, start) is not None
-
     def _miss(self, tokens: list[Token], why: str) -> None:
         """The interchange ends without its trailer."""
         assert self._header is not None
@@ -182,12 +187,11 @@ class Cutter:
     # ── in a transaction ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _in_transaction(self, tokens: list[Token], final: bool) -> bool:
-        assert self._header is not None
+        assert self._header is not None and self._boundary is not None
         if self._opener == self._dialect.package:
             return self._in_package(tokens, final)
         buffer, marks, binary = self._buffer, self._header.delimiters, self._dialect.binary
-        pattern = boundary_pattern(self._dialect, self._dialects, marks)
-        while hit := pattern.search(buffer, self._scan):
+        while hit := self._boundary.search(buffer, self._scan):
             at, tag = hit.start(1), hit[1].translate(None, LINE_ENDS)
             if marks.release and is_released(buffer, hit.start(), marks.release):
                 self._scan = hit.start() + 1
@@ -224,12 +228,12 @@ class Cutter:
         return True
 
     def _end_transaction(self, tokens: list[Token], end: int, missing: bool = False) -> None:
-        opener, self._opener = self._opener, b""
-        trailer = self._dialect.transaction[opener].tag
-        said = f"a {self._dialect.transaction_word} without its {_text(trailer)} segment"
-        fault = self._fault("trailer-missing", self._at, opener, said, _text(trailer),
-                            "have the sender send it again")  # fmt: skip
-        self._give(tokens, Kind.TRANSACTION, end, opener, fault if missing else None)
+        opener, self._opener, fault = self._opener, b"", None
+        if missing:
+            trailer = _text(self._dialect.transaction[opener].tag)
+            said = f"a {self._dialect.transaction_word} without its {trailer} segment"
+            fault = self._fault("trailer-missing", self._at, opener, said, trailer, "have the sender send it again")
+        self._give(tokens, Kind.TRANSACTION, end, opener, fault)
 
 
 @lru_cache(maxsize=16)
@@ -248,7 +252,8 @@ def boundary_pattern(dialect: Dialect, others: tuple[Dialect, ...], marks: Delim
     starts = b"|".join(other.start.pattern for other in others)
     trivia = b"(?:[ \t\r\n\\x00\x1a]{0,%d}+)" % _TRIVIA_LOOKED_AT
     return re.compile(
-        b"%b%b(?=[%b])((?:%b)(?=[\r\n]{0,2}(?:%b))|(?=%b))" % (re.escape(marks.segment), trivia, first, words, ends, starts)
+        b"%b%b(?=[%b])((?:%b)(?=[\r\n]{0,2}(?:%b))|(?=%b))"
+        % (re.escape(marks.segment), trivia, first, words, ends, starts)
     )
 
 

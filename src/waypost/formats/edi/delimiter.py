@@ -52,12 +52,15 @@ def skip_trivia(data: bytes | bytearray, position: int) -> int:
 
 
 def is_released(data: bytes | bytearray, position: int, release: bytes) -> bool:
-    """Whether what stands at ``position`` is data because an odd number of release characters stands before it."""
-    size = len(release)
-    if not size or data[position - size : position] != release:
-        return False
-    count = 0
-    while position >= size and data[position - size : position] == release:
+    """Whether what stands at ``position`` is data because an odd number of release characters stands before it, maybe
+    on the line before: some partners break lines anywhere."""
+    size, count = len(release), 0
+    breaks = LINE_ENDS if data[position : position + 1] not in (b"\r", b"\n") else b""
+    while size:
+        while position and data[position - 1] in breaks:
+            position -= 1
+        if position < size or data[position - size : position] != release:
+            break
         position, count = position - size, count + 1
     return count % 2 == 1
 
@@ -81,12 +84,12 @@ def split(data: bytes, separator: bytes, release: bytes) -> list[bytes]:
     if masked is not data:
         return _split_masked(data, masked, separator, release)
     pieces = data.split(separator)
-    if not release or release + separator not in data:
+    if not release or not any(release + mark in data for mark in (separator, b"\r", b"\n")):
         return pieces
     whole: list[bytes] = []
     held: list[bytes] = []
     for piece in pieces:
-        if piece.endswith(release) and is_released(piece, len(piece), release):
+        if piece.endswith((release, b"\r", b"\n")) and is_released(piece, len(piece), release):
             held.append(piece)
         elif held:
             whole.append(separator.join([*held, piece]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from waypost.formats.edi.delimiter import Delimiters
@@ -37,7 +38,7 @@ class Trailer:
     opening: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """Tags of headers with their trailers on each level. ``services`` may stand beside groups and transactions;
     ``records`` are those of them that are messages by themselves; ``binary`` maps a segment with binary data to the
@@ -47,8 +48,8 @@ class Dialect:
 
     ``reference`` is the element of a header whose trailer repeats no control number that names the interchange.
 
-    ``addresses`` are the elements of a header with sender, receiver and version, ``kinds`` that of a transaction's header
-    with its name. ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
+    ``addresses`` are the elements of a header with sender, receiver and version, ``kinds`` that of a transaction's
+    header with its name. ``start`` finds where an interchange may begin; ``read_header`` says whether one does.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Dialect:
         row = header.row
         return row[number].decode("ascii", "replace").strip() if len(row) > number else ""
 
-    @property
+    @cached_property
     def closers(self) -> dict[bytes, bytes]:
         """The trailer of each header, of all levels."""
         levels = (self.interchange, self.group, self.transaction)

@@ -53,8 +53,8 @@ class EdifactOptions:
     element_separator: Annotated[str, Option("Written between elements.", advanced=True)] = "+"
     component_separator: Annotated[str, Option("Written between components.", advanced=True)] = ":"
     repetition_separator: Annotated[
-        str, Option("Written between repetitions, `*` as a rule; empty for none.", advanced=True)
-    ] = ""
+        str, Option("Written between repetitions, from syntax version 4 on; empty for none.", advanced=True)
+    ] = "*"
     release_character: Annotated[str, Option("Written before a separator in data.", advanced=True)] = "?"
     segment_terminator: Annotated[str, Option("Written behind each segment.", advanced=True)] = "'"
     decimal_mark: Annotated[Literal[".", ","], Option("The decimal mark of numbers written.", advanced=True)] = "."

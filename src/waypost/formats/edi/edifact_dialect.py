@@ -9,17 +9,20 @@ from waypost.formats.edi.delimiter import Delimiters, character, find_terminator
 from waypost.formats.edi.dialect import Bytes, Dialect, Header, Trailer
 
 _HEADER_LIMIT = 2048
+_LAST = re.compile(rb"[A-Za-z0-9]([^A-Za-z0-9 ])[ \t\r\n]*+\Z")
 LEVEL_A = Delimiters(b"+", b":", b"", b"'", b"?")
 _LEVEL_B = Delimiters(b"\x1d", b"\x1f", b"", b"\x1c")
 """UNOB in its original form: the information separators IS3, IS1 and IS4, and nothing to release them with."""
 _ADVICE = 6
 _OPENS = re.compile(rb"U[\r\n]*(?:N|I)[\r\n]*B")
 VERSION_WITH_REPETITION = "4"
+_BARE = re.compile(rb"UN[HG][^A-Za-z0-9 ]")
 _FOLLOWS = re.compile(rb"[A-Za-z0-9]([^A-Za-z0-9 ])[ \t\r\n]*+(?:UN[HGO]|UIH|USH|UNZ|UIZ)(?=[^A-Za-z0-9])")
 
 
 def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
-    """UNA, where there is one, and the UNB or UIB segment behind it; see ``ReadHeader``."""
+    """UNA, where there is one, and the UNB or UIB segment behind it; see ``ReadHeader``. Messages right behind UNA are
+    taken for an interchange whose UNB has no elements."""
     advice: list[bytes] = []
     position = start
     if data.startswith(b"UNA", start):
@@ -31,9 +34,11 @@ def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
     if len(data) < position + 16 and not final:
         return None if position < start + _HEADER_LIMIT else "the UNA segment is followed by no UNB segment"
     opens = _OPENS.match(data, position)
+    if advice and _BARE.match(data, position) and isinstance(marks := _advised(advice), Delimiters):
+        return Header(start + len(b"UNA") + sum(map(len, advice)), (b"UNB",), marks)
     if not opens:
         return "the UNA segment is followed by no UNB segment" if advice else "no UNB segment"
-    delimiters = _advised(advice) if advice else _found(data, opens.end(), start)
+    delimiters = _advised(advice) if advice else _found(data, opens.end(), start, final)
     if isinstance(delimiters, str):
         return delimiters
     end = find_terminator(data, opens.end(), delimiters, start + _HEADER_LIMIT)
@@ -62,7 +67,7 @@ def _advised(advice: list[bytes]) -> Delimiters | str:
     return Delimiters(element, component, repetition.strip(), segment, release.strip(), decimal=decimal)
 
 
-def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
+def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | str:
     """Separators without a UNA: those of the level, or what the UNB segment itself is seen to use."""
     element = character(data, position)
     if element == LEVEL_A.element:
@@ -71,6 +76,8 @@ def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
         return _LEVEL_B
     component = character(data, position + len(element) + 4)
     following = _FOLLOWS.search(data, position, start + _HEADER_LIMIT)
+    if not following and final and len(data) <= start + _HEADER_LIMIT:
+        following = _LAST.search(data, position)
     segment = following[1] if following else LEVEL_A.segment
     if not element or element.isalnum() or component.isalnum() or element == b" ":
         return "the UNB segment uses no separators that can be told"
@@ -80,7 +87,7 @@ def _found(data: Bytes, position: int, start: int) -> Delimiters | str:
 EDIFACT = Dialect(
     name="edifact",
     title="EDIFACT",
-    start=re.compile(rb"UNA[^A-Za-z0-9](?=[^A-Za-z0-9])|U[\r\n]?N[\r\n]?B[^A-Za-z0-9 \t\r\n\x00]|UIB[^A-Za-z0-9 \t\r\n\x00]"),
+    start=re.compile(rb"UNA[^A-Za-z0-9](?=[^A-Za-z0-9])|U(?:[\r\n]?N[\r\n]?|I)B[^A-Za-z0-9 \t\r\n\x00]"),
     read_header=read_header,
     interchange={b"UNB": Trailer(b"UNZ", 1, 2, 5), b"UIB": Trailer(b"UIZ", 2)},
     group={b"UNG": Trailer(b"UNE", 1, 2, 5)},

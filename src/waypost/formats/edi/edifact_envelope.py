@@ -21,6 +21,8 @@ _PLACES = {
 _EXTRA = {"recipient_reference": 6, "application": 7, "priority": 8, "agreement": 10}
 _USAGE = {"": "P", "1": "T"}
 _VERSION_WITH_CENTURY = "4"
+_ASSOCIATION = 17
+"""Six characters by the standard; partners write more."""
 
 
 def parts(row: Sequence[Any], number: int) -> list[str]:
@@ -104,7 +106,7 @@ def ung_row(group: Mapping[str, Any], syntax_version: str) -> list[Any]:
         [take.text("receiver", 35), take.optional("receiver_qualifier", 4)],
         [edi_date(take.text("date", 10), century), edi_time(take.text("time", 8))[:4]],
         take.text("control_number", 14), take.text("agency", 3, "UN"),
-        [take.text("version", 3), take.text("release", 3), take.optional("association", 6)],
+        [take.text("version", 3), take.text("release", 3), take.optional("association", _ASSOCIATION)],
     ]  # fmt: skip
     take.refuse()
     return row
@@ -117,7 +119,7 @@ def unh_row(transaction: Mapping[str, Any], number: int) -> list[Any]:
         "UNH", take.text("control_number", 14),
         [
             take.fixed(take.text("set", 6), "set", "[A-Z]{6}", "six capital letters"), take.text("version", 3, "D"),
-            take.text("release", 3), take.text("agency", 3, "UN"), take.optional("association", 6),
+            take.text("release", 3), take.text("agency", 3, "UN"), take.optional("association", _ASSOCIATION),
         ],
         take.optional("access_reference", 35),
     ]  # fmt: skip

@@ -26,7 +26,7 @@ class EdifactWriter:
     advice: bool
 
     @cached_property
-    def _writers(self) -> dict[str, RowWriter]:
+    def _writers(self) -> dict[tuple[str, bool], RowWriter]:
         return {}
 
     def interchange(self, document: Any) -> bytes:
@@ -34,7 +34,7 @@ class EdifactWriter:
         stand together. Raises ``DataError`` for what cannot be written."""
         transactions = transactions_of(document, "edifact")
         unb = unb_row(mapping_of(document, "interchange", "edifact-document"), self.syntax, self.version)
-        rows = self._rows(unb[1][0])
+        rows = self._rows(*unb[1])
         segments, groups = [rows.envelope(unb, "UNB")], list[tuple[Mapping[str, Any] | None, list[bytes]]]()
         for number, transaction in enumerate(transactions, 1):
             group = _group(transaction, document)
@@ -47,11 +47,12 @@ class EdifactWriter:
         segments.append(rows.envelope(["UNZ", str(grouped or len(transactions)), unb[5]], "UNZ"))
         return self._una(rows, unb[1][1]) + rows.join(segments)
 
-    def _rows(self, syntax: str) -> RowWriter:
-        encoding = self.encoding or encoding_of(syntax) or "ascii"
-        if encoding not in self._writers:
-            self._writers[encoding] = replace(self.rows, encoding=encoding)
-        return self._writers[encoding]
+    def _rows(self, syntax: str, version: str) -> RowWriter:
+        """The separators and encoding of a syntax; repetitions are known from version 4 on."""
+        key = (self.encoding or encoding_of(syntax) or "ascii", version >= VERSION_WITH_REPETITION)
+        if key not in self._writers:
+            self._writers[key] = replace(self.rows, encoding=key[0], repetition=self.rows.repetition if key[1] else "")
+        return self._writers[key]
 
     def _una(self, rows: RowWriter, version: str) -> bytes:
         usual = "*" if version >= VERSION_WITH_REPETITION else ""

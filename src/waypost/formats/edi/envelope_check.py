@@ -9,15 +9,19 @@ from waypost.formats.edi.token import Fault, Kind, Token
 
 
 class EnvelopeCheck:
-    """Takes the tokens of one interchange behind its header, and keeps what is wrong with its envelope in
+    """Takes the tokens of the interchange at ``start`` behind its header, and keeps what is wrong with its envelope in
     ``faults``, at most ``most`` of them."""
 
-    def __init__(self, dialect: Dialect, header: Header, most: int = 8) -> None:
+    def __init__(self, dialect: Dialect, header: Header, start: int, most: int = 8) -> None:
         self._dialect, self._header, self._most = dialect, header, most
         self._marks: Delimiters = header.delimiters
         self._group: list[bytes] | None = None
         self._groups = self._in_group = self._transactions = 0
         self.faults: list[Fault] = []
+        if len(header.row) == 1:
+            tag = header.row[0].decode()
+            self.faults.append(Fault(f"{dialect.name}-header-missing", start, tag, f"the {tag} segment is missing", tag,
+                                     "have the sender send the whole interchange"))  # fmt: skip
 
     @property
     def full(self) -> bool:

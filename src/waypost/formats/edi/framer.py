@@ -103,7 +103,7 @@ class EdiFramer:
         if self._header:
             slices.extend(self._records(self._held, self._context))
         else:
-            check = EnvelopeCheck(self._dialect, header)
+            check = EnvelopeCheck(self._dialect, header, self._start)
             for token in self._held:
                 check.take(token)
             if check.faults:

@@ -96,7 +96,7 @@ class Envelope:
 
     def __init__(self, reader: MessageReader, header: Header, group: bytes) -> None:
         self._reader, self._marks = reader, header.delimiters
-        syntax = header.row[1][:4].decode("ascii", "replace")
+        syntax = b"".join(header.row[1:2])[:4].decode("ascii", "replace")
         self._encoding = reader.encoding or encoding_of(syntax)
         self._rows = RowReader(header.delimiters, self._encoding or "latin-1")
         marks = header.delimiters
@@ -151,7 +151,11 @@ class Envelope:
                              remedy=f"let the {dialect.name} format cut the content")  # fmt: skip
         findings = self._trailer(rows, opener) if self._reader.check else []
         body = rows[1:-1]
-        return {"transaction": self._reader.envelopes.transaction(rows[0]), "segments": by_tag(body), "rows": body}, findings
+        return {
+            "transaction": self._reader.envelopes.transaction(rows[0]),
+            "segments": by_tag(body),
+            "rows": body,
+        }, findings
 
     def _package(self, data: bytes) -> tuple[dict[str, Any], list[Finding]] | DataError:
         """An object of bytes, as text of one character a byte."""
@@ -186,4 +190,5 @@ class Envelope:
         found = "; ".join([first.said(), *map(str, findings[1:_SHOWN])])
         where = f"{transaction['set'][:9]} {transaction['control_number'][:14]}, {first.place()}"
         return DataError(found, where=where, remedy="have the sender correct it",
-                         code=f"{self._reader.dialect.name}-{first.code}", details=[f.detail() for f in findings])  # fmt: skip
+                         code=f"{self._reader.dialect.name}-{first.code}",
+                         details=[f.detail() for f in findings])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Says what a content of any EDI dialect is made of, part by part as it is read, and whether it can be written again."""
+"""Says what a content of any EDI dialect is made of, part by part as it is read, and writes it again to compare."""
 
 from __future__ import annotations
 
@@ -75,9 +75,11 @@ class Survey:
         if kind is Kind.JUNK:
             return self._junk(token)
         if kind is Kind.INTERCHANGE and token.dialect and token.header:
-            self._check, self._in_junk = EnvelopeCheck(token.dialect, token.header, _MOST_FAULTS), False
+            self._check = EnvelopeCheck(token.dialect, token.header, token.start, _MOST_FAULTS)
+            self._in_junk = False
             counts.interchanges += 1
-        elif self._check and kind is not Kind.GAP:
+            return [*self._check.faults]
+        if self._check and kind is not Kind.GAP:
             counts.groups += kind is Kind.GROUP
             counts.transactions += kind is Kind.TRANSACTION
             before = len(self._check.faults)

@@ -15,11 +15,13 @@ class RowReader:
 
     def __init__(self, marks: Delimiters, encoding: str) -> None:
         self.element, self.component, self.repetition, self.release, self.tag = (
-            mark.decode(encoding) for mark in (marks.element, marks.component, marks.repetition, marks.release, marks.tag)
+            mark.decode(encoding)
+            for mark in (marks.element, marks.component, marks.repetition, marks.release, marks.tag)
         )
 
     def row(self, text: str) -> list[Any]:
-        """A composite element is a list, a repeated one a list of lists; characters are released."""
+        """A composite element is a list, a repeated one a list of lists; characters are released. Of a tag with
+        explicit nesting (``LIN:1``) the tag is kept."""
         if "\n" in text or "\r" in text:  # some partners break lines every 80 characters, whatever stands there
             text = _LINE_END.sub("", text)
         if self.release and self.release in text:
@@ -35,7 +37,7 @@ class RowReader:
         """The elements of ``row``, which ``text`` came apart into, with composites and repetitions apart."""
         component, repetition = self.component, self.repetition
         if (component and component in text) or (repetition and repetition in text):
-            return [row[0], *map(self._composite, row[1:])]
+            return [row[0].partition(component)[0] if component else row[0], *map(self._composite, row[1:])]
         return row
 
     def _composite(self, element: str) -> Any:
@@ -47,13 +49,11 @@ class RowReader:
         return text.split(self.component) if self.component else [text]
 
     def _released(self, text: str) -> list[Any]:
-        tag, rest = "", text
-        if self.tag:
-            tag, _, rest = text.partition(self.tag)
-        made: list[Any] = []
+        tag, _, rest = text.partition(self.tag or self.element)
+        made: list[Any] = [tag.partition(self.component)[0] if self.component else tag]
         for repeated in split_text(rest, self.element, self.component, self.repetition, self.release):
             made.append(repeated if len(repeated) > 1 else repeated[0] if len(repeated[0]) > 1 else repeated[0][0])
-        return [tag, *made] if self.tag else made
+        return made
 
 
 def by_tag(rows: list[Any]) -> dict[str, list[Any]]:

@@ -100,7 +100,9 @@ class RowWriter:
             raise DataError(f"{str(data)[:40]!r}", where=where, expected="binary data as text of one character a byte",
                             remedy="decode the bytes as latin-1", code=f"{self.name}-document")  # fmt: skip
         head = [self._element(value, where, at) for at, value in enumerate(row[:number])]
-        return self.encoded([*head, str(len(data))], where) + self.element.encode(self.encoding) + data.encode("latin-1")
+        return (
+            self.encoded([*head, str(len(data))], where) + self.element.encode(self.encoding) + data.encode("latin-1")
+        )
 
     def _element(self, value: Any, where: str, number: int) -> str:
         at = f"{where}, element {number}" if " " in where else f"{where}{number:02}"

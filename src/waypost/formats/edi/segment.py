@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from waypost.formats.edi.binary import package_object, read_binary
 from waypost.formats.edi.delimiter import LINE_ENDS, TRIVIA, Delimiters, split
@@ -36,7 +36,7 @@ class Transaction:
     def segments(self) -> list[bytes]:
         """The segments without terminators and without trivia before them; pieces of nothing but trivia are none."""
         if self._segments is None:
-            self._segments = [s for piece in self.pieces if (s := piece.lstrip(TRIVIA))]
+            self._segments = [*filter(None, map(bytes.lstrip, self.pieces, repeat(TRIVIA)))]
         return self._segments
 
     @property

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from waypost.formats.edi.dialect import Dialect, Header
 
 
@@ -43,8 +45,7 @@ class Fault:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, gc=False):
     """A piece of a content. ``start`` is its offset, ``data`` its bytes with the terminator; a trailer that is missing
     has no bytes. ``dialect`` and ``header`` are those of the interchange it stands in, None outside of one."""
 

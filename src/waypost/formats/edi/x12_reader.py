@@ -9,15 +9,15 @@ from typing import Any
 
 from waypost.core.errors import DataError
 from waypost.formats.edi.check import LoopInstance, SetCheck
+from waypost.formats.edi.delimiter import TRIVIA, Delimiters, split_text
+from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.envelope import group_document, interchange_document, iso_date, iso_time
 from waypost.formats.edi.finding import Finding, refusal
 from waypost.formats.edi.row_read import RowReader, by_tag
 from waypost.formats.edi.schema import load_grammar
 from waypost.formats.edi.segment import split_elements, split_segments
-from waypost.formats.edi.delimiter import TRIVIA, Delimiters, split_text
-from waypost.formats.edi.dialect import Header
-from waypost.formats.edi.x12_dialect import X12, read_header
 from waypost.formats.edi.view import compile_view
+from waypost.formats.edi.x12_dialect import X12, read_header
 
 _TRIVIA = " \t\r\n\x00\x1a\ufeff"
 _LINE_END = re.compile("[\r\n]+")
@@ -137,6 +137,12 @@ class Envelope:
             return [self._repetition.join(self._component.join(one) for one in part) for part in parts]
         return text.split(self._element)
 
+    def _checked(self, text: str) -> str:
+        """The text as elements are checked: a released separator is a character as any."""
+        if not self._release or self._release not in text:
+            return text
+        return re.sub(f"(?s){re.escape(self._release)}.", "x", text)
+
     def _shown(self, text: str, row: Row) -> list[Any]:
         if row[0] in _BINARY:
             return row
@@ -157,7 +163,7 @@ class Envelope:
         known = self._reader.grammar(group["version"] if group else "", set_id, self._delimiters)
         if known:
             check, view = known
-            loops, found = check.check(texts[1:-1], body)
+            loops, found = check.check([self._checked(text) for text in texts[1:-1]], body)
             findings.extend(found)
             if not findings or not self._reader.check:
                 document.update(view(loops))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import BinaryIO
 
 from waypost.formats.edi.examine.release import hide, show
@@ -26,6 +27,7 @@ class Block:
     encoding: str
     complete: bool
     """Whether nothing comes behind it."""
+    _starts: list[int] | None = None
 
     def bytes(self, count: int) -> int:
         """How many bytes the first ``count`` segments are."""
@@ -33,10 +35,11 @@ class Block:
 
     def offset(self, index: int) -> int:
         """The byte at which segment ``index`` begins, trivia before it skipped."""
-        before = "".join(f"{piece}{self.marks.segment}" for piece in self.raw[:index])
+        if self._starts is None:
+            size = self.width(self.marks.segment)
+            self._starts = [*accumulate((self.width(piece) + size for piece in self.raw), initial=self.start)]
         piece = self.raw[index] if index < len(self.raw) else ""
-        lead = piece[: len(piece) - len(piece.lstrip(_TRIVIA))]
-        return self.start + self.width(before + lead)
+        return self._starts[index] + self.width(piece[: len(piece) - len(piece.lstrip(_TRIVIA))])
 
     def width(self, text: str) -> int:
         """The number of bytes ``text`` was written with."""
