@@ -21,7 +21,8 @@ _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The separators of an interchange as text; ``repetition`` may be empty."""
+    """The separators of an interchange as text; ``repetition`` may be empty. Where a damaged header names no component
+    separator, a character stands for it that no data holds."""
 
     element: str
     component: str
@@ -29,6 +30,10 @@ class Marks:
     segment: str = ""
     release: str = ""
     decimal: str = "."
+
+    def __post_init__(self) -> None:
+        if not self.component:
+            object.__setattr__(self, "component", "\x00")
 
 
 class Patterns:
