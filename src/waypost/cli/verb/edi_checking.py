@@ -28,9 +28,10 @@ _SHOWN = 20
 
 
 def check(files: Files, schema: SchemaName = "", schemas: SchemaFolders = None, as_json: AsJson = False) -> int:
-    """Find what is wrong with EDI files: envelopes, counts, segments, elements, codes, rules.
+    """Find what is wrong with EDI files, by their schemas.
 
-    Each message is held against the schema of its version. Exit code 0 when all files are accepted, 1 when not.
+    Looks at envelopes, counts, segments, elements, codes and rules; each message is held against the schema of its
+    version. Exit code 0 when all files are accepted, 1 when not.
     """
     from waypost.formats.edi.examine.examination import Schemas
     from waypost.formats.edi.examine.syntax import examine_path
