@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from waypost.core.errors import DataError
-from waypost.formats.edi.token import Interchange, tokenize
+from waypost.formats.edi.cutter import cut
+from waypost.formats.edi.x12_dialect import X12
 from waypost.testing.format_kit import build_format, decode_all, frame
 
 ORDERS = (Path(__file__).parents[1] / "golden/formats/purchase_order.edi").read_bytes()
@@ -57,8 +58,7 @@ def test_one_fault_gives_few_findings(at: int, fault: str) -> None:
 @given(st.lists(st.sampled_from([SOUND, SOUND[:150], b"ISA*", b"IEA*1*000000417~", b"\r\n", b"ST*850*1~", b"~", b"x"])))
 def test_every_byte_of_any_content_is_kept(parts: list[bytes]) -> None:
     content = b"".join(parts)
-    tokens = tokenize(content)
-    assert b"".join(t.to_bytes() if isinstance(t, Interchange) else t for t in tokens) == content
+    assert b"".join(token.data for token in cut([content], (X12,), 1 << 20)) == content
     slices, _ = frame(FORMAT, [content])
     kept = bytearray(content)
     for item in slices:

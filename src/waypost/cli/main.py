@@ -17,6 +17,8 @@ from waypost.cli.verb import (
     checking,
     describing,
     doctor,
+    edi,
+    edi_checking,
     keeping,
     legal_holding,
     looking,
@@ -50,6 +52,12 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("files", looking.files),
         ("show", looking.show),
         ("dead", looking.dead),
+    ),
+    "Look into EDI files": (
+        ("edi show", edi.show),
+        ("edi roundtrip", edi.roundtrip),
+        ("edi check", edi_checking.check),
+        ("edi import", edi_checking.import_),
     ),
     "Repair": (
         ("retry", repairing.retry),
@@ -85,13 +93,15 @@ class Grouped(TyperGroup):
         for heading, commands in self.headings().items():
             with formatter.section(heading):
                 limit = formatter.width - 16
-                formatter.write_dl([(c.name.ljust(10), c.get_short_help_str(limit)) for c in commands])
+                formatter.write_dl([(name.ljust(10), command.get_short_help_str(limit)) for name, command in commands])
 
-    def headings(self) -> dict[str, list[Any]]:
-        """The commands under each heading, in the order given."""
-        found: dict[str, list[Any]] = {}
-        for command in self.commands.values():
-            found.setdefault(getattr(command, "rich_help_panel", "") or "", []).append(command)
+    def headings(self) -> dict[str, list[tuple[str, Any]]]:
+        """The commands with their names under each heading, in the order given; a verb of two words is one of them."""
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for name, command in self.commands.items():
+            inner = getattr(command, "commands", {})
+            for whole, one in [(f"{name} {word}", one) for word, one in inner.items()] or [(name, command)]:
+                found.setdefault(getattr(one, "rich_help_panel", "") or "", []).append((whole, one))
         return found
 
 
@@ -102,9 +112,15 @@ def build() -> TyperGroup:
         add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.callback()(top)
+    groups: dict[str, typer.Typer] = {}
     for heading, verbs in VERBS.items():
         for name, function in verbs:
-            app.command(name, rich_help_panel=heading)(expanded(function))
+            first, _, word = name.partition(" ")
+            if word and first not in groups:
+                groups[first] = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+                app.add_typer(groups[first], name=first, help=f"{heading}.", rich_help_panel=heading)
+            place = groups[first] if word else app
+            place.command(word or name, rich_help_panel=heading)(expanded(function))
     command = get_command(app)
     assert isinstance(command, TyperGroup)
     return command

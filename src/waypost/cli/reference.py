@@ -165,8 +165,8 @@ def cli_page(command: Any) -> str:
     ]  # fmt: skip
     for heading, verbs in command.headings().items():
         parts.append(f"## {heading}")
-        for verb in verbs:
-            parts += _verb_parts(verb.name, verb)
+        for name, verb in verbs:
+            parts += _verb_parts(name, verb)
     return joined(parts)
 
 

@@ -29,9 +29,11 @@ def test_help_lists_every_verb_and_cuts_no_sentence(waypost: Command) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_verb_explains_itself_and_speaks_json(waypost: Command, name: str) -> None:
-    said = waypost(name, "--help")
+    said = waypost(*name.split(), "--help")
     assert said.code == 0 and "--json" in said.out
-    command: Any = build().commands[name]
+    command: Any = build()
+    for word in name.split():
+        command = command.commands[word]
     assert all(parameter.help for parameter in command.params), "each argument and option says what it is for"
     first = (inspect.getdoc(FUNCTIONS[name]) or "").splitlines()[0]
     assert first.endswith(".") and len(first) <= 62, first

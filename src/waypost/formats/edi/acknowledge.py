@@ -90,7 +90,7 @@ def _segment(errors: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
 
 def _ak3(error: Mapping[str, Any], code: str) -> Row:
     tag = _UNSAFE.sub("?", error["segment"])[:3].ljust(2, "?")
-    return ["AK3", tag, str(error["position"]), error["loop"], code]
+    return ["AK3", tag, str(error["position"]), error["loop"].rpartition("/")[2][:4], code]
 
 
 def _accepted(document: Mapping[str, Any]) -> bool:

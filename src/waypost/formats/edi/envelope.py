@@ -75,7 +75,7 @@ def group_document(gs: Sequence[str]) -> dict[str, Any]:
 
 def isa_elements(interchange: Mapping[str, Any], component: str, repetition: str) -> list[str]:
     """The ISA segment, tag first, each element padded to its width (X12.5). Raises ``DataError`` naming all faults."""
-    take = _Taker("interchange", interchange)
+    take = Taker("interchange", interchange, "x12-envelope")
     version = take.text("version", 5, "00401")
     elements = [
         "ISA", "00", " " * 10, "00", " " * 10,
@@ -93,7 +93,7 @@ def isa_elements(interchange: Mapping[str, Any], component: str, repetition: str
 
 def gs_elements(group: Mapping[str, Any]) -> list[str]:
     """The GS segment, tag first. Raises ``DataError`` naming all faults."""
-    take = _Taker("group", group)
+    take = Taker("group", group, "x12-envelope")
     version = take.text("version", 12, "004010")
     elements = [
         "GS", take.text("functional_id", 2), take.text("sender", 15), take.text("receiver", 15),
@@ -105,11 +105,11 @@ def gs_elements(group: Mapping[str, Any]) -> list[str]:
     return elements
 
 
-class _Taker:
-    """Takes fields out of a document and remembers what is wrong with them."""
+class Taker:
+    """Takes fields out of a document and remembers what is wrong with them; ``refuse`` raises it as one error."""
 
-    def __init__(self, name: str, document: Mapping[str, Any]) -> None:
-        self._name, self._document, self._faults = name, document, list[str]()
+    def __init__(self, name: str, document: Mapping[str, Any], code: str) -> None:
+        self._name, self._document, self._code, self._faults = name, document, code, list[str]()
 
     def text(self, field: str, width: int, default: str = "") -> str:
         value = self._document.get(field)
@@ -119,6 +119,9 @@ class _Taker:
         elif len(text) > width:
             self._faults.append(f"{self._name}.{field} is {text[:40]!r}, longer than {width}")
         return text
+
+    def optional(self, field: str, width: int) -> str:
+        return self.text(field, width) if self._document.get(field) not in (None, "") else ""
 
     def number(self, field: str, width: int) -> str:
         text = self.text(field, width)
@@ -132,4 +135,4 @@ class _Taker:
     def refuse(self) -> None:
         if self._faults:
             raise DataError("; ".join(self._faults), where=self._name, expected="a whole envelope",
-                            remedy="set these fields in the map before", code="x12-envelope")  # fmt: skip
+                            remedy="set these fields in the map before", code=self._code)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is wrong with a transaction set, as data an acknowledgement is made from."""
+"""What is wrong with a message, as data an acknowledgement, a report or a person can use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,62 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault: its codes in an X12 acknowledgement (AK304, AK403, AK502, AK905, TA105 by what it is about) and
+    in EDIFACT (0085), its SNIP level, and what a sender can do."""
+
+    x12: str
+    edifact: str
+    snip: int
+    hint: str
+
+
+KINDS: dict[str, Kind] = {
+    "segment-unknown": Kind("1", "15", 1, "check the tag and the segment terminator before it"),
+    "segment-missing": Kind("3", "13", 2, "send this segment"),
+    "segment-not-in-set": Kind("6", "15", 1, "leave this segment out, or agree on a guide that allows it"),
+    "segment-sequence": Kind("7", "15", 1, "put this segment where the schema has it"),
+    "segment-repeats": Kind("5", "35", 1, "send this segment fewer times"),
+    "loop-repeats": Kind("4", "36", 1, "send fewer occurrences of this loop"),
+    "element-missing": Kind("1", "13", 2, "fill this element"),
+    "element-conditional": Kind("2", "13", 2, "fill this element too, or empty those it belongs to"),
+    "element-exclusion": Kind("10", "15", 2, "send only one of these elements"),
+    "too-many-elements": Kind("3", "16", 1, "remove what is behind the last element, or replace a separator in data"),
+    "too-many-components": Kind("3", "16", 1, "remove what follows the last component, or release a separator in data"),
+    "too-many-repetitions": Kind("3", "35", 1, "repeat this element fewer times"),
+    "element-too-short": Kind("4", "40", 1, "send a longer value"),
+    "element-too-long": Kind("5", "39", 1, "shorten the value"),
+    "element-character": Kind("6", "37", 1, "send only characters this type allows"),
+    "element-code": Kind("7", "12", 2, "use a code of the list agreed"),
+    "element-date": Kind("8", "12", 1, "send a date of the calendar"),
+    "element-time": Kind("9", "12", 1, "send a time of the day"),
+    "total": Kind("7", "12", 3, "make the total agree with what it counts"),
+    "rule": Kind("7", "12", 4, "see the rule"),
+    "hierarchy": Kind("7", "12", 2, "name an HL segment before this one as its parent"),
+    "control-number": Kind("3", "28", 1, "write the same control number in header and trailer"),
+    "control-number-missing": Kind("7", "13", 1, "give each message a control number"),
+    "segment-count": Kind("4", "29", 1, "count the segments from the first to the last"),
+    "group-count": Kind("5", "29", 1, "count the messages of the group"),
+    "interchange-count": Kind("021", "29", 1, "count the groups, or messages, of the interchange"),
+    "group-control-number": Kind("4", "28", 1, "write the same control number in header and trailer"),
+    "interchange-control-number": Kind("001", "28", 1, "write the same control number in header and trailer"),
+    "trailer-missing": Kind("2", "13", 1, "end what was begun before beginning anew"),
+    "group-trailer-missing": Kind("3", "13", 1, "end what was begun before beginning anew"),
+    "interchange-trailer-missing": Kind("023", "13", 1, "send the whole interchange"),
+    "envelope": Kind("022", "2", 1, "correct the envelope"),
+    "envelope-junk": Kind("024", "15", 1, "send nothing but segments inside an interchange"),
+    "message-too-large": Kind("024", "18", 1, "split the message"),
+    "no-schema": Kind("1", "14", 1, "name one with --schema, or import one with waypost edi import"),
+    "too-many-findings": Kind("5", "18", 1, "correct these first"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One fault. ``x12`` is its code in an acknowledgement: AK304 for a segment, AK403 for an element, AK502 for the
-    set as a whole. ``position`` counts segments from 1 at ST, ``element`` and ``component`` from 1, 0 where none."""
+    set as a whole. ``position`` counts segments from 1 at ST or UNH, ``element`` and ``component`` from 1, 0 where
+    none.
+    ``offset`` counts bytes from the start of the content, -1 where not known."""
 
     code: str
     x12: str
@@ -23,9 +76,15 @@ class Finding:
     loop: str = ""
     element: int = 0
     component: int = 0
-    level: Literal["transaction", "segment", "element"] = "segment"
+    level: Literal["interchange", "group", "transaction", "segment", "element"] = "segment"
     found: str = ""
     expected: str = ""
+    offset: int = -1
+    rule: str = ""
+    hint: str = ""
+    excerpt: str = ""
+    snip: int = 1
+    severity: Literal["error", "warning"] = "error"
 
     def place(self) -> str:
         """``segment 5 PO1, element 2``."""
@@ -41,6 +100,12 @@ class Finding:
 
     def detail(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def finding(code: str, segment: str, position: int, **more: Any) -> Finding:
+    """A finding of a kind of ``KINDS``, with its codes, hint and SNIP level; those of ``more`` go before."""
+    kind = KINDS[code]
+    return Finding(code, kind.x12, segment, position, **{"hint": kind.hint, "snip": kind.snip, **more})
 
 
 def refusal(set_id: str, control_number: str, findings: Sequence[Finding]) -> DataError:

@@ -12,9 +12,12 @@ from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
-from waypost.formats.edi.write import X12Writer
-from waypost.formats.edi.x12_framer import X12Framer
+from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.row_write import RowWriter
+from waypost.formats.edi.separator_option import separator_faults
+from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
+from waypost.formats.edi.x12_write import X12Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +51,9 @@ class X12Options:
     ] = ""
 
     def faults(self) -> Iterable[OptionFault]:
-        marks: list[str] = []
-        for name in ("element_separator", "component_separator", "repetition_separator", "segment_terminator"):
-            value = getattr(self, name)
-            if not value and name == "repetition_separator":
-                continue
-            if len(value) != 1 or not value.isascii() or value.isalnum() or value == " ":
-                yield OptionFault(name, f"found {value!r}", "one ASCII character, no letter, digit or space")
-            elif value in marks:
-                yield OptionFault(name, f"found {value!r}", "a character that separates nothing else")
-            marks.append(value)
+        names = ("element_separator", "component_separator", "repetition_separator", "segment_terminator")
+        yield from separator_faults(self, names, frozenset({"repetition_separator"}))
+        marks = [getattr(self, name) for name in names]
         if self.replace_separators and (len(self.replace_separators) != 1 or self.replace_separators in marks):
             yield OptionFault("replace_separators", f"found {self.replace_separators!r}", "one character, no separator")
 
@@ -87,12 +83,16 @@ class X12Format:
         self._options = options
         self._reader = X12Reader(options.encoding, options.check, options.version)
         self._writer = X12Writer(
-            options.element_separator, options.component_separator, options.repetition_separator,
-            options.segment_terminator, options.replace_separators, "\n" if options.new_lines else "",
+            RowWriter(
+                name="x12", element=options.element_separator, component=options.component_separator,
+                repetition=options.repetition_separator, segment=options.segment_terminator,
+                replacement=options.replace_separators, line_end="\n" if options.new_lines else "",
+                encoding=options.encoding, binary={tag.decode(): number for tag, number in X12.binary.items()},
+            )
         )  # fmt: skip
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
-        return X12Framer(self._options.unit, limit_bytes, offset, context)
+        return EdiFramer(X12, self._options.unit, limit_bytes, offset, context)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         envelope = self._reader.envelope(context)
@@ -106,10 +106,6 @@ class X12Format:
 
     def _encode(self, document: Any) -> bytes | DataError:
         try:
-            return self._writer.interchange(document).encode(self._options.encoding)
+            return self._writer.interchange(document)
         except DataError as error:
             return error
-        except UnicodeEncodeError as wrong:
-            return DataError(f"{wrong.object[wrong.start]!r} has no form in {self._options.encoding}",
-                             where=f"character {wrong.start}", expected=self._options.encoding,
-                             remedy="replace it in a map", code="x12-encoding")  # fmt: skip

@@ -9,14 +9,19 @@ from typing import Any
 
 from waypost.core.errors import DataError
 from waypost.formats.edi.check import LoopInstance, SetCheck
+from waypost.formats.edi.delimiter import TRIVIA, Delimiters, split_text
+from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.envelope import group_document, interchange_document, iso_date, iso_time
 from waypost.formats.edi.finding import Finding, refusal
+from waypost.formats.edi.row_read import RowReader, by_tag
 from waypost.formats.edi.schema import load_grammar
-from waypost.formats.edi.token import Delimiters, Header, read_header
+from waypost.formats.edi.segment import split_elements, split_segments
 from waypost.formats.edi.view import compile_view
+from waypost.formats.edi.x12_dialect import X12, read_header
 
 _TRIVIA = " \t\r\n\x00\x1a\ufeff"
 _LINE_END = re.compile("[\r\n]+")
+_BINARY = {tag.decode(): number for tag, number in X12.binary.items()}
 Row = list[str]
 View = Callable[[LoopInstance], dict[str, Any]]
 
@@ -60,10 +65,12 @@ class Envelope:
 
     def __init__(self, reader: X12Reader, header: Header, gs: str) -> None:
         self._reader, self._delimiters = reader, header.delimiters
-        marks = (header.delimiters.element, header.delimiters.component, header.delimiters.repetition,
-                 header.delimiters.segment)  # fmt: skip
-        self._element, self._component, self._repetition, self._segment = (m.decode(reader.encoding) for m in marks)
-        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.elements])
+        self._rows = RowReader(header.delimiters, reader.encoding)
+        self._element, self._component = self._rows.element, self._rows.component
+        self._repetition, self._release = self._rows.repetition, self._rows.release
+        self._segment = header.delimiters.segment.decode(reader.encoding)
+        self._binary = [tag + header.delimiters.element for tag in X12.binary]
+        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.row[1:]])
         self._group = group_document(gs.rstrip(self._segment).split(self._element)[1:]) if gs else None
 
     def transaction(self, data: bytes) -> Any:
@@ -72,7 +79,7 @@ class Envelope:
             texts = self._texts(data)
         except UnicodeDecodeError as wrong:
             return _not_encoded(wrong, self._reader.encoding, "transaction set")
-        rows = [text.split(self._element) for text in texts]
+        rows = [self._flat(text) for text in texts]
         if rows and rows[0][0] in ("TA1", "TA3"):
             return self._service(rows[0])
         made = self._transaction(texts, rows, self._group)
@@ -90,7 +97,7 @@ class Envelope:
             texts = self._texts(data)
         except UnicodeDecodeError as wrong:
             return _not_encoded(wrong, self._reader.encoding, "group")
-        rows = [text.split(self._element) for text in texts]
+        rows = [self._flat(text) for text in texts]
         if not rows or rows[0][0] != "GS" or rows[-1][0] != "GE":
             return _unbounded("group", "GS", "GE")
         group = group_document(rows[0][1:])
@@ -104,11 +111,42 @@ class Envelope:
         return {"interchange": self._interchange, "group": group, "transactions": transactions}
 
     def _texts(self, data: bytes) -> list[str]:
-        content = data.decode(self._reader.encoding)
-        texts = [text for piece in content.split(self._segment) if (text := piece.lstrip(_TRIVIA))]
-        if "\n" in content or "\r" in content:  # some partners break lines every 80 characters, whatever stands there
+        if any(head in data for head in self._binary):
+            return [self._binary_text(piece) for piece in split_segments(data, self._delimiters, X12) if piece.strip()]
+        if self._release:
+            pieces = [p.decode(self._reader.encoding) for p in split_segments(data, self._delimiters, X12)]
+        else:
+            pieces = data.decode(self._reader.encoding).split(self._segment)
+        texts = [text for piece in pieces if (text := piece.lstrip(_TRIVIA))]
+        if b"\n" in data or b"\r" in data:  # some partners break lines every 80 characters, whatever stands there
             texts = [_LINE_END.sub("", text) if "\n" in text or "\r" in text else text for text in texts]
         return texts
+
+    def _binary_text(self, piece: bytes) -> str:
+        """A segment as text; binary data has one character a byte."""
+        *head, last = split_elements(piece.lstrip(TRIVIA), self._delimiters, X12)
+        encoding = "latin-1" if head and head[0] in X12.binary else self._reader.encoding
+        return self._element.join([*(h.decode(self._reader.encoding) for h in head), last.decode(encoding)])
+
+    def _flat(self, text: str) -> Row:
+        number = _BINARY.get(text[:3])
+        if number:
+            return text.split(self._element, number + 1)
+        if self._release and self._release in text:
+            parts = split_text(text, self._element, self._component, self._repetition, self._release)
+            return [self._repetition.join(self._component.join(one) for one in part) for part in parts]
+        return text.split(self._element)
+
+    def _checked(self, text: str) -> str:
+        """The text as elements are checked: a released separator is a character as any."""
+        if not self._release or self._release not in text:
+            return text
+        return re.sub(f"(?s){re.escape(self._release)}.", "x", text)
+
+    def _shown(self, text: str, row: Row) -> list[Any]:
+        if row[0] in _BINARY:
+            return row
+        return self._rows.row(text) if self._release and self._release in text else self._rows.structured(text, row)
 
     def _transaction(
         self, texts: list[str], rows: list[Row], group: dict[str, Any] | None
@@ -125,27 +163,14 @@ class Envelope:
         known = self._reader.grammar(group["version"] if group else "", set_id, self._delimiters)
         if known:
             check, view = known
-            loops, found = check.check(texts[1:-1], body)
+            loops, found = check.check([self._checked(text) for text in texts[1:-1]], body)
             findings.extend(found)
             if not findings or not self._reader.check:
                 document.update(view(loops))
-        shown = self._structured(texts[1:-1], body)
-        document["segments"] = _by_tag(shown)
+        shown = [self._shown(text, row) for text, row in zip(texts[1:-1], body, strict=True)]
+        document["segments"] = by_tag(shown)
         document["rows"] = shown
         return document, findings if self._reader.check else []
-
-    def _structured(self, texts: list[str], rows: list[Row]) -> list[Any]:
-        """The rows with composites as lists and repetitions as lists of lists."""
-        component, repetition = self._component, self._repetition or self._component
-        return [
-            [row[0], *map(self._composite, row[1:])] if component in text or repetition in text else row
-            for text, row in zip(texts, rows, strict=True)
-        ]
-
-    def _composite(self, element: str) -> Any:
-        if self._repetition and self._repetition in element:
-            return [one.split(self._component) for one in element.split(self._repetition)]
-        return element.split(self._component) if self._component in element else element
 
     def _service(self, row: Row) -> dict[str, Any]:
         full = [*row, *[""] * 6]
@@ -157,13 +182,6 @@ class Envelope:
             },
             "segments": {row[0]: [row]}, "rows": [row],
         }  # fmt: skip
-
-
-def _by_tag(rows: list[Any]) -> dict[str, list[Any]]:
-    made: dict[str, list[Any]] = {}
-    for row in rows:
-        made.setdefault(row[0], []).append(row)
-    return made
 
 
 def _sets(rows: list[Row]) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,116 @@
+"""EDIFACT interchanges: messages as documents, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from waypost.core.component import Framer
+from waypost.core.errors import DataError
+from waypost.core.grants import Grants
+from waypost.core.registry import registry
+from waypost.core.spec import Option, OptionFault
+from waypost.core.traits import FormatTraits
+from waypost.formats.edi.edifact_dialect import EDIFACT
+from waypost.formats.edi.edifact_envelope import group_document, interchange_document, transaction_document
+from waypost.formats.edi.edifact_write import EdifactWriter
+from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.row_write import RowWriter
+from waypost.formats.edi.separator_option import separator_faults
+
+_SEPARATORS = ("element_separator", "component_separator", "repetition_separator", "release_character",
+               "segment_terminator")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdifactOptions:
+    """What a record is, and the syntax and separators it is written with."""
+
+    unit: Annotated[
+        Literal["transaction", "interchange"],
+        Option("What becomes one document: a message, or a whole interchange, as acknowledging needs it."),
+    ] = "transaction"
+    check: Annotated[
+        bool, Option("Whether a message whose trailer counts wrongly or names another message is refused.")
+    ] = True
+    encoding: Annotated[
+        Literal["declared", "utf-8", "iso8859-1", "iso8859-15", "cp1252"],
+        Option("Character encoding; `declared` is what the interchange says by UNOA to UNOY."),
+    ] = "declared"
+    syntax: Annotated[
+        Literal["UNOA", "UNOB", "UNOC", "UNOD", "UNOE", "UNOF", "UNOG", "UNOH", "UNOI", "UNOJ", "UNOK", "UNOL", "UNOW",
+                "UNOX", "UNOY"],
+        Option("Written as the syntax identifier where a document names none."),
+    ] = "UNOC"  # fmt: skip
+    syntax_version: Annotated[
+        Literal["1", "2", "3", "4"], Option("Written as the syntax version where a document names none.")
+    ] = "3"
+    una: Annotated[
+        bool, Option("Whether a UNA segment is written where the separators are the usual ones.", advanced=True)
+    ] = True
+    element_separator: Annotated[str, Option("Written between elements.", advanced=True)] = "+"
+    component_separator: Annotated[str, Option("Written between components.", advanced=True)] = ":"
+    repetition_separator: Annotated[
+        str, Option("Written between repetitions, from syntax version 4 on; empty for none.", advanced=True)
+    ] = "*"
+    release_character: Annotated[str, Option("Written before a separator in data.", advanced=True)] = "?"
+    segment_terminator: Annotated[str, Option("Written behind each segment.", advanced=True)] = "'"
+    decimal_mark: Annotated[Literal[".", ","], Option("The decimal mark of numbers written.", advanced=True)] = "."
+    new_lines: Annotated[bool, Option("Whether a line end follows each segment written.", advanced=True)] = False
+
+    def faults(self) -> Iterable[OptionFault]:
+        yield from separator_faults(self, _SEPARATORS, frozenset({"repetition_separator"}))
+
+
+@registry.register(
+    "format", "edifact", options=EdifactOptions, traits=FormatTraits(streams=True, stages=True),
+    example="{unit: transaction}",
+)  # fmt: skip
+class EdifactFormat:
+    """EDIFACT interchanges of syntax 1 to 4, batch and interactive, one document a message or interchange.
+
+    Separators are those UNA names, or those seen in UNB. A document holds ``interchange`` (sender, receiver,
+    control_number, date, …), ``group`` where there is a UNG, ``transaction`` (set, version, release, control_number),
+    ``rows`` (the segments between UNH and UNT in order, each a list that begins with its tag, so that index 3 is
+    element 03) and ``segments`` (the same rows by tag: ``segments.BGM[0][2]``). A composite element is a list, a
+    repeated one a list of lists; characters are released. A package of ``UNO`` and ``UNP`` is a document with
+    ``object``, text of one character a byte. With ``unit: interchange`` a document holds ``transactions``, each as
+    above with ``accepted`` and ``errors``.
+
+    An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
+    between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
+    ``group`` (optional), ``transaction`` and ``rows`` (or ``transactions``); separators in data are released, counts
+    and trailers are made.
+    """
+
+    content_type = "application/edifact"
+
+    def __init__(self, options: EdifactOptions, grants: Grants) -> None:
+        self._unit = options.unit
+        envelopes = Envelopes(interchange_document, group_document, transaction_document)
+        encoding = "" if options.encoding == "declared" else options.encoding
+        self._reader = MessageReader(EDIFACT, envelopes, encoding, options.check)
+        rows = RowWriter(
+            name="edifact", element=options.element_separator, component=options.component_separator,
+            repetition=options.repetition_separator, segment=options.segment_terminator,
+            release=options.release_character, decimal=options.decimal_mark,
+            line_end="\n" if options.new_lines else "",
+        )  # fmt: skip
+        self._writer = EdifactWriter(rows, options.syntax, options.syntax_version, encoding, options.una)
+
+    def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        return EdiFramer(EDIFACT, self._unit, limit_bytes, offset, context)
+
+    def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        return self._reader.decode(batch, context, self._unit)
+
+    def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
+        return [self._encode(document) for document in documents]
+
+    def _encode(self, document: Any) -> bytes | DataError:
+        try:
+            return self._writer.interchange(document)
+        except DataError as error:
+            return error

@@ -1,1 +1,0 @@
-"""Grammars as data: which segments make up a transaction set, and what their elements may hold."""

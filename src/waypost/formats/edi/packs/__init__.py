@@ -1,0 +1,1 @@
+"""Schemas that come with Waypost: facts of the standards in our own words, each with its provenance."""

@@ -1,0 +1,20 @@
+"""Schemas of EDI messages: read, layered, compiled, and held against what partners send."""
+
+from __future__ import annotations
+
+import re
+
+from waypost.formats.edi.schema.load import library
+from waypost.formats.edi.schema.model import Schema, split_place
+
+Grammar = Schema
+
+
+def load_grammar(version: str, set_id: str) -> Schema | None:
+    """The schema of an X12 set in ``version`` (its first six characters count), or None when there is none."""
+    if not re.fullmatch(r"[0-9]{6}.{0,6}", version) or not re.fullmatch(r"[0-9A-Z]{3}", set_id):
+        return None
+    return library().schema(f"x12/{version[:6]}/{set_id}")
+
+
+__all__ = ["Grammar", "Schema", "load_grammar", "split_place"]

@@ -1,0 +1,182 @@
+"""Reads a version's dictionary and a message's file; every fault names file and line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from waypost.core.errors import Fault
+from waypost.core.yamlfile import Path, YamlFile
+from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Loop, Rule, Schema, Segment, Use
+from waypost.formats.edi.schema.notation import Dictionary, read_item, read_note, read_type, read_use
+from waypost.formats.edi.schema.rule import compile_rule
+
+T = TypeVar("T")
+_MESSAGE_KEYS = {
+    "message", "standard", "version", "group", "provenance", "body", "rules", "document", "parts", "severity",
+    "description",
+}  # fmt: skip
+_DICTIONARY_KEYS = {"provenance", "elements", "codes", "composites", "segments"}
+_LOOP_KEYS = {"loop", "min", "max", "where", "body"}
+_USE_KEYS = {"segment", "where", "codes"}
+
+
+class Reader:
+    """Reads parts of one file and collects what is wrong with them."""
+
+    def __init__(self, file: YamlFile, faults: list[Fault]) -> None:
+        self.file, self.faults = file, faults
+
+    def take(self, path: Path, read: Callable[..., T], *given: object) -> T | None:
+        """What ``read`` returns for what is given; a ``ValueError`` becomes a fault at ``path``, and None."""
+        try:
+            return read(*given)
+        except ValueError as wrong:
+            self.faults.append(self.file.fault(path, "edi-schema", str(wrong)))
+            return None
+
+    def mapping(self, path: Path, value: Any) -> Mapping[str, Any]:
+        if isinstance(value, Mapping):
+            return value
+        if value is not None:
+            self.faults.append(self.file.fault(path, "edi-schema", f"found {value!r}", "keys and values"))
+        return {}
+
+    def listed(self, path: Path, value: Any) -> list[Any]:
+        if isinstance(value, list):
+            return value
+        self.faults.append(self.file.fault(path, "edi-schema", f"found {value!r}", "a list"))
+        return []
+
+    def known(self, path: Path, value: Mapping[str, Any], keys: set[str]) -> None:
+        """Refuses keys that mean nothing here."""
+        for key in value:
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"did you mean {near[0]!r}?" if near else ""
+                expected = f"one of {', '.join(sorted(keys))}"
+                self.faults.append(self.file.fault((*path, key), "edi-schema", f"unknown key {key!r}", expected, hint))
+
+
+def read_dictionary(file: YamlFile, faults: list[Fault]) -> Dictionary:
+    """Elements with their closed code lists, composites and segments of one version."""
+    reader, made = Reader(file, faults), Dictionary()
+    data = reader.mapping((), file.data)
+    reader.known((), data, _DICTIONARY_KEYS)
+    codes = reader.mapping(("codes",), data.get("codes"))
+    made.codes = {ref: frozenset(map(str, listed or ())) for ref, listed in codes.items()}
+    for ref, text in reader.mapping(("elements",), data.get("elements")).items():
+        kind, low, high = reader.take(("elements", ref), read_type, str(text)) or ("AN", 0, UNLIMITED)
+        made.elements[ref] = Element(ref, kind, low, high, codes=made.codes.get(ref, frozenset()))
+    for ref, listed in reader.mapping(("composites",), data.get("composites")).items():
+        elements, notes = _items(reader, ("composites", ref), listed, made)
+        parts = tuple(e for e in elements if isinstance(e, Element))
+        made.composites[ref] = Composite(ref, parts, notes)
+    for tag, listed in reader.mapping(("segments",), data.get("segments")).items():
+        made.segments[tag] = Segment(tag, *_items(reader, ("segments", tag), listed, made))
+    return made
+
+
+def _items(
+    reader: Reader, path: Path, value: Any, dictionary: Dictionary
+) -> tuple[tuple[Element | Composite, ...], tuple[str, ...]]:
+    listed: Any = value
+    notes: Sequence[Any] = ()
+    if isinstance(value, Mapping):
+        reader.known(path, value, {"elements", "notes"})
+        listed, notes = value.get("elements"), value.get("notes", ())
+    items = [
+        reader.take((*path, number), read_item, str(text), dictionary)
+        for number, text in enumerate(reader.listed(path, listed))
+    ]
+    found = tuple(item for item in items if item is not None)
+    read = [reader.take(path, read_note, str(note), len(found)) for note in notes]
+    return found, tuple(note for note in read if note)
+
+
+def read_message(file: YamlFile, name: str, dictionary: Dictionary, faults: list[Fault]) -> Schema:
+    """One message of a version."""
+    reader = Reader(file, faults)
+    data = reader.mapping((), file.data)
+    reader.known((), data, _MESSAGE_KEYS)
+    names = [*name.split("/"), "", ""][:3]
+    return Schema(
+        name=name,
+        standard=str(data.get("standard") or names[0]),
+        version=str(data.get("version") or names[1]),
+        message=str(data.get("message") or names[2] or name),
+        root=Loop("", True, 1, _body(reader, ("body",), data.get("body"), dictionary)),
+        group=str(data.get("group") or ""),
+        segments=dictionary.segments,
+        rules=read_rules(reader, data.get("rules")),
+        fields=reader.mapping(("document",), data.get("document")),
+        parts=reader.mapping(("parts",), data.get("parts")),
+        severity=dict(reader.mapping(("severity",), data.get("severity"))),
+        provenance=str(data.get("provenance") or ""),
+    )
+
+
+def _body(reader: Reader, path: Path, value: Any, dictionary: Dictionary) -> tuple[Use | Loop, ...]:
+    made: list[Use | Loop] = []
+    for number, item in enumerate(reader.listed(path, value)):
+        at = (*path, number)
+        use: Use | Loop | None
+        if not isinstance(item, Mapping):
+            use = reader.take(at, read_use, str(item), dictionary)
+        elif "loop" in item:
+            use = _loop(reader, at, item, dictionary)
+        else:
+            use = _use(reader, at, item, dictionary)
+        if use is not None:
+            made.append(use)
+    return tuple(made)
+
+
+def _loop(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictionary) -> Loop | None:
+    reader.known(path, item, _LOOP_KEYS)
+    body = _body(reader, (*path, "body"), item.get("body"), dictionary)
+    if not body:
+        return None
+    if "where" in item and isinstance(body[0], Use):
+        where = reader.take((*path, "where"), read_where, item["where"]) or ()
+        body = (Use(body[0].segment, body[0].required, body[0].maximum, where), *body[1:])
+    return Loop(str(item["loop"]), int(item.get("min", 0)) > 0, int(item.get("max", UNLIMITED)), body)
+
+
+def _use(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictionary) -> Use | None:
+    reader.known(path, item, _USE_KEYS)
+    use = reader.take(path, read_use, str(item.get("segment")), dictionary)
+    if use is None:
+        return None
+    where = reader.take((*path, "where"), read_where, item.get("where") or {}) or ()
+    return Use(use.segment, use.required, use.maximum, where)
+
+
+def read_where(value: Mapping[Any, Any]) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """``{1: ST}`` or ``{"1.2": [A, B]}``: element and component numbers with the values that mark a place apart."""
+    made = []
+    for key, values in value.items():
+        element, _, component = str(key).partition(".")
+        if not element.isdigit() or (component and not component.isdigit()):
+            raise ValueError(f"{key!r} is no element; expected its number such as 1 or 1.2")
+        texts = values if isinstance(values, list) else [values]
+        made.append((int(element), int(component or 1), frozenset(map(str, texts))))
+    return tuple(made)
+
+
+def read_rules(reader: Reader, value: Any) -> tuple[Rule, ...]:
+    """The rules of a message or an overlay; each expression is compiled once, to find its faults."""
+    made = []
+    for number, item in enumerate(value or ()):
+        path: Path = ("rules", number)
+        data = reader.mapping(path, item)
+        reader.known(path, data, {"id", "expression", "level", "at", "says", "severity"})
+        rule = Rule(
+            str(data.get("id") or f"rule-{number + 1}"), str(data.get("expression") or ""), int(data.get("level", 4)),
+            str(data.get("at") or ""), str(data.get("says") or ""),
+            "warning" if data.get("severity") == "warning" else "error",
+        )  # fmt: skip
+        reader.take((*path, "expression"), compile_rule, rule)
+        made.append(rule)
+    return tuple(made)

@@ -1,0 +1,89 @@
+"""The short notations of schema files: ``353! ID 2``, ``C507!*5``, ``REF*12``. Others are a ``ValueError``.
+
+An element is its number, ``!`` where it must be there, ``*n`` where it may repeat, and, where the dictionary does not
+say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any number of times) or ``*n``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
+
+_TYPE = re.compile(r"(AN|ID|R|N[0-9]|DT|TM|B|an|a|n)(?: ?(\.\.)?([0-9]+)(?:\.\.([0-9]+))?)?")
+_ITEM = re.compile(r"([A-Z]?[0-9]{1,4}|-)(!?)(?:\*([0-9]+))?(?: (.+))?")
+_USE = re.compile(r"([A-Z][A-Z0-9]{1,2})(!?)(?:(\*)([0-9]*))?")
+_X12_NOTE = re.compile(r"[PRECL](?:[0-9]{2}){2,}")
+_EDIFACT_NOTE = re.compile(r"D[1-7]\([0-9]+(?:,[0-9]+)+\)")
+
+
+@dataclass(slots=True)
+class Dictionary:
+    """What the files of one version share."""
+
+    elements: dict[str, Element] = field(default_factory=dict)
+    composites: dict[str, Composite] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
+    codes: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def read_type(text: str) -> tuple[str, int, int]:
+    """Type, least and greatest length.
+
+    >>> read_type("AN 1..30"), read_type("DT 8"), read_type("an..35"), read_type("n3")
+    (('AN', 1, 30), ('DT', 8, 8), ('an', 1, 35), ('n', 3, 3))
+    """
+    match = _TYPE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no type and length; expected one such as 'AN 1..30', 'DT 8' or 'an..35'")
+    low = int(match[3] or 0)
+    if match[2]:
+        return match[1], 1, low
+    return match[1], low, int(match[4] or low or UNLIMITED)
+
+
+def read_item(text: str, dictionary: Dictionary) -> Element | Composite:
+    """An element or composite where it is used, such as ``353! ID 2``."""
+    match = _ITEM.fullmatch(str(text))
+    if not match:
+        raise ValueError(f"{text!r} names no element; expected one such as '353!', 'C507*5' or '- AN 1..30'")
+    ref, required, repeat = match[1], bool(match[2]), int(match[3] or 1)
+    if ref in dictionary.composites:
+        return replace(dictionary.composites[ref], required=required, repeat=repeat)
+    if match[4]:
+        kind, low, high = read_type(match[4])
+        return Element(ref, kind, low, high, required, repeat, dictionary.codes.get(ref, frozenset()))
+    if ref not in dictionary.elements:
+        raise ValueError(f"{ref!r} is neither an element nor a composite of the dictionary; add it there")
+    return replace(dictionary.elements[ref], required=required, repeat=repeat)
+
+
+def read_use(text: str, dictionary: Dictionary) -> Use:
+    """A segment where it is used, such as ``REF*12`` or ``BEG!``."""
+    match = _USE.fullmatch(str(text))
+    if not match:
+        raise ValueError(f"{text!r} is no use of a segment; expected one such as 'BEG!', 'REF*' or 'PER*3'")
+    tag = match[1]
+    segment = dictionary.segments.get(tag) or Segment(tag, described=False)
+    return Use(segment, bool(match[2]), int(match[4] or UNLIMITED) if match[3] else 1)
+
+
+def read_note(text: str, count: int) -> str:
+    """A condition between ``count`` elements, as it is written; refuses one that names an element that is not there."""
+    if not (_X12_NOTE.fullmatch(text) or _EDIFACT_NOTE.fullmatch(text)):
+        raise ValueError(f"{text!r} is no condition between elements; expected one such as P0304 or D5(1,2)")
+    if max(places(text)) > count:
+        raise ValueError(f"{text!r} names element {max(places(text))}; there are {count}")
+    return text
+
+
+def places(note: str) -> tuple[int, ...]:
+    """The element numbers a condition names.
+
+    >>> places("P0304"), places("D5(1,2)")
+    ((3, 4), (1, 2))
+    """
+    if note[0] == "D":
+        return tuple(map(int, note[3:-1].split(",")))
+    return tuple(int(note[at : at + 2]) for at in range(1, len(note), 2))
