@@ -145,3 +145,10 @@ def test_memory_holds_one_transaction() -> None:
         cutter.feed(content[at : at + 100])
         most = max(most, len(cutter._buffer))
     assert most < len(body) + 200
+
+
+def test_unusual_separators_without_una_are_told_only_when_the_next_segment_was_seen() -> None:
+    content = PLAIN.translate(bytes.maketrans(b":+'", b";*~")).replace(b"ORDERS*", b"O'RDERS*", 1)
+    pieces = [content[at : at + 7] for at in range(0, len(content), 7)]
+    found = [[(t.kind, t.data) for t in cut(some, DIALECTS, LIMIT)] for some in ([content], pieces)]
+    assert found[0] == found[1] and found[0][0][0] is Kind.INTERCHANGE

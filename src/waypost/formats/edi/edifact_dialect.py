@@ -39,7 +39,7 @@ def read_header(data: Bytes, start: int, final: bool) -> Header | str | None:
     if not opens:
         return "the UNA segment is followed by no UNB segment" if advice else "no UNB segment"
     delimiters = _advised(advice) if advice else _found(data, opens.end(), start, final)
-    if isinstance(delimiters, str):
+    if not isinstance(delimiters, Delimiters):
         return delimiters
     end = find_terminator(data, opens.end(), delimiters, start + _HEADER_LIMIT)
     if end < 0:
@@ -67,8 +67,9 @@ def _advised(advice: list[bytes]) -> Delimiters | str:
     return Delimiters(element, component, repetition.strip(), segment, release.strip(), decimal=decimal)
 
 
-def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | str:
-    """Separators without a UNA: those of the level, or what the UNB segment itself is seen to use."""
+def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | str | None:
+    """Separators without a UNA: those of the level, or what the UNB segment itself is seen to use. None when more
+    bytes are needed to see it."""
     element = character(data, position)
     if element == LEVEL_A.element:
         return LEVEL_A
@@ -76,7 +77,9 @@ def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | 
         return _LEVEL_B
     component = character(data, position + len(element) + 4)
     following = _FOLLOWS.search(data, position, start + _HEADER_LIMIT)
-    if not following and final and len(data) <= start + _HEADER_LIMIT:
+    if not following and len(data) < start + _HEADER_LIMIT:
+        if not final:
+            return None
         following = _LAST.search(data, position)
     segment = following[1] if following else LEVEL_A.segment
     if not element or element.isalnum() or component.isalnum() or element == b" ":

@@ -50,12 +50,13 @@ def _closing(data: Bytes, behind: int, separator: bytes) -> tuple[bytes, bytes, 
     component = character(data, behind)
     position = behind + len(component)
     segment = character(data, position)
+    window = bytes(data[position : behind + _LOOK_AHEAD])
     if segment in (b"\r", b"\n"):
-        after = skip_trivia(data, position)
-        mark = character(data, after)
-        if mark and not mark.isalnum() and mark != separator and _FOLLOWS.match(data, skip_trivia(data, after + 1)):
-            return component, mark, after + len(mark)
-    elif segment.isalpha() and _FOLLOWS.match(data, position) and not component.isalnum():
+        after = skip_trivia(window, 0)
+        mark = character(window, after)
+        if mark and not mark.isalnum() and mark != separator and _FOLLOWS.match(window, skip_trivia(window, after + 1)):
+            return component, mark, position + after + len(mark)
+    elif segment.isalpha() and _FOLLOWS.match(window) and not component.isalnum():
         return b"", component, position
     return component, segment, position + len(segment)
 
@@ -70,6 +71,8 @@ def _with_release(data: Bytes, header: Header, final: bool) -> Header | None:
     """From version 007040 on an ISX segment behind the ISA may name a release character (X12.5, ISX01)."""
     start = skip_trivia(data, header.end)
     marks = header.delimiters
+    if start > header.end + _HEADER_LIMIT:
+        return header
     if len(data) < start + 4 and not final:
         return None
     if not data.startswith(b"ISX" + marks.element, start):
