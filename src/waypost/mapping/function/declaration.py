@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 _VARIADIC = 0x04
+KINDS = ("any", "scalar", "text", "number", "whole", "bool", "list", "map", "item", "arg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,10 @@ class Function:
 
     ``scalar`` says that its cost does not grow with its arguments (it bounds them itself), so that loops need not
     charge for it. ``needs`` is what is handed to it before its arguments: '' or 'table' (lookup) or 'now'.
+
+    ``takes`` are the kinds each parameter accepts (``text|number``; the last one again for further values), ``gives``
+    the kind of the result: ``item`` is that of the first argument's items, ``arg`` the first argument's own. ``missing``
+    says when the result is missing: ``first`` when the first argument is, ``never``, or ``maybe``.
     """
 
     name: str
@@ -28,6 +33,9 @@ class Function:
     call: Callable[..., Any]
     scalar: bool
     needs: str
+    takes: tuple[tuple[str, ...], ...]
+    gives: str
+    missing: str
 
     @property
     def signature(self) -> str:
@@ -35,15 +43,27 @@ class Function:
         words = [p if i < self.required else f"[{p}]" for i, p in enumerate(self.parameters)]
         return f"{self.name}({', '.join(words)}{', …' if self.variadic else ''})"
 
+    def accepts(self, place: int) -> tuple[str, ...]:
+        """The kinds the argument at ``place`` may have."""
+        return self.takes[min(place, len(self.takes) - 1)] if self.takes else ("any",)
+
 
 FUNCTIONS: dict[str, Function] = {}
 """Every function by name, filled by importing ``waypost.mapping.function``."""
 
 
 def function(
-    group: str, *examples: tuple[str, str], name: str = "", scalar: bool = False, needs: str = ""
+    group: str, *examples: tuple[str, str], types: str, name: str = "", scalar: bool = False, needs: str = ""
 ) -> Callable[[F], F]:
-    """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``)."""
+    """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``). ``types`` are
+    the kinds of its parameters and its result: ``text|number, whole -> text``; ``!`` at the end for a result that is
+    never missing, ``?`` for one that may be missing though the first argument is not."""
+    given, _, result = types.partition("->")
+    result = result.strip()
+    missing = {"!": "never", "?": "maybe"}.get(result[-1], "first")
+    takes = tuple(tuple(kind.split("|")) for kind in given.replace(" ", "").split(",") if kind)
+    if not {kind for each in takes for kind in each} <= set(KINDS):
+        raise ValueError(f"unknown kind in {types!r}")
 
     def declare(call: F) -> F:
         code: Any = call.__code__
@@ -55,6 +75,7 @@ def function(
         FUNCTIONS[known] = Function(
             known, group, (call.__doc__ or "").strip(), parameters,
             code.co_argcount - skip - len(defaults), variadic, examples, call, scalar, needs,
+            takes, result.rstrip("!?"), missing,
         )  # fmt: skip
         return call
 

@@ -28,7 +28,12 @@ def _trimmed(value: str) -> str:
 
 
 @function(
-    "number", ("decimal('12.50')", "12.50"), ("decimal(' 7 ')", "decimal(7)"), ("decimal(None)", "None"), scalar=True
+    "number",
+    ("decimal('12.50')", "12.50"),
+    ("decimal(' 7 ')", "decimal(7)"),
+    ("decimal(None)", "None"),
+    scalar=True,
+    types="text|number -> number",
 )
 def decimal_(value: Any) -> Decimal | None:
     """The text or number as a decimal; missing of a missing value, an error of any other text."""
@@ -43,7 +48,15 @@ def decimal_(value: Any) -> Decimal | None:
     return Decimal(operation.number(value))
 
 
-@function("number", ("int('12')", "12"), ("int(12.9)", "12"), ("int(-12.9)", "-12"), ("int(None)", "None"), scalar=True)
+@function(
+    "number",
+    ("int('12')", "12"),
+    ("int(12.9)", "12"),
+    ("int(-12.9)", "-12"),
+    ("int(None)", "None"),
+    scalar=True,
+    types="text|number -> whole",
+)
 def int_(value: Any) -> int | None:
     """The text or number as a whole number; decimals are cut off, a text must be whole."""
     if value is None:
@@ -62,6 +75,7 @@ def int_(value: Any) -> int | None:
 @function(
     "number", ("round(2.345, 2)", "2.34"), ("round(2.345, 2, 'half_up')", "2.35"), ("round(2.5)", "2"),
     ("round(None, 2)", "None"), scalar=True,
+    types="number, whole, text -> number",
 )  # fmt: skip
 def round_(value: Any, places: Any = 0, mode: Any = "half_even") -> int | Decimal | None:
     """The number with so many decimals; a whole number for none. Modes: half_even, half_up, up, down."""
@@ -76,7 +90,7 @@ def round_(value: Any, places: Any = 0, mode: Any = "half_even") -> int | Decima
     return made if places else int(made)
 
 
-@function("number", ("abs(-3)", "3"), ("abs(None)", "None"), scalar=True)
+@function("number", ("abs(-3)", "3"), ("abs(None)", "None"), scalar=True, types="number -> number")
 def abs_(value: Any) -> int | Decimal | None:
     """The number without its sign."""
     if value is None:
@@ -85,7 +99,14 @@ def abs_(value: Any) -> int | Decimal | None:
     return abs(found) if isinstance(found, int) else CONTEXT.abs(found)
 
 
-@function("number", ("sum([1, 2, 3])", "6"), ("sum([1.10, 2])", "3.10"), ("sum([])", "0"), ("sum(None)", "0"))
+@function(
+    "number",
+    ("sum([1, 2, 3])", "6"),
+    ("sum([1.10, 2])", "3.10"),
+    ("sum([])", "0"),
+    ("sum(None)", "0"),
+    types="list -> number!",
+)
 def sum_(values: Any) -> Any:
     """The items of a list added up; 0 of an empty or missing list. A missing item is an error."""
     total: Any = 0
@@ -98,13 +119,13 @@ def sum_(values: Any) -> Any:
     return total
 
 
-@function("number", ("min([3, 1, 2])", "1"), ("min(3, 1.5)", "1.5"), ("min([])", "None"))
+@function("number", ("min([3, 1, 2])", "1"), ("min(3, 1.5)", "1.5"), ("min([])", "None"), types="any -> any?")
 def min_(*values: Any) -> Any:
     """The smallest of the values, or of the items of one list; missing ones are left out."""
     return _extreme(values, least=True)
 
 
-@function("number", ("max([3, 1, 2])", "3"), ("max('a', 'b')", "'b'"), ("max(None, 4)", "4"))
+@function("number", ("max([3, 1, 2])", "3"), ("max('a', 'b')", "'b'"), ("max(None, 4)", "4"), types="any -> any?")
 def max_(*values: Any) -> Any:
     """The largest of the values, or of the items of one list; missing ones are left out."""
     return _extreme(values, least=False)
