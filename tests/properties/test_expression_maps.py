@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.properties.test_expression_properties import expressions, roots, same
 from waypost.core.errors import DataError, Fault
+from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.reader import read_map
 from waypost.mapping.replay import apply_slowly
@@ -58,8 +59,9 @@ def test_a_compiled_map_and_the_slow_way_agree(fields: dict[str, Any], message: 
     if document is None:
         assert faults
         return
-    compiled = CompiledMap(document, {})
-    slow = result(lambda: apply_slowly(document, message, 3, {}))
+    bundle = Bundle(document)
+    compiled = CompiledMap(bundle)
+    slow = result(lambda: apply_slowly(bundle, message, 3))
     assert same(slow, result(lambda: compiled.apply(message, 3)))
     if not isinstance(slow, str):
         try:

@@ -20,8 +20,8 @@ def functions_page() -> str:
 
     parts = [
         NOTICE, "# Functions of expressions",
-        "Expressions know these functions and no others. `[x]` may be left out; a function gives a missing result for a "
-        "missing first value unless it says otherwise. The examples are executed by the tests; `sample` is a lookup "
+        "Expressions know these functions and no others. `[x]` may be left out; a function gives a missing result for "
+        "a missing first value unless it says otherwise. The examples are executed by the tests; `sample` is a lookup "
         "file with the columns code, name and iso.",
         "## Looked at first", table(["function", "what it gives", "example"], _SPECIAL),
     ]  # fmt: skip

@@ -49,6 +49,8 @@ class Emitter:
         self.locals: tuple[str, ...] = ()
         self.known: Known = {}
         self._looping = False
+        self.doubtful: set[str] = set()
+        """Loop names that may stand for nothing."""
 
     def fresh(self, stem: str = "") -> str:
         """A name nobody else has."""
@@ -133,6 +135,7 @@ class Emitter:
             if held:
                 base, keys, certain = held, keys[length:], False
                 break
+        certain = certain and base not in self.doubtful
         tests: list[str] = []
         if keys and not certain:
             held = base if base.isidentifier() else self.fresh()

@@ -47,8 +47,13 @@ def sign(value: Any) -> int | None:
     return (found > 0) - (found < 0)
 
 
-@function("number", ("clamp(12, 0, 10)", "10"), ("clamp(-1, 0, 10)", "0"), types="number, number, number -> number",
-    scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("clamp(12, 0, 10)", "10"),
+    ("clamp(-1, 0, 10)", "0"),
+    types="number, number, number -> number",
+    scalar=True,
+)
 def clamp(value: Any, least: Any, most: Any) -> int | Decimal | None:
     """The number, or the bound it lies beyond."""
     if value is None:
@@ -67,9 +72,12 @@ def average(values: Any) -> Decimal | None:
 
 
 @function(
-    "number", ("parse_number('1.234,50', ',', '.')", "1234.50"), ("parse_number('12-')", "decimal(-12)"),
-    ("parse_number('$1,200')", "decimal(1200)"), types="text, text, text -> number",
-)  # fmt: skip
+    "number",
+    ("parse_number('1.234,50', ',', '.')", "1234.50"),
+    ("parse_number('12-')", "decimal(-12)"),
+    ("parse_number('$1,200')", "decimal(1200)"),
+    types="text, text, text -> number",
+)
 def parse_number(value: Any, mark: Any = ".", grouping: Any = ",") -> Decimal | None:
     """A number as people and old systems write it: with a decimal mark and a grouping mark of their own, a minus sign
     at either end, blanks, or one currency sign in front."""
@@ -90,9 +98,13 @@ def parse_number(value: Any, mark: Any = ".", grouping: Any = ",") -> Decimal | 
 
 
 @function(
-    "number", ("format_number(1234.5, 2, ',', '.')", "'1.234,50'"), ("format_number(1234.5)", "'1,234.50'"),
-    ("format_number(7, 0)", "'7'"), types="number, whole, text, text -> text", scalar=True,
-)  # fmt: skip
+    "number",
+    ("format_number(1234.5, 2, ',', '.')", "'1.234,50'"),
+    ("format_number(1234.5)", "'1,234.50'"),
+    ("format_number(7, 0)", "'7'"),
+    types="number, whole, text, text -> text",
+    scalar=True,
+)
 def format_number(value: Any, places: Any = 2, mark: Any = ".", grouping: Any = ",") -> str | None:
     """The number with so many decimals (half-up), a decimal mark, and a mark between thousands."""
     made = round_(value, places, "half_up")
@@ -103,8 +115,13 @@ def format_number(value: Any, places: Any = 2, mark: Any = ".", grouping: Any = 
     return "".join([marks.get(c, c) for c in written])
 
 
-@function("number", ("implied('1250', 2)", "12.50"), ("implied('-5', 2)", "-0.05"), types="text|number, whole -> number",
-    scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("implied('1250', 2)", "12.50"),
+    ("implied('-5', 2)", "-0.05"),
+    types="text|number, whole -> number",
+    scalar=True,
+)
 def implied(value: Any, places: Any) -> Decimal | None:
     """The decimal that a whole number with implied decimals stands for (X12 type N2, and most fixed-width files)."""
     if value is None or value == "":
@@ -116,8 +133,13 @@ def implied(value: Any, places: Any) -> Decimal | None:
     return CONTEXT.scaleb(found.quantize(Decimal(1), context=CONTEXT), -count)
 
 
-@function("number", ("to_implied(12.5, 2)", "'1250'"), ("to_implied(-0.05, 2)", "'-5'"),
-    types="text|number, whole -> text", scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("to_implied(12.5, 2)", "'1250'"),
+    ("to_implied(-0.05, 2)", "'-5'"),
+    types="text|number, whole -> text",
+    scalar=True,
+)
 def to_implied(value: Any, places: Any) -> str | None:
     """The number as a text with implied decimals; one with more decimals than that is refused, not rounded."""
     if value is None or value == "":
@@ -130,8 +152,14 @@ def to_implied(value: Any, places: Any) -> str | None:
     return text(scaled.quantize(Decimal(1), context=CONTEXT))
 
 
-@function("number", ("is_number('12.5')", "True"), ("is_number('x')", "False"), ("is_number(None)", "False"),
-    types="any -> bool!", scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("is_number('12.5')", "True"),
+    ("is_number('x')", "False"),
+    ("is_number(None)", "False"),
+    types="any -> bool!",
+    scalar=True,
+)
 def is_number(value: Any) -> bool:
     """Whether decimal(…) would accept the value."""
     try:

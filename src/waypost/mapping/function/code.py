@@ -18,11 +18,15 @@ from waypost.mapping.operation import bounded_text
 
 
 @function(
-    "code", ("lookup('sample', 'EA')", "'each'"), ("lookup('sample', 'XX', '?')", "'?'"),
-    ("lookup('sample', 'EA', None, 'iso')", "'C62'"), ("lookup('sample', None)", "None"),
-    scalar=True, needs="table",
+    "code",
+    ("lookup('sample', 'EA')", "'each'"),
+    ("lookup('sample', 'XX', '?')", "'?'"),
+    ("lookup('sample', 'EA', None, 'iso')", "'C62'"),
+    ("lookup('sample', None)", "None"),
+    scalar=True,
+    needs="table",
     types="scalar, any, text -> any?",
-)  # fmt: skip
+)
 def lookup(table: Table, value: Any, default: Any = None, column: Any = None) -> Any:
     """What a lookup file says of a value: the second column, or the column named; the default where it has no row.
     The name of the lookup is written as a text."""
@@ -33,9 +37,14 @@ def lookup(table: Table, value: Any, default: Any = None, column: Any = None) ->
 
 
 @function(
-    "code", ("lookup_key('sample', 'kilogram')", "'KG'"), ("lookup_key('sample', 'C62', None, 'iso')", "'EA'"),
-    ("lookup_key('sample', 'x', '?')", "'?'"), scalar=True, needs="table", types="scalar, any, text -> any?",
-)  # fmt: skip
+    "code",
+    ("lookup_key('sample', 'kilogram')", "'KG'"),
+    ("lookup_key('sample', 'C62', None, 'iso')", "'EA'"),
+    ("lookup_key('sample', 'x', '?')", "'?'"),
+    scalar=True,
+    needs="table",
+    types="scalar, any, text -> any?",
+)
 def lookup_key(table: Table, value: Any, default: Any = None, column: Any = None) -> Any:
     """The other way through a lookup file: the key whose second column (or the column named) has the value. A value of
     several keys is refused, for there is no way back."""
@@ -47,9 +56,13 @@ def lookup_key(table: Table, value: Any, default: Any = None, column: Any = None
 
 
 @function(
-    "code", ("crosswalk('sample', 'kilogram', 'name', 'iso')", "'KGM'"), ("crosswalk('sample', 'EA', 'code', 'iso')", "'C62'"),
-    scalar=True, needs="table", types="scalar, text, text, any -> any?",
-)  # fmt: skip
+    "code",
+    ("crosswalk('sample', 'kilogram', 'name', 'iso')", "'KGM'"),
+    ("crosswalk('sample', 'EA', 'code', 'iso')", "'C62'"),
+    scalar=True,
+    needs="table",
+    types="scalar, text, text, any -> any?",
+)
 def crosswalk(table: Table, value: Any, given: Any, wanted: Any, default: Any = None) -> Any:
     """From any column of a lookup file to any other, by their headings; the key's heading counts, too."""
     if value is None:
@@ -62,8 +75,14 @@ def crosswalk(table: Table, value: Any, given: Any, wanted: Any, default: Any = 
     return _column(table, wanted)[keys[0]]
 
 
-@function("code", ("in_lookup('sample', 'EA')", "True"), ("in_lookup('sample', 'XX')", "False"),
-    scalar=True, needs="table", types="scalar -> bool!")  # fmt: skip
+@function(
+    "code",
+    ("in_lookup('sample', 'EA')", "True"),
+    ("in_lookup('sample', 'XX')", "False"),
+    scalar=True,
+    needs="table",
+    types="scalar -> bool!",
+)
 def in_lookup(table: Table, value: Any) -> bool:
     """Whether a lookup file has a row with this key."""
     return value is not None and (text(value) or "") in table.values
@@ -175,8 +194,11 @@ def uuid_of(kind: Any, value: Any) -> str | None:
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, "waypost:" + want_text(kind)), shown))
 
 
-@function("code", ("mask_middle('DE89370400440532013000', 4, 2)", "'DE89****************00'"),
-    types="scalar, whole, whole -> text")  # fmt: skip
+@function(
+    "code",
+    ("mask_middle('DE89370400440532013000', 4, 2)", "'DE89****************00'"),
+    types="scalar, whole, whole -> text",
+)
 def mask_middle(value: Any, first: Any, last: Any) -> str | None:
     """The text with ``*`` for all but its first and last characters; one not longer than those is masked whole."""
     shown = text(value)

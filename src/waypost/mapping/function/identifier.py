@@ -1,7 +1,7 @@
 """Countries, currencies, units of measure and numbers with a check digit.
 
-The lists are data files: countries by ISO 3166-1, currencies by ISO 4217 (money in use, without funds and metals), units
-by UNECE Recommendation 20 with their X12 codes (element 355) and factors to the unit of their dimension.
+The lists are data files: countries by ISO 3166-1, currencies by ISO 4217 (money in use, without funds and metals),
+units by UNECE Recommendation 20 with their X12 codes (element 355) and factors to the unit of their dimension.
 """
 
 from __future__ import annotations
@@ -57,32 +57,56 @@ def code_list(name: str) -> CodeList:
     return CodeList(headings, rows)
 
 
-@function("code", ("country('Germany')", "'DE'"), ("country('DEU', 'numeric')", "'276'"), ("country('XX')", "None"),
-    types="scalar, text -> text?", scalar=True)  # fmt: skip
+@function(
+    "code",
+    ("country('Germany')", "'DE'"),
+    ("country('DEU', 'numeric')", "'276'"),
+    ("country('XX')", "None"),
+    types="scalar, text -> text?",
+    scalar=True,
+)
 def country(value: Any, column: Any = "code") -> str | None:
     """The country (ISO 3166-1) that a code or English name means, as ``code`` (two letters), ``alpha3``, ``numeric`` or
     ``name``; missing where there is none."""
     return code_list("countries").value(value, column)
 
 
-@function("code", ("currency('978')", "'EUR'"), ("currency('JPY', 'places')", "'0'"), ("currency('EURO')", "'EUR'"),
-    types="scalar, text -> text?", scalar=True)  # fmt: skip
+@function(
+    "code",
+    ("currency('978')", "'EUR'"),
+    ("currency('JPY', 'places')", "'0'"),
+    ("currency('EURO')", "'EUR'"),
+    types="scalar, text -> text?",
+    scalar=True,
+)
 def currency(value: Any, column: Any = "code") -> str | None:
     """The currency (ISO 4217) that a code or name means, as ``code``, ``numeric``, ``places`` (decimals of its smallest
     coin) or ``name``; missing where there is none."""
     return code_list("currencies").value(value, column)
 
 
-@function("code", ("unit('kg')", "'KGM'"), ("unit('LBR', 'x12')", "'LB'"), ("unit('EA')", "'C62'"),
-    types="scalar, text -> text?", scalar=True)  # fmt: skip
+@function(
+    "code",
+    ("unit('kg')", "'KGM'"),
+    ("unit('LBR', 'x12')", "'LB'"),
+    ("unit('EA')", "'C62'"),
+    types="scalar, text -> text?",
+    scalar=True,
+)
 def unit(value: Any, column: Any = "code") -> str | None:
     """The unit that a code, symbol or name means, as ``code`` (UNECE Rec. 20), ``symbol``, ``x12``, ``dimension`` or
     ``name``; missing where there is none."""
     return code_list("units").value(value, column)
 
 
-@function("number", ("round(convert(10, 'LBR', 'KGM'), 3)", "4.536"), ("convert(3, 'DZN', 'EA')", "decimal(36)"),
-    ("round(convert(100, '°C', '°F'), 6)", "212.000000"), types="number, text, text -> number", scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("round(convert(10, 'LBR', 'KGM'), 3)", "4.536"),
+    ("convert(3, 'DZN', 'EA')", "decimal(36)"),
+    ("round(convert(100, '°C', '°F'), 6)", "212.000000"),
+    types="number, text, text -> number",
+    scalar=True,
+)
 def convert(value: Any, given: Any, wanted: Any) -> Decimal | None:
     """A quantity in another unit of the same dimension, by its Rec. 20 or X12 code or its symbol."""
     if value is None:
@@ -101,8 +125,13 @@ def convert(value: Any, given: Any, wanted: Any) -> Decimal | None:
     return CONTEXT.divide(CONTEXT.subtract(own, Decimal(second["offset"])), Decimal(second["factor"]))
 
 
-@function("number", ("round_money(12.345, 'EUR')", "12.35"), ("round_money(12.5, 'JPY')", "13"),
-    types="number, text -> number", scalar=True)  # fmt: skip
+@function(
+    "number",
+    ("round_money(12.345, 'EUR')", "12.35"),
+    ("round_money(12.5, 'JPY')", "13"),
+    types="number, text -> number",
+    scalar=True,
+)
 def round_money(value: Any, code: Any) -> Any:
     """An amount with the decimals of its currency (ISO 4217), half-up."""
     places = currency(code, "places")
@@ -136,8 +165,13 @@ _CHECKS = {"gs1": _gs1, "luhn": _luhn}
 _KINDS = "gs1 (GTIN, GLN, SSCC), luhn (cards, NPI), iban or lei"
 
 
-@function("code", ("check_digit('400638133393', 'gs1')", "'1'"), ("check_digit('7992739871', 'luhn')", "'3'"),
-    types="scalar, text -> text", scalar=True)  # fmt: skip
+@function(
+    "code",
+    ("check_digit('400638133393', 'gs1')", "'1'"),
+    ("check_digit('7992739871', 'luhn')", "'3'"),
+    types="scalar, text -> text",
+    scalar=True,
+)
 def check_digit(value: Any, kind: Any) -> str | None:
     """The check digit to put behind a number: ``gs1`` or ``luhn``."""
     if value is None:
@@ -147,8 +181,14 @@ def check_digit(value: Any, kind: Any) -> str | None:
     return _CHECKS[kind](_numerals(value))
 
 
-@function("code", ("valid_id('4006381333931', 'gs1')", "True"), ("valid_id('DE89 3704 0044 0532 0130 00', 'iban')", "True"),
-    ("valid_id('4006381333932', 'gs1')", "False"), types="scalar, text -> bool!", scalar=True)  # fmt: skip
+@function(
+    "code",
+    ("valid_id('4006381333931', 'gs1')", "True"),
+    ("valid_id('DE89 3704 0044 0532 0130 00', 'iban')", "True"),
+    ("valid_id('4006381333932', 'gs1')", "False"),
+    types="scalar, text -> bool!",
+    scalar=True,
+)
 def valid_id(value: Any, kind: Any) -> bool:
     """Whether a number's check digit is right: ``gs1`` (GTIN, GLN, SSCC), ``luhn`` (cards, NPI), ``iban``, ``lei``."""
     if kind in ("iban", "lei"):

@@ -35,8 +35,12 @@ def pluck(values: Any, path: Any) -> list[Any]:
     return [at_path(value, path) for value in sequence(values)]
 
 
-@function("collection", ("find([{'q': 'ST', 'n': 'A'}], 'q', 'ST')", "{'q': 'ST', 'n': 'A'}"),
-    ("find([], 'q', 'ST')", "None"), types="list, text, any -> item?")  # fmt: skip
+@function(
+    "collection",
+    ("find([{'q': 'ST', 'n': 'A'}], 'q', 'ST')", "{'q': 'ST', 'n': 'A'}"),
+    ("find([], 'q', 'ST')", "None"),
+    types="list, text, any -> item?",
+)
 def find(values: Any, path: Any, wanted: Any) -> Any:
     """The first item whose field has the value, such as the party with a qualifier."""
     key = scalar(wanted)
@@ -50,15 +54,24 @@ def find_all(values: Any, path: Any, wanted: Any) -> list[Any]:
     return [value for value in sequence(values) if scalar(at_path(value, path)) == key]
 
 
-@function("collection", ("group_by([{'k': 'a', 'n': 1}, {'k': 'a', 'n': 2}], 'k')",
-    "[{'key': 'a', 'items': [{'k': 'a', 'n': 1}, {'k': 'a', 'n': 2}]}]"), types="list, text -> list of map!")  # fmt: skip
+@function(
+    "collection",
+    (
+        "group_by([{'k': 'a', 'n': 1}, {'k': 'a', 'n': 2}], 'k')",
+        "[{'key': 'a', 'items': [{'k': 'a', 'n': 1}, {'k': 'a', 'n': 2}]}]",
+    ),
+    types="list, text -> list of map!",
+)
 def group_by(values: Any, path: Any) -> list[dict[str, Any]]:
     """The items grouped by a field: mappings of ``key`` and ``items``, in the order of their first appearance."""
     return [{"key": key, "items": items} for key, items in grouped(values, path).items()]
 
 
-@function("collection", ("join_by([{'id': 1}], [{'of': 1, 'x': 2}], 'id', 'of')",
-    "[{'left': {'id': 1}, 'right': {'of': 1, 'x': 2}}]"), types="list, list, text, text -> list of map!")  # fmt: skip
+@function(
+    "collection",
+    ("join_by([{'id': 1}], [{'of': 1, 'x': 2}], 'id', 'of')", "[{'left': {'id': 1}, 'right': {'of': 1, 'x': 2}}]"),
+    types="list, list, text, text -> list of map!",
+)
 def join_by(left: Any, right: Any, left_path: Any, right_path: Any) -> list[dict[str, Any]]:
     """Each pair of items of two lists whose fields are equal, as ``left`` and ``right``; a left item without a partner
     comes once, without ``right``. A missing field has no partner."""
@@ -79,8 +92,11 @@ def sum_by(values: Any, path: Any) -> Any:
     return sum_([found for found in pluck(values, path) if found is not None])
 
 
-@function("collection", ("unique_by([{'k': 1, 'n': 1}, {'k': 1, 'n': 2}], 'k')", "[{'k': 1, 'n': 1}]"),
-    types="list, text -> arg!")  # fmt: skip
+@function(
+    "collection",
+    ("unique_by([{'k': 1, 'n': 1}, {'k': 1, 'n': 2}], 'k')", "[{'k': 1, 'n': 1}]"),
+    types="list, text -> arg!",
+)
 def unique_by(values: Any, path: Any) -> list[Any]:
     """The first item of each value of a field."""
     return [items[0] for items in grouped(values, path).values()]
@@ -113,8 +129,13 @@ def numbers(count: Any) -> list[int]:
     return [] if count is None else list(range(1, want_count(count, MAX_ITEMS) + 1))
 
 
-@function("collection", ("as_list({'a': 1})", "[{'a': 1}]"), ("as_list([1])", "[1]"), ("as_list(None)", "[]"),
-    types="any -> list!")  # fmt: skip
+@function(
+    "collection",
+    ("as_list({'a': 1})", "[{'a': 1}]"),
+    ("as_list([1])", "[1]"),
+    ("as_list(None)", "[]"),
+    types="any -> list!",
+)
 def as_list(value: Any) -> list[Any]:
     """A list as it is, any other value as a list of one: for elements that come once or many times."""
     return [] if value is None else list(sequence(value)) if isinstance(value, list | tuple) else [value]
@@ -167,8 +188,9 @@ def pairs(value: Any) -> list[dict[str, Any]]:
     return [{"key": key, "value": each} for key, each in _mapping(value).items()]
 
 
-@function("collection", ("from_pairs([{'q': 'ST', 'n': 'A'}], 'q', 'n')", "{'ST': 'A'}"),
-    types="list, text, text -> map!")  # fmt: skip
+@function(
+    "collection", ("from_pairs([{'q': 'ST', 'n': 'A'}], 'q', 'n')", "{'ST': 'A'}"), types="list, text, text -> map!"
+)
 def from_pairs(values: Any, key: Any = "key", value: Any = "value") -> dict[str, Any]:
     """A mapping out of a list of mappings: one field's text is the name, another the value; the last of a name wins."""
     return {want_text(at_path(each, key)): at_path(each, value) for each in sequence(values)}

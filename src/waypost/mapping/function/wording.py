@@ -10,11 +10,34 @@ from waypost.mapping.function.declaration import function
 from waypost.mapping.function.text import want_count, want_text
 from waypost.mapping.operation import MAX_ITEMS, bounded_text
 
-_PLAIN = str.maketrans({
-    "ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Ø": "O", "ø": "o", "Œ": "OE", "œ": "oe", "Ł": "L", "ł": "l",
-    "Đ": "D", "đ": "d", "Þ": "Th", "þ": "th", "ı": "i", "‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-",
-    "…": "...", "€": "EUR", "\u00a0": " ",
-})  # fmt: skip
+_PLAIN = str.maketrans(
+    {
+        "ß": "ss",
+        "ẞ": "SS",
+        "Æ": "AE",
+        "æ": "ae",
+        "Ø": "O",
+        "ø": "o",
+        "Œ": "OE",
+        "œ": "oe",
+        "Ł": "L",
+        "ł": "l",
+        "Đ": "D",
+        "đ": "d",
+        "Þ": "Th",
+        "þ": "th",
+        "ı": "i",
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "–": "-",
+        "—": "-",
+        "…": "...",
+        "€": "EUR",
+        "\u00a0": " ",
+    }
+)
 
 
 @function("text", ("title('NEW yORK')", "'New York'"), types="text -> text")
@@ -41,8 +64,9 @@ def after(value: Any, mark: Any) -> str | None:
     return None if value is None else want_text(value).partition(_mark(mark))[2]
 
 
-@function("text", ("part_of('A*B*C', '*', 1)", "'B'"), ("part_of('A*B', '*', 5)", "None"),
-    types="text, text, whole -> text?")  # fmt: skip
+@function(
+    "text", ("part_of('A*B*C', '*', 1)", "'B'"), ("part_of('A*B', '*', 5)", "None"), types="text, text, whole -> text?"
+)
 def part_of(value: Any, separator: Any, place: Any) -> str | None:
     """One part of a text between separators (the first is 0); missing where there are not so many."""
     if value is None:
@@ -78,8 +102,12 @@ def lines(value: Any) -> list[str]:
     return whole.removesuffix("\n").split("\n")
 
 
-@function("text", ("truncate('purchase order', 8)", "'purchase'"), ("truncate('purchase order', 9, '…')", "'purchase…'"),
-    types="text, whole, text -> text")  # fmt: skip
+@function(
+    "text",
+    ("truncate('purchase order', 8)", "'purchase'"),
+    ("truncate('purchase order', 9, '…')", "'purchase…'"),
+    types="text, whole, text -> text",
+)
 def truncate(value: Any, length: Any, ending: Any = "") -> str | None:
     """The text cut to a length; a cut text ends with the ending, which counts."""
     if value is None:
@@ -148,8 +176,9 @@ def blank(value: Any) -> bool:
     return value is None or not want_text(value).strip()
 
 
-@function("text", ("or_missing('')", "None"), ("or_missing(' ')", "None"), ("or_missing('a')", "'a'"),
-    types="text -> text?")  # fmt: skip
+@function(
+    "text", ("or_missing('')", "None"), ("or_missing(' ')", "None"), ("or_missing('a')", "'a'"), types="text -> text?"
+)
 def or_missing(value: Any) -> str | None:
     """The text, missing where it is blank, so that its target is left out."""
     return None if blank(value) else str(value)

@@ -38,9 +38,12 @@ def _moment(value: Any) -> datetime:
 
 
 @function(
-    "date", ("to_zone('2026-03-31T12:00:00Z', 'Europe/Berlin')", "'2026-03-31T14:00:00+02:00'"),
-    ("to_zone('2026-01-05T23:30:00-05:00', 'UTC')", "'2026-01-06T04:30:00Z'"), types="text, text -> text", scalar=True,
-)  # fmt: skip
+    "date",
+    ("to_zone('2026-03-31T12:00:00Z', 'Europe/Berlin')", "'2026-03-31T14:00:00+02:00'"),
+    ("to_zone('2026-01-05T23:30:00-05:00', 'UTC')", "'2026-01-06T04:30:00Z'"),
+    types="text, text -> text",
+    scalar=True,
+)
 def to_zone(value: Any, name: Any) -> str | None:
     """A time with its offset from UTC, as the clocks of another zone show it."""
     if value is None or value == "":
@@ -59,10 +62,12 @@ def _shifted(moment: datetime, to: Any) -> str:
 
 
 @function(
-    "date", ("in_zone('2026-03-31T14:00:00', 'Europe/Berlin')", "'2026-03-31T14:00:00+02:00'"),
+    "date",
+    ("in_zone('2026-03-31T14:00:00', 'Europe/Berlin')", "'2026-03-31T14:00:00+02:00'"),
     ("in_zone('2026-10-25T02:30:00', 'Europe/Berlin', 'later')", "'2026-10-25T02:30:00+01:00'"),
-    types="text, text, text -> text", scalar=True,
-)  # fmt: skip
+    types="text, text, text -> text",
+    scalar=True,
+)
 def in_zone(value: Any, name: Any, twice: Any = "earlier") -> str | None:
     """A time that a clock of the zone shows, with its offset from UTC. A time that comes twice in autumn is the
     ``earlier`` or the ``later`` one; one that is skipped in spring is refused."""
@@ -102,15 +107,27 @@ def time_of(value: Any) -> str | None:
 
 
 _PARTS: dict[str, Any] = {
-    "year": lambda d: d.year, "month": lambda d: d.month, "day": lambda d: d.day, "hour": lambda d: d.hour,
-    "minute": lambda d: d.minute, "second": lambda d: d.second, "weekday": lambda d: d.isoweekday(),
-    "quarter": lambda d: (d.month + 2) // 3, "day_of_year": lambda d: d.timetuple().tm_yday,
-    "week": lambda d: d.isocalendar().week, "week_year": lambda d: d.isocalendar().year,
-}  # fmt: skip
+    "year": lambda d: d.year,
+    "month": lambda d: d.month,
+    "day": lambda d: d.day,
+    "hour": lambda d: d.hour,
+    "minute": lambda d: d.minute,
+    "second": lambda d: d.second,
+    "weekday": lambda d: d.isoweekday(),
+    "quarter": lambda d: (d.month + 2) // 3,
+    "day_of_year": lambda d: d.timetuple().tm_yday,
+    "week": lambda d: d.isocalendar().week,
+    "week_year": lambda d: d.isocalendar().year,
+}
 
 
-@function("date", ("date_part('2026-03-31', 'quarter')", "1"), ("date_part('2026-03-31', 'weekday')", "2"),
-    types="text, text -> whole", scalar=True)  # fmt: skip
+@function(
+    "date",
+    ("date_part('2026-03-31', 'quarter')", "1"),
+    ("date_part('2026-03-31', 'weekday')", "2"),
+    types="text, text -> whole",
+    scalar=True,
+)
 def date_part(value: Any, part: Any) -> int | None:
     """A part of a date as a whole number: year, month, day, hour, minute, second, weekday (1 is Monday), quarter,
     day_of_year, week and week_year (ISO 8601)."""
@@ -121,9 +138,14 @@ def date_part(value: Any, part: Any) -> int | None:
     return int(_PARTS[part](_moment(value)))
 
 
-@function("date", ("date_diff('2026-03-01', '2026-03-31')", "30"), ("date_diff('2026-01-31', '2026-03-01', 'months')", "1"),
+@function(
+    "date",
+    ("date_diff('2026-03-01', '2026-03-31')", "30"),
+    ("date_diff('2026-01-31', '2026-03-01', 'months')", "1"),
     ("date_diff('2026-03-31T10:00:00Z', '2026-03-31T13:30:00+02:00', 'minutes')", "90"),
-    types="text, text, text -> whole?", scalar=True)  # fmt: skip
+    types="text, text, text -> whole?",
+    scalar=True,
+)
 def date_diff(start: Any, end: Any, unit: Any = "days") -> int | None:
     """How many whole units lie between two dates; negative when the end comes first. Units: years, months, weeks, days,
     hours, minutes, seconds."""
@@ -147,8 +169,13 @@ def _months(first: datetime, last: datetime) -> int:
     return months - ((last.day, last.timetz()) < (first.day, first.timetz()))
 
 
-@function("date", ("start_of('2026-03-31', 'month')", "'2026-03-01'"), ("start_of('2026-04-01', 'week')", "'2026-03-30'"),
-    types="text, text -> text", scalar=True)  # fmt: skip
+@function(
+    "date",
+    ("start_of('2026-03-31', 'month')", "'2026-03-01'"),
+    ("start_of('2026-04-01', 'week')", "'2026-03-30'"),
+    types="text, text -> text",
+    scalar=True,
+)
 def start_of(value: Any, unit: Any) -> str | None:
     """The first day of the year, quarter, month or week (from Monday) that the date lies in."""
     return None if value is None or value == "" else _bounds(read_iso(value), unit)[0].isoformat()
@@ -176,8 +203,13 @@ def _bounds(moment: date, unit: Any) -> tuple[date, date]:
     return day.replace(month=first, day=1), day.replace(month=last, day=calendar.monthrange(day.year, last)[1])
 
 
-@function("date", ("is_date('20260230', '%Y%m%d')", "False"), ("is_date('2026-03-31')", "True"),
-    types="any, text -> bool!", scalar=True)  # fmt: skip
+@function(
+    "date",
+    ("is_date('20260230', '%Y%m%d')", "False"),
+    ("is_date('2026-03-31')", "True"),
+    types="any, text -> bool!",
+    scalar=True,
+)
 def is_date(value: Any, pattern: Any = None) -> bool:
     """Whether a text is a date of the calendar, written after the pattern or as ISO 8601."""
     if not isinstance(value, str) or not value:
