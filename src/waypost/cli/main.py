@@ -20,6 +20,7 @@ from waypost.cli.verb import (
     keeping,
     looking,
     making,
+    mapping,
     measuring,
     repairing,
     running,
@@ -35,6 +36,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("new", making.new),
         ("check", checking.check),
         ("test", checking.test),
+        ("map", mapping.map_),
         ("describe", describing.describe),
     ),
     "Run it": (
