@@ -25,7 +25,7 @@ def to_html(data: Mapping[str, Any]) -> str:
     title = escape(head.get("map", "map"))
     facts = "".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in head.items() if word != "map")
     body = "\n".join(
-        f'<tr{" class=loop" if "each" in row else ""}>'
+        f"<tr{' class=loop' if 'each' in row else ''}>"
         + "".join(f"<td>{_cell(word, row.get(word, ''))}</td>" for word in columns)
         + "</tr>"
         for row in rows
