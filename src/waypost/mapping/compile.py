@@ -22,7 +22,7 @@ class CompiledMap:
         self.bundle, self.paths = bundle, bundle.document.paths
         uses = {file: CompiledMap(used) for file, used in bundle.uses.items()}
         writer = Writer(bundle.document, bundle.tables, {file: used._call for file, used in uses.items()})
-        self.source = "\n\n".join([*(used.source for used in uses.values()), writer.emitter.source])
+        self.source: str = "\n\n".join([*(used.source for used in uses.values()), writer.emitter.source])
         self._call: Callable[..., dict[str, Any]] = writer.emitter.module(f"<map {self.document.file}>")[writer.name]
 
     @property

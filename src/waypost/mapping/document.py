@@ -35,19 +35,19 @@
 A rule whose result is missing leaves its target out, unless it says ``null: true``. A loop over a missing list leaves
 its target out, one over an empty list gives an empty list. A group without any field is left out.
 
-``source`` and ``target`` name JSON Schemas; the map is checked against both. ``constants`` are names for fixed texts and
-numbers. ``use`` puts another map there, applied to the value ``of`` (in a loop: to its item).
+``source`` and ``target`` name JSON Schemas; the map is checked against both. ``constants`` are names for fixed texts
+and numbers. ``use`` puts another map there, applied to the value ``of`` (in a loop: to its item).
 
-``on_error`` says what happens when a rule cannot be evaluated: ``fail`` the message (as without it), take the ``default``,
-``skip`` the target, or ``collect``: the other rules are evaluated first, then the message fails with all errors at once;
-where the map says ``errors: FIELD``, it goes on, with the errors in that target.
+``on_error`` says what happens when a rule cannot be evaluated: ``fail`` the message (as without it), take the
+``default``, ``skip`` the target, or ``collect``: the other rules are evaluated first, then the message fails with all
+errors at once; where the map says ``errors: FIELD``, it goes on, with the errors in that target.
 
 ``with`` walks further lists for each item; with ``on`` and ``equals`` those items alone whose values are equal and not
-missing (``keep: all``: once without a partner where there is none). ``group_by`` collects the items by a value. ``where``
-is judged before grouping; in both cases ``index`` counts what is left.
+missing (``keep: all``: once without a partner where there is none). ``group_by`` collects the items by a value.
+``where`` is judged before grouping; in both cases ``index`` counts what is left.
 
-``tests`` of a rule or of the map are cases: ``{given: {…}, gives: …}``, or ``error: TEXT``; loop names are given by name.
-``waypost map test`` runs them.
+``tests`` of a rule or of the map are cases: ``{given: {…}, gives: …}``, or ``error: TEXT``; loop names are given by
+name. ``waypost map test`` runs them.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ ON_ERROR = ("fail", "default", "skip", "collect")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A test case of a rule or a map: ``gives`` is the value of the target, None for one left out; ``error``, where it is
-    not empty, a part of the error's text."""
+    """A test case of a rule or a map: ``gives`` is the value of the target, None for one left out; ``error``, where it
+    is not empty, a part of the error's text."""
 
     line: int
     given: Any

@@ -28,8 +28,8 @@ def _openpyxl() -> Any:
 
 
 def to_excel(data: Mapping[str, Any]) -> bytes:
-    """The workbook of a map document's plain data: a sheet of rules and a sheet of what stands at its head. Every cell is
-    text; nothing is a formula."""
+    """The workbook of a map document's plain data: a sheet of rules and a sheet of what stands at its head. Every cell
+    is text; nothing is a formula."""
     openpyxl = _openpyxl()
     book = openpyxl.Workbook()
     sheet = book.active

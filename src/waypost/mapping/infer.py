@@ -1,9 +1,9 @@
 """The shape of an expression's value, from the shape of the message; what cannot work is told before it runs.
 
 Told are: a path the schema does not name, an operand or argument of a kind that is always refused, arithmetic with a
-field that may be missing, a comparison that is never true. What is not known is let pass: the checks find mistakes, they
-do not prove that there are none. Inside ``x if TEST else y``, ``and`` and a loop's ``if``, a path that the test mentions
-counts as there.
+field that may be missing, a comparison that is never true. What is not known is let pass: the checks find mistakes,
+they do not prove that there are none. Inside ``x if TEST else y``, ``and`` and a loop's ``if``, a path that the test
+mentions counts as there.
 """
 
 from __future__ import annotations

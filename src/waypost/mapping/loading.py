@@ -18,8 +18,8 @@ Read = Callable[[str], bytes]
 
 
 def load_bundle(file: str, read: Read, faults: list[Fault]) -> Bundle | None:
-    """The map of a project file; None where there is none. What is wrong with it, or does not agree with its schemas, is
-    added to ``faults``, all of it at once."""
+    """The map of a project file; None where there is none. What is wrong with it, or does not agree with its schemas,
+    is added to ``faults``, all of it at once."""
     data = read_bytes(file, file, 0, read, faults)
     return None if data is None else _bundle(file, data, read, faults, (file,))
 

@@ -18,8 +18,8 @@ _TOP = (
 )  # fmt: skip
 _RULE = ("from", "value", "default", "when", "null", "on_error", "note", "owner", "tests")
 _LOOP = (
-    "each", "with", "where", "group_by", "when", "fields", "from", "use", "null", "on_error", "default", "note", "owner",
-    "tests",
+    "each", "with", "where", "group_by", "when", "fields", "from", "use", "null", "on_error", "default", "note",
+    "owner", "tests",
 )  # fmt: skip
 _GROUP = ("fields", "when", "note", "owner")
 _USE = ("use", "of", "when", "note", "owner")
@@ -40,8 +40,8 @@ def read_map(text: str, file: str, faults: list[Fault], load_table: LoadTable | 
 
 
 def read_document(text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None) -> MapDocument | None:
-    """The same, with broken expressions in the place of those that were refused, so that the rest can be checked; None for
-    what is no map at all."""
+    """The same, with broken expressions in the place of those that were refused, so that the rest can be checked; None
+    for what is no map at all."""
     before = len(faults)
     yaml = parse_yaml(text, file, faults)
     if len(faults) > before:

@@ -1,4 +1,5 @@
-"""Reading the values of a map document: texts, flags, expressions, constants and cases, each with the line of its fault."""
+"""Reading the values of a map document: texts, flags, expressions, constants and cases, each with the line of its
+fault."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ class Values:
         return self.expression((*at, word), data[word], names) if word in data else None
 
     def expression(self, at: Path, value: Any, names: Mapping[str, str]) -> Parsed:
-        """The checked expression of a YAML value: text, or a number, true or false standing for itself. What is refused is
-        reported, and a broken expression stands in its place."""
+        """The checked expression of a YAML value: text, or a number, true or false standing for itself. What is
+        refused is reported, and a broken expression stands in its place."""
         if isinstance(value, bool):
             value = "true" if value else "false"
         elif isinstance(value, int | float):

@@ -121,6 +121,7 @@ def _narrowed(one: Shape, other: Shape) -> Shape:
         fields = {name: shape.surely() if name in needed else shape for name, shape in fields.items()}
     return replace(
         one, kinds=kinds, fields=fields, closed=one.closed or other.closed, needed=needed,
-        item=one.item if one.item is not None else other.item, codes=one.codes if one.codes is not None else other.codes,
+        item=one.item if one.item is not None else other.item,
+        codes=one.codes if one.codes is not None else other.codes,
         longest=min(lengths) if lengths else None,
     )  # fmt: skip

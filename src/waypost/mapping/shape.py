@@ -11,8 +11,8 @@ from waypost.mapping.fault import show
 TEXT, NUMBER, WHOLE, BOOL, LIST, MAP, MISSING = "text", "number", "whole", "bool", "list", "map", "missing"
 KINDS = frozenset((TEXT, NUMBER, WHOLE, BOOL, LIST, MAP))
 WORDS = {
-    TEXT: "a text", NUMBER: "a number", WHOLE: "a whole number", BOOL: "true or false", LIST: "a list", MAP: "a mapping",
-    MISSING: "nothing",
+    TEXT: "a text", NUMBER: "a number", WHOLE: "a whole number", BOOL: "true or false", LIST: "a list",
+    MAP: "a mapping", MISSING: "nothing",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A map document as one flat table, a row for each rule, and back: what reviewers see and edit.
 
-A row's cells are texts under ``COLUMNS``. Targets are whole paths; those inside a loop have ``[]`` in them. A cell under
-``value``, ``with`` and ``tests`` that reads as JSON is JSON; any other is the text itself.
+A row's cells are texts under ``COLUMNS``. Targets are whole paths; those inside a loop have ``[]`` in them. A cell
+under ``value``, ``with`` and ``tests`` that reads as JSON is JSON; any other is the text itself.
 """
 
 from __future__ import annotations

@@ -224,7 +224,8 @@ def _decimal(text: str) -> Any:
 
 
 def _stored(place: Place, message: str, name: str) -> tuple[Any, int]:
-    """The document of a stored message as it came to a step: the one named, or the first map; and when it was received."""
+    """The document of a stored message as it came to a step: the one named, or the first map; and when it was
+    received."""
     from datetime import datetime
 
     from waypost.core.errors import DataError, UsageError, near

@@ -19,8 +19,8 @@ class Function:
     charge for it. ``needs`` is what is handed to it before its arguments: '' or 'table' (lookup) or 'now'.
 
     ``takes`` are the kinds each parameter accepts (``text|number``; the last one again for further values), ``gives``
-    the kind of the result: ``item`` is that of the first argument's items, ``arg`` that of the first argument. ``missing``
-    says when the result is missing: ``first`` when the first argument is, ``never``, or ``maybe``.
+    the kind of the result: ``item`` is that of the first argument's items, ``arg`` that of the first argument.
+    ``missing`` says when the result is missing: ``first`` when the first argument is, ``never``, or ``maybe``.
     """
 
     name: str
