@@ -146,6 +146,7 @@ class Writer:
         around = Counter({chain: uses for chain, uses in chains.items() if chain[0] not in (*walked, INDEX)})
         known = self.hold(lines, "    ", around, {}, 1)
         self.emitter.doubtful |= rows.doubtful(loop)
+        counters, self.emitter.counters = self.emitter.counters, frozenset((INDEX,))
         lines.append(self.head(loop, given))
         own = Counter({chain: uses for chain, uses in chains.items() if chain[0] in walked})
         if where is not None:
@@ -154,6 +155,7 @@ class Writer:
         known = self.hold(lines, " " * 8, own, known)
         self.body(lines, loop, _Scope(loop.names, known, True))
         self.emitter.doubtful -= rows.doubtful(loop)
+        self.emitter.counters = counters
         self.emitter.functions.append("\n".join([*lines, "    return _made", ""]))
         held = self.emitter.fresh()
         each = self.code(loop.each, scope)

@@ -1,9 +1,9 @@
 """The function library of the mapping language; importing it fills ``FUNCTIONS``."""
 
 from waypost.mapping.function import amount, code, collection, date, identifier, number, table, text, wording, zone
-from waypost.mapping.function.declaration import FUNCTIONS, Function
+from waypost.mapping.function.declaration import FUNCTIONS, Function, is_light
 
 __all__ = [
-    "FUNCTIONS", "Function", "amount", "code", "collection", "date", "identifier", "number", "table", "text", "wording",
-    "zone",
+    "FUNCTIONS", "Function", "amount", "code", "collection", "date", "identifier", "number", "is_light", "table", "text",
+    "wording", "zone",
 ]  # fmt: skip

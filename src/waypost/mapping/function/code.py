@@ -30,6 +30,8 @@ from waypost.mapping.operation import bounded_text
 def lookup(table: Table, value: Any, default: Any = None, column: Any = None) -> Any:
     """What a lookup file says of a value: the second column, or the column named; the default where it has no row.
     The name of the lookup is written as a text."""
+    if column is None and type(value) is str:
+        return table.values.get(value, default)
     if value is None:
         return default
     found = table.values if column is None else _column(table, column)

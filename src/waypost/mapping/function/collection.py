@@ -10,7 +10,7 @@ from waypost.mapping.access import field, index, sequence
 from waypost.mapping.fault import Refused, refuse_type
 from waypost.mapping.function.declaration import function
 from waypost.mapping.function.text import want_text
-from waypost.mapping.operation import exact
+from waypost.mapping.operation import MAX_ITEMS, exact
 
 
 @function(
@@ -23,6 +23,8 @@ from waypost.mapping.operation import exact
 )
 def count(value: Any) -> int:
     """How many items a list, fields a mapping or characters a text has; 0 of a missing value."""
+    if type(value) is list and len(value) <= MAX_ITEMS:
+        return len(value)
     return len(value) if isinstance(value, str | Mapping) else len(sequence(value))
 
 

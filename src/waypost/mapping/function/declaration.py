@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ class Function:
     takes: tuple[tuple[str, ...], ...]
     gives: str
     missing: str
+    prepare: Callable[..., Callable[[Any], Any]] | None
+    cuts: bool
 
     @property
     def signature(self) -> str:
@@ -52,8 +55,17 @@ FUNCTIONS: dict[str, Function] = {}
 """Every function by name, filled by importing ``waypost.mapping.function``."""
 
 
+def is_light(function: Function, arguments: Sequence[ast.expr]) -> bool:
+    """Whether a call costs little whatever its arguments are, so that a loop need not charge for them."""
+    if not function.cuts:
+        return function.scalar
+    count = arguments[1] if len(arguments) > 1 else None
+    return isinstance(count, ast.Constant) and type(count.value) is int and count.value <= 256
+
+
 def function(
-    group: str, *examples: tuple[str, str], types: str, name: str = "", scalar: bool = False, needs: str = ""
+    group: str, *examples: tuple[str, str], types: str, name: str = "", scalar: bool = False, needs: str = "",
+    prepare: Callable[..., Callable[[Any], Any]] | None = None, cuts: bool = False,
 ) -> Callable[[F], F]:
     """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``). ``types`` are
     the kinds of its parameters and its result: ``text|number, whole -> text``; ``!`` at the end for a result that is
@@ -75,7 +87,7 @@ def function(
         FUNCTIONS[known] = Function(
             known, group, (call.__doc__ or "").strip(), parameters,
             code.co_argcount - skip - len(defaults), variadic, examples, call, scalar, needs,
-            takes, result.rstrip("!?"), missing,
+            takes, result.rstrip("!?"), missing, prepare, cuts,
         )  # fmt: skip
         return call
 

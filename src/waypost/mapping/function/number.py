@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import decimal
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from waypost.mapping import operation
@@ -72,10 +74,22 @@ def int_(value: Any) -> int | None:
     return int(found)
 
 
+def _prepare_round(places: Any = 0, mode: Any = "half_even") -> Callable[[Any], Any]:
+    round_(0, places, mode)
+    exponent, context = Decimal(1).scaleb(-places), CONTEXT.copy()
+    context.rounding = _MODES[mode]
+    quantize = context.quantize
+
+    def prepared(value: Any) -> Any:
+        return quantize(value, exponent) if type(value) is Decimal else round_(value, places, mode)
+
+    return prepared if places else lambda value: round_(value, places, mode)
+
+
 @function(
     "number", ("round(2.345, 2)", "2.34"), ("round(2.345, 2, 'half_up')", "2.35"), ("round(2.5)", "2"),
     ("round(None, 2)", "None"), scalar=True,
-    types="number, whole, text -> number",
+    types="number, whole, text -> number", prepare=_prepare_round,
 )  # fmt: skip
 def round_(value: Any, places: Any = 0, mode: Any = "half_even") -> int | Decimal | None:
     """The number with so many decimals; a whole number for none. Modes: half_even, half_up, up, down."""
@@ -111,6 +125,12 @@ def sum_(values: Any) -> Any:
     """The items of a list added up; 0 of an empty or missing list. A missing item is an error."""
     total: Any = 0
     found = sequence(values)
+    kinds = set(map(type, found))
+    if len(kinds) == 1:
+        if Decimal in kinds:
+            return reduce(CONTEXT.add, found, 0)
+        if int in kinds:
+            return operation.bounded_integer(sum(found))
     for value in found:
         if type(value) is not Decimal and type(value) is not int and type(value) is not float:
             place = next(place for place, each in enumerate(found) if each is value)

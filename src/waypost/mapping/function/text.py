@@ -70,13 +70,13 @@ def trim(value: Any, characters: Any = None) -> str | None:
     return want_text(value).strip(None if characters is None else want_text(characters))
 
 
-@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"), types="text, whole -> text")
+@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"), types="text, whole -> text", cuts=True)
 def left(value: Any, length: Any) -> str | None:
     """The first characters of the text."""
     return None if value is None else want_text(value)[: want_count(length)]
 
 
-@function("text", ("right('4711-A', 1)", "'A'"), ("right('ab', 0)", "''"), types="text, whole -> text")
+@function("text", ("right('4711-A', 1)", "'A'"), ("right('ab', 0)", "''"), types="text, whole -> text", cuts=True)
 def right(value: Any, length: Any) -> str | None:
     """The last characters of the text."""
     if value is None:
@@ -139,6 +139,8 @@ def _one(fill: Any) -> str:
 @function("text", ("concat('PO-', 4711)", "'PO-4711'"), ("concat('a', None, 'b')", "'ab'"), types="scalar -> text!")
 def concat(*values: Any) -> str:
     """All values as one text; missing ones are left out."""
+    if all(type(value) is str for value in values) and sum(map(len, values)) <= MAX_TEXT:
+        return "".join(values)
     return _glue("", values)
 
 
