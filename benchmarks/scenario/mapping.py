@@ -124,7 +124,10 @@ def run(bench: Bench) -> None:
     to_hand, to_interpreted = statistics.median(pairs), cost["interpreted"] / cost["map"]
     figures = {f"{name}_us": seconds * 1e6 for name, seconds in cost.items()}
     bench.add(
-        "map to hand-written", {**figures, "times": to_hand}, target=f"≤ {MOST_TO_HAND}×", passed=to_hand <= MOST_TO_HAND
+        "map to hand-written",
+        {**figures, "times": to_hand},
+        target=f"≤ {MOST_TO_HAND}×",
+        passed=to_hand <= MOST_TO_HAND,
     )
     bench.add(
         "interpreted to map", {"times": to_interpreted}, target=f"≥ {LEAST_TO_INTERPRETED:.0f}×",

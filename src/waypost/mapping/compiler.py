@@ -237,7 +237,9 @@ class Emitter:
         clauses, element = self.clauses(node)
         if any(":=" in walked for _, walked, _ in clauses):  # Python allows no assignment in what is walked
             return self.walking(clauses, element)
-        parts = [f"for {name} in {walked}" + "".join(f" if {test}" for test in tests) for name, walked, tests in clauses]
+        parts = [
+            f"for {name} in {walked}" + "".join(f" if {test}" for test in tests) for name, walked, tests in clauses
+        ]
         return f"[{element} {' '.join(parts)}]"
 
     def clauses(self, node: Any) -> tuple[list[tuple[str, str, list[str]]], str]:

@@ -205,11 +205,11 @@ class _Reader(Values):
         rows = rows if more or group_by is not None else {**rows, INDEX: ""}
         entries, item = self.body(at, target, value, {**inner, INDEX: ""}, GROUP if group_by is not None else variable)
         return Loop(
-            name=name, path=target, line=self.yaml.line(at), each=each, variable=variable, names=(*inner, INDEX),
-            where=self.optional(at, value, "where", rows), when=self.optional(at, value, "when", names),
-            entries=entries, item=item, more=tuple(more), group_by=group_by, row_names=tuple(rows),
-            note=self.text(at, value, "note"), owner=self.text(at, value, "owner"),
-        )  # fmt: skip
+            name=name, path=target, line=self.yaml.line(at), each=each, variable=variable,
+            names=tuple({**inner, INDEX: ""}), where=self.optional(at, value, "where", rows),
+            when=self.optional(at, value, "when", names), entries=entries, item=item, more=tuple(more),
+            group_by=group_by, row_names=tuple(rows), note=self.text(at, value, "note"), owner=self.text(at, value,
+        "owner"), )  # fmt: skip
 
     def body(
         self, at: Path, target: str, value: Mapping[str, Any], inner: Mapping[str, str], variable: str

@@ -203,3 +203,10 @@ def test_a_constant_must_be_a_name_for_a_text_or_number(text: str) -> None:
 
 def test_a_constant_has_no_fields() -> None:
     assert "has no fields" in str(faults_of("map: m\nconstants: {c: x}\nfields: {a: c.d}")[0])
+
+
+def test_loops_may_be_nested_three_deep_and_each_has_its_own_index() -> None:
+    made = load(
+        "fields: {a: {each: a as x, fields: {b: {each: x as y, fields: {c: {each: y as z, from: index + z}}}}}}"
+    )
+    assert both(made, {"a": [[[5, 5]]]}) == {"a": [{"b": [{"c": [5, 6]}]}]}

@@ -4,6 +4,17 @@ from waypost.mapping.function import amount, code, collection, date, identifier,
 from waypost.mapping.function.declaration import FUNCTIONS, Function, is_light
 
 __all__ = [
-    "FUNCTIONS", "Function", "amount", "code", "collection", "date", "identifier", "number", "is_light", "table", "text",
-    "wording", "zone",
+    "FUNCTIONS",
+    "Function",
+    "amount",
+    "code",
+    "collection",
+    "date",
+    "identifier",
+    "is_light",
+    "number",
+    "table",
+    "text",
+    "wording",
+    "zone",
 ]  # fmt: skip

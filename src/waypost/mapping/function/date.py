@@ -28,21 +28,25 @@ _CLOCK_PARTS = frozenset(("hour", "minute", "second", "fraction", "zone"))
 _EPOCH = datetime(1970, 1, 1)
 
 
-def _prepare_with_pattern(convert: Callable[[Any, Any], Any]) -> Callable[[Any], Callable[[Any], Any]]:
+def _remembered(convert: Callable[[Any, Any], Any], pattern: Any) -> Callable[[Any], Any]:
     """Dates repeat from message to message: what a text becomes is kept for the last thousand of a pattern."""
+    known = lru_cache(1024)(lambda text: convert(text, pattern))
+    return lambda value: known(value) if type(value) is str and len(value) <= 100 else convert(value, pattern)
 
-    def prepare(pattern: Any) -> Callable[[Any], Any]:
-        known = lru_cache(1024)(lambda text: convert(text, pattern))
-        return lambda value: known(value) if type(value) is str and len(value) <= 100 else convert(value, pattern)
 
-    return prepare
+def _prepare_parse(pattern: Any) -> Callable[[Any], Any]:
+    return _remembered(parse_date, pattern)
+
+
+def _prepare_format(pattern: Any) -> Callable[[Any], Any]:
+    return _remembered(format_date, pattern)
 
 
 @function(
     "date", ("parse_date('20260331', '%Y%m%d')", "'2026-03-31'"),
     ("parse_date('31.03.26 14:05', '%d.%m.%y %H:%M')", "'2026-03-31T14:05:00'"), ("parse_date(None, '%Y')", "None"),
     scalar=True,
-    types="text, text -> text", prepare=_prepare_with_pattern(lambda value, pattern: parse_date(value, pattern)),
+    types="text, text -> text", prepare=_prepare_parse,
 )  # fmt: skip
 def parse_date(value: Any, pattern: Any) -> str | None:
     """A text written after the pattern as ISO 8601. Pattern: %Y %y %m %d %j %b, %H %M %S %f %z, %%; %y is 2000–2068 and
@@ -146,7 +150,7 @@ def read_iso(value: Any) -> date:
     "date", ("format_date('2026-03-31', '%Y%m%d')", "'20260331'"),
     ("format_date('2026-03-31T14:05:00Z', '%d %b %Y, %H:%M')", "'31 Mar 2026, 14:05'"),
     ("format_date(None, '%Y')", "None"), scalar=True,
-    types="text, text -> text", prepare=_prepare_with_pattern(lambda value, pattern: format_date(value, pattern)),
+    types="text, text -> text", prepare=_prepare_format,
 )  # fmt: skip
 def format_date(value: Any, pattern: Any) -> str | None:
     """An ISO 8601 date written after the pattern (parts as in parse_date; a date alone has the time 00:00:00)."""

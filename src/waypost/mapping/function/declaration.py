@@ -64,8 +64,14 @@ def is_light(function: Function, arguments: Sequence[ast.expr]) -> bool:
 
 
 def function(
-    group: str, *examples: tuple[str, str], types: str, name: str = "", scalar: bool = False, needs: str = "",
-    prepare: Callable[..., Callable[[Any], Any]] | None = None, cuts: bool = False,
+    group: str,
+    *examples: tuple[str, str],
+    types: str,
+    name: str = "",
+    scalar: bool = False,
+    needs: str = "",
+    prepare: Callable[..., Callable[[Any], Any]] | None = None,
+    cuts: bool = False,
 ) -> Callable[[F], F]:
     """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``). ``types`` are
     the kinds of its parameters and its result: ``text|number, whole -> text``; ``!`` at the end for a result that is

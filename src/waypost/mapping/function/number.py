@@ -128,7 +128,7 @@ def sum_(values: Any) -> Any:
     kinds = set(map(type, found))
     if len(kinds) == 1:
         if Decimal in kinds:
-            return reduce(CONTEXT.add, found, 0)
+            return reduce(CONTEXT.add, found, Decimal(0))
         if int in kinds:
             return operation.bounded_integer(sum(found))
     for value in found:
