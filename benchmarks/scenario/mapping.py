@@ -1,8 +1,9 @@
 """A map of forty fields, with ten lines an order, beside the same translation written by hand and interpreted.
 
-All three run in one process on the same documents, turn by turn, and must give the same result. The one by hand is what
-a programmer would write: dictionary reads, the standard library for dates, exact decimals. It makes no promise about
-documents of another shape; a map says which rule failed and leaves out what is missing.
+All run in one process on the same documents, turn by turn, and must give the same result. The one by hand is what a
+programmer would write: dictionary reads, the standard library for dates, exact decimals. It makes no promise about
+documents of another shape; a map says which rule failed and leaves out what is missing. Reading the two dates by a
+pattern is about 40 % of its time; a row without a target stands beside it in which they are cut by position.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.hand_map import UNITS, by_hand
+from benchmarks.hand_map import UNITS, by_hand, cut_date
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.lookup import read_table
@@ -107,6 +108,7 @@ def run(bench: Bench) -> None:
     orders = [order(number) for number in range(200)]
     ways: dict[str, Callable[[Any], Any]] = {
         "hand": by_hand,
+        "hand_cut": lambda each: by_hand(each, cut_date),
         "map": compiled.apply,
         "interpreted": lambda each: apply_slowly(bundle, each, 0),
     }
@@ -120,8 +122,11 @@ def run(bench: Bench) -> None:
             part = orders[:20] if name == "interpreted" else orders
             taken[name].append(_each(way, part))
     cost = {name: min(samples) for name, samples in taken.items()}
-    pairs = [a / b for a, b in zip(taken["map"], taken["hand"], strict=True)]
-    to_hand, to_interpreted = statistics.median(pairs), cost["interpreted"] / cost["map"]
+    to_hand, to_cut = (
+        statistics.median(a / b for a, b in zip(taken["map"], taken[name], strict=True))
+        for name in ("hand", "hand_cut")
+    )
+    to_interpreted = cost["interpreted"] / cost["map"]
     figures = {f"{name}_us": seconds * 1e6 for name, seconds in cost.items()}
     bench.add(
         "map to hand-written",
@@ -129,6 +134,10 @@ def run(bench: Bench) -> None:
         target=f"≤ {MOST_TO_HAND}×",
         passed=to_hand <= MOST_TO_HAND,
     )
+    bench.add(
+        "map to hand-written, dates cut by position", {"times": to_cut},
+        note="the map keeps dates it has read; by hand a line's amount is computed once, by the map twice",
+    )  # fmt: skip
     bench.add(
         "interpreted to map", {"times": to_interpreted}, target=f"≥ {LEAST_TO_INTERPRETED:.0f}×",
         passed=to_interpreted >= LEAST_TO_INTERPRETED,
