@@ -13,19 +13,24 @@ import msgspec
 
 from benchmarks.process import Running
 from waypost.core.errors import WaypostError
-from waypost.flow.client import control_path
+from waypost.flow.client import FINDING, control_path, finder_path
 from waypost.flow.wire import ask_once
 
 
 async def ask(root: Path, verb: str, **params: Any) -> Any:
     """A verb of the running system; its answer."""
-    return msgspec.msgpack.decode(await ask_once(control_path(root / ".waypost"), verb, params, 60.0))
+    store = root / ".waypost"
+    beside = verb in FINDING and finder_path(store).exists()
+    return msgspec.msgpack.decode(
+        await ask_once(finder_path(store) if beside else control_path(store), verb, params, 60.0)
+    )
 
 
 def status(root: Path) -> dict[str, Any]:
     """What the system says of the flow ``orders``; nothing while it does not answer."""
     try:
-        return dict(asyncio.run(ask(root, "status"))["flows"][0])
+        flow = asyncio.run(ask(root, "status"))["flows"][0]
+        return {**flow, **flow["messages"], **flow["deliveries"]}
     except (OSError, WaypostError, IndexError):
         return {}
 

@@ -16,6 +16,7 @@ COVERS = {("source", "directory"), ("target", "directory")}
 
 class TestDirectorySource(SourceSuite):
     name = "directory"
+    names_what_lies = True
     after = "archive"
 
     @pytest.fixture

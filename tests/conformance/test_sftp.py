@@ -70,6 +70,7 @@ class OverSftp:
 
 class TestSftpSource(OverSftp, SourceSuite):
     name = "sftp"
+    names_what_lies = True
     after = "archive"
 
     @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,43 @@ from waypost.testing.ledger.trial import Plan, tried
 )
 def test_both_ends_agree_after_many_kills(tmp_path: Path, workers: tuple[int, ...], seed: int) -> None:
     plan = Plan(
-        messages=2000, workers=workers, seed=seed, kill_every=1.0, per_second=1000, erp_down_seconds=2,
-        timeout_seconds=80,
+        messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000,
+        erp_down_seconds=2, timeout_seconds=80,
     )  # fmt: skip
     result = tried(tmp_path / "trial", plan)
     assert shortened(result.faults) == []
-    assert sum(result.kills.values()) >= 3
+    assert result.kills.total() >= 5
+    assert result.starts[: len(workers)] == list(workers[: len(result.starts)])
+
+
+@pytest.mark.parametrize(
+    ("workers", "die_at"),
+    [
+        pytest.param((1,), range(1, 200, 45), id="one worker"),
+        pytest.param((2,), range(1, 260, 20), id="two workers"),
+    ],
+)
+def test_both_ends_agree_after_deaths_at_changes_of_the_disk(
+    tmp_path: Path, workers: tuple[int, ...], die_at: range
+) -> None:
+    plan = Plan(messages=1000, workers=workers, kill_every=0, die_at=die_at, per_second=2000, timeout_seconds=80)
+    result = tried(tmp_path / "trial", plan)
+    assert shortened(result.faults) == []
+    assert result.deaths.total() >= len(die_at) - 3, "those begun last need not have come to theirs"
+    assert any(site.startswith("commit.") for site in result.deaths)
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        pytest.param("fresh-key", r"http: k\d+ \d+ came \d+ times", id="a retry with another key"),
+        pytest.param("recomputed", "http: .* came again with another body", id="a retry with other bytes"),
+        pytest.param("early-outcome", r"http: k\d+ \d+ is lost", id="an outcome before the delivery"),
+    ],
+)
+def test_a_planted_bug_is_found(tmp_path: Path, plant: str, said: str) -> None:
+    plan = Plan(messages=1000, workers=(2,), plant=plant, per_second=500, erp_down_seconds=1, timeout_seconds=12)
+    assert re.search(said, "\n".join(tried(tmp_path / "trial", plan).faults))
 
 
 @pytest.mark.parametrize(

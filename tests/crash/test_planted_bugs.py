@@ -13,9 +13,14 @@ import msgspec
 import pytest
 
 from waypost.core.errors import CommitFailed
+from waypost.flow import rebalance
+from waypost.flow.moving import MessageMove
 from waypost.store import retention
+from waypost.store.carrying import taken_away
 from waypost.store.chunk import ChunkFolder
 from waypost.store.commit import Committed, Committer
+from waypost.store.disk import Disk
+from waypost.store.division import Division
 from waypost.store.record import MovedAway
 from waypost.store.retention import Retention
 from waypost.store.shard import EmbeddedShard
@@ -195,6 +200,38 @@ def given_up_before_it_was_copied() -> AbstractContextManager[object]:
     return patch.dict(SCENES, moving=Scene(hasty, across=none_lost_in_moving))
 
 
+def taken_away_before_it_was_copied() -> AbstractContextManager[object]:
+    """What goes to another shard is marked as moved before it is safe there."""
+    move = MessageMove._move
+
+    async def hasty(moving: MessageMove, number: int, plans: list[Any]) -> None:
+        for batch, places in plans:
+            await moving._shards[number].append(taken_away(batch, places, 0))
+        await move(moving, number, plans)
+
+    return patch.object(MessageMove, "_move", hasty)
+
+
+def copied_again() -> AbstractContextManager[object]:
+    """A change made again does not look what was copied before."""
+    return patch.object(MessageMove, "_there_already", lambda moving, place, batch: set())
+
+
+def changed_before_anything_moved() -> AbstractContextManager[object]:
+    """The new number of workers is written down at the beginning, as if the change were done."""
+    real = rebalance.write_division
+
+    def early(disk: Disk, store: str, division: Division) -> None:
+        real(disk, store, Division(division.becoming or division.workers))
+
+    return patch.object(rebalance, "write_division", early)
+
+
+def positions_left_behind() -> AbstractContextManager[object]:
+    """Slots move without what is known of how far their records were read."""
+    return patch.object(rebalance.Rebalance, "_positions", lambda change, number: iter(()))
+
+
 LOST = (
     "that were acknowledged|written after it was safe|not written so|no commit ended|stands|no fold|"
     "not all were|cannot be read"
@@ -216,6 +253,10 @@ PLANTS: dict[Plant, tuple[str, str]] = {
     going_on_after_a_failed_sync: ("failing", LOST),
     sync_tried_again: ("failing", LOST),
     recovery_trusts_what_it_reads: ("failing", LOST),
+    taken_away_before_it_was_copied: ("changing", "is lost"),
+    copied_again: ("changing", "is in 2 places"),
+    changed_before_anything_moved: ("changing", "which has not its key"),
+    positions_left_behind: ("changing", "position .* is '.*' instead of"),
     given_up_before_it_was_copied: ("moving", "was given up, and no other shard has it"),
 }
 """Bug → the scene it shows in, and what the explorer says of it."""

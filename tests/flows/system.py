@@ -108,7 +108,7 @@ class System:
     async def kill(self) -> None:
         """End as if the process had died: nothing more is written, not even that it ended."""
         engine, shard = self.engine, self.engine.shard
-        tasks = [*engine._tasks, *engine._lane_tasks.values()]
+        tasks = [*engine._tasks, *engine.outgoing._tasks]
         for lane in engine.lanes.values():
             tasks += lane._tasks
         shard._later.clear()

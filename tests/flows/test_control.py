@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -10,8 +11,10 @@ from tests.flows.system import COPY, System
 from tests.flows.test_engine import Counting, record
 from tests.unit.flow.lane_bench import AWAY, BAD, MISSET
 from waypost.core.component import Outcome
-from waypost.core.errors import UsageError
+from waypost.core.errors import StoreLocked, UsageError
 from waypost.flow.offline import perform_offline
+from waypost.store.disk import RealDisk
+from waypost.store.layout import lock_folder
 
 
 async def _resting(tmp_path, target, *bodies):
@@ -178,6 +181,9 @@ async def test_a_message_long_finished_can_be_sent_again(tmp_path, restart):
     assert await system.states() == ["delivered", "delivered"]
     counts = system.engine.shard.state.counts()["copy"]
     assert (counts["accepted"], counts["delivered"]) == (2, 2)
+    [flow] = (await system.ask("status"))["flows"]
+    assert flow["messages"] == {"accepted": 2}
+    assert {word: count for word, count in flow["deliveries"].items() if count} == {"delivered": 2}
     await system.stop()
 
 
@@ -246,4 +252,50 @@ async def test_an_activated_version_lasts_over_a_restart_until_the_files_change(
     system.write({"flows/copy.yaml": COPY.replace("keyed", "most")})
     await system.start()
     assert system.engine.project.version not in (first, second)
+    await system.stop()
+
+
+async def test_looking_at_a_resting_system_takes_no_lock_and_writes_nothing(tmp_path):
+    system = await System(tmp_path).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    await system.stop()
+    shard = tmp_path / ".waypost" / "shard-00"
+    held = lock_folder(RealDisk(), str(shard / "lock"))
+    before = {path.name: path.read_bytes() for path in (shard / "journal").iterdir()}
+    [message] = (await perform_offline(tmp_path, "dev", "messages", {"key": "k=a"}))["messages"]
+    shown = await perform_offline(tmp_path, "dev", "show", {"id": message["id"]})
+    assert shown["message"]["id"] == message["id"]
+    assert (await perform_offline(tmp_path, "dev", "status", {}))["running"] is False
+    assert (await perform_offline(tmp_path, "dev", "replay", {"id": message["id"], "dry_run": True}))["same"] == 1
+    assert {path.name: path.read_bytes() for path in (shard / "journal").iterdir()} == before
+    with pytest.raises(StoreLocked):
+        await perform_offline(tmp_path, "dev", "resend", {"id": message["id"], "target": "out"})
+    os.close(held)
+
+
+async def test_messages_are_put_on_legal_hold_listed_and_let_go(tmp_path):
+    system = await System(tmp_path).start()
+    system.put(record("a", 1), record("b", 2))
+    await system.arrived(2)
+    [kept] = await system.messages(key="k=a")
+    for missing, said in (({"key": "k=a"}, "no reason"), ({"why": "case 12"}, "no messages")):
+        with pytest.raises(UsageError, match=said):
+            await system.ask("legal-hold", what="set", **missing)
+    asked = {"key": "k=a", "who": "ann", "why": "case 12"}
+    assert await system.ask("legal-hold", what="set", **asked) == {"count": 1}
+    assert await system.ask("legal-hold", what="set", **asked) == {"count": 0}
+    await system.stop()
+    [row] = (await perform_offline(tmp_path, "dev", "legal-hold", {"what": "list"}))["messages"]
+    assert (row["id"], row["who"], row["why"]) == (kept["id"], "ann", "case 12")
+    assert (await perform_offline(tmp_path, "dev", "legal-hold", {"what": "list", "key": "k=b"}))["messages"] == []
+    await system.start()
+    assert await system.ask("legal-hold", what="lift", key="k=a", who="bob", why="closed") == {"count": 1}
+    assert (await system.ask("legal-hold", what="list"))["messages"] == []
+    await system.settle()
+    shown = await system.ask("show", id=kept["id"])
+    assert [(said["what"], said["who"], said["why"]) for said in shown["history"]] == [
+        ("legal hold set", "ann", "case 12"),
+        ("legal hold lifted", "bob", "closed"),
+    ]
     await system.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -269,6 +270,37 @@ async def test_a_decision_reaches_what_is_not_processed_yet(tmp_path, monkeypatc
     await system.stop()
 
 
+async def test_a_hold_in_the_middle_of_processing_does_not_mix_up_rows(tmp_path, monkeypatch):
+    system, requester, out = await waiting(tmp_path, monkeypatch)
+    gate, ask = asyncio.Event(), requester.ask
+
+    entered = asyncio.Event()
+
+    async def slowly(batch):
+        entered.set()
+        await gate.wait()
+        return await ask(batch)
+
+    monkeypatch.setattr(requester, "ask", slowly)
+    requester.down = None
+    await system.until(entered.is_set, step=1)
+    holding = asyncio.ensure_future(system.ask("hold", flow="copy"))
+    await asyncio.sleep(0.1)
+    assert not holding.done(), "it waits for what is being processed"
+    gate.set()
+    await holding
+    await settled(system)
+    states = await system.states()
+    assert len(out.arrived) == states.count("delivered")
+    assert set(states) <= {"delivered", "parked"}
+    await system.ask("release", flow="copy")
+    await system.until(lambda: len(out.arrived) == 3, step=5)
+    await settled(system)
+    assert await system.states() == ["delivered"] * 3
+    assert len(out.arrived) == 3
+    await system.stop()
+
+
 async def test_a_batch_cancelled_whole_holds_nothing_up(tmp_path, monkeypatch):
     system, requester, out = await waiting(tmp_path, monkeypatch)
     assert await system.ask("cancel", flow="copy") == {"count": 3}
@@ -278,6 +310,16 @@ async def test_a_batch_cancelled_whole_holds_nothing_up(tmp_path, monkeypatch):
     await settled(system)
     assert await system.states() == ["cancelled"] * 3 + ["delivered"]
     assert system.engine.drained
+    await system.stop()
+
+
+async def test_messages_of_a_flow_that_left_the_project_can_be_cancelled(tmp_path, monkeypatch):
+    system, _, _ = await waiting(tmp_path, monkeypatch)
+    (tmp_path / "flows/copy.yaml").unlink()
+    system.write({"flows/other.yaml": COPY.replace("flow: copy", "flow: other")})
+    await system.ask("reload")
+    assert await system.ask("cancel", flow="copy") == {"count": 3}
+    assert await system.states() == ["cancelled"] * 3
     await system.stop()
 
 
@@ -315,108 +357,4 @@ async def test_a_record_its_framer_found_broken_is_refused_though_processed_late
     await settled(system)
     assert (await system.ask("show", id=again["ids"][0]))["message"]["state"] == "dead"
     assert CAUSE in (await system.ask("replay", id=broken["id"], dry_run=True))["messages"][0]["errors"][0]
-    await system.stop()
-
-
-# ── to the current version ──
-
-MAPPED = LINES.replace("  - route", "  - python: steps/s.py\n  - route")
-FAILING = "def process(body):\n    return {**body, 'v': 1 // (body['sku'] != 'a')}\n"
-MENDED = "def process(body):\n    return {**body, 'v': 2}\n"
-
-
-async def test_a_parked_message_moves_to_the_current_version_and_delivers_what_was_not(tmp_path, monkeypatch):
-    (tmp_path / "steps").mkdir()
-    (tmp_path / "steps/s.py").write_text(FAILING)
-    prices = {"a": 1, "b": 2, "C": 3}
-    system, requester, out, freight = await broken_order(tmp_path, monkeypatch, prices, "a", "b", "C", flow=MAPPED,
-                                                         expected=2)  # fmt: skip
-    requester.asked = []
-    original = (await system.messages())[0]["id"]
-    system.write({"steps/s.py": MENDED})
-    await system.ask("reload")
-    await system.ask("retry", id=original)
-    await settled(system)
-    assert await system.states() == ["parked"], "a plain retry stays on the version it came in on"
-    moved = await system.ask("retry", id=original, current=True, why="mended")
-    assert moved["count"] == 1
-    (revision,) = moved["ids"]
-    await system.until(lambda: len(out.arrived) == 2)
-    await settled(system)
-    assert out.arrived[1] == '{"sku":"a","heavy":false,"price":1,"v":2}'
-    assert len(freight.arrived) == 1
-    assert requester.asked == [], "recorded answers went along"
-    first, second = out.sends[0][0], out.sends[-1][0]
-    assert first.idempotency_key.split(".")[0] == original
-    assert second.idempotency_key == f"{revision}.0.out.0"
-    assert await system.states() == ["delivered", "delivered"]
-    shown = await system.ask("show", id=original)
-    assert {"id": revision, "relation": "revision-of"} in shown["relatives"]
-    assert shown["history"][-1] == {**shown["history"][-1], "what": "retry", "who": "ann", "why": "mended"}
-    shown = await system.ask("show", id=revision)
-    assert (shown["verdict"], shown["relatives"]) == ("proved", [{"id": original, "relation": "revision-from"}])
-    await system.kill()
-    await system.start()
-    await settled(system)
-    assert await system.states() == ["delivered", "delivered"]
-    assert len(out.arrived) == 2
-    await system.stop()
-
-
-async def test_a_dead_delivery_of_an_earlier_version_goes_out_as_the_current_one_makes_it(tmp_path):
-    from tests.unit.flow.lane_bench import BAD
-
-    out = Counting(answers={'{"k":"a","n":1}': [BAD]})
-    system = await System(tmp_path, out=out).start()
-    system.put('{"k":"a","n":1}', '{"k":"a","n":2}')
-    await system.until(lambda: out.arrived)
-    await settled(system)
-    flow = COPY.replace("targets:", "steps: [{python: steps/s.py}]\ntargets:")
-    system.write({"flows/copy.yaml": flow, "steps/s.py": "def process(body):\n    return {**body, 'v': 2}\n"})
-    await system.ask("reload")
-    moved = await system.ask("retry", flow="copy", state="dead", current=True)
-    await system.until(lambda: len(out.arrived) == 2)
-    assert (moved["count"], out.arrived[1]) == (1, '{"k":"a","n":1,"v":2}')
-    assert await system.ask("retry", flow="copy", state="dead", current=True) == {"count": 0, "ids": []}
-    await system.stop()
-
-
-async def test_a_message_of_the_current_version_is_simply_retried(tmp_path, monkeypatch):
-    system, requester, out, _ = await broken_order(tmp_path, monkeypatch, {"b": 2}, "a", "b")
-    requester.answers = {"a": 1}
-    assert await system.ask("retry", flow="copy", state="dead", current=True) == {"count": 1, "ids": []}
-    await system.until(lambda: len(out.arrived) == 2)
-    await system.stop()
-
-
-async def test_a_revision_keeps_behind_an_earlier_message_of_its_key(tmp_path):
-    """The gate of a key spans versions: while the earlier one waits for its retry, the revision does too."""
-    from tests.unit.flow.lane_bench import AWAY, BAD
-    from waypost.core.component import Outcome
-
-    one, two = '{"k":"a","n":1}', '{"k":"a","n":2}'
-    out = Counting(answers={one: [BAD, Outcome(delivered=True)], two: [Outcome.failed(AWAY), Outcome(delivered=True)]})
-    system = await System(tmp_path, out=out).start()
-    system.put(one, two)
-    await system.until(lambda: len(out.sends) >= 2 or len(out.bodies()) >= 2)
-    await system.settle()
-    system.write({"flows/copy.yaml": COPY.replace("Copies", "Still copies")})
-    await system.ask("reload")
-    await system.ask("retry", flow="copy", state="dead", current=True)
-    await system.until(lambda: len(out.arrived) == 2)
-    assert out.arrived == [two, one]
-    await system.stop()
-
-
-async def test_a_flow_that_is_gone_is_named(tmp_path):
-    from tests.unit.flow.lane_bench import BAD
-
-    system = await System(tmp_path, out=Counting(answers={'{"k":"a","n":1}': [BAD]})).start()
-    system.put('{"k":"a","n":1}')
-    await settled(system)
-    (tmp_path / "flows/copy.yaml").unlink()
-    system.write({"flows/other.yaml": COPY.replace("flow: copy", "flow: other")})
-    await system.ask("reload")
-    with pytest.raises(UsageError, match="flow 'copy' is not in the current version"):
-        await system.ask("retry", flow="copy", state="dead", current=True)
     await system.stop()

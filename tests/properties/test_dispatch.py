@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from waypost.core.component import Outcome
 from waypost.core.traits import Repetition
 from waypost.store.record import State
 
+T = TypeVar("T")
 KEYS = 2
 SCRIPTS = st.lists(st.sampled_from([AWAY, AWAY, AWAY, LATE, BAD, BROKEN, MISSET, STRANGER, BATCH]), max_size=2)
 
@@ -30,6 +33,11 @@ class Dispatch(RuleBasedStateMachine):
         """Outputs a person wanted after all: others may have passed them by."""
         self.again: set[int] = set()
         """Outputs a person wanted though they had ended: they may arrive twice."""
+        self.in_flight_when_cancelled: set[int] = set()
+        self.wanted_before_a_death: set[int] = set()
+        """What a person wanted again of what had ended, before the process died: the journal does not say that it may
+        have arrived (known limits)."""
+        self.paused = False
         self.wrong: list[str] = []
 
     @initialize(
@@ -40,11 +48,21 @@ class Dispatch(RuleBasedStateMachine):
         self.bench.target.on_send, self.bench.target.all_or_nothing = self._watch, True
         self._do(self.bench.run())
 
-    def _do(self, work: object) -> None:
-        self.loop.run_until_complete(work)  # type: ignore[arg-type]
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
 
     def _watch(self, batch: object) -> None:
-        flying = [*self.bench.target.flying, *(int(m.body) for m in batch)]  # type: ignore[attr-defined]
+        sent = [int(message.body) for message in batch]  # type: ignore[attr-defined]
+        flying = [*self.bench.target.flying, *sent]
+        if self.paused:
+            self.wrong.append(f"sent though nothing was to be: {sent}")
+        if unwanted := (self.cancelled - self.in_flight_when_cancelled) & set(sent):
+            self.wrong.append(f"sent though cancelled: {unwanted}")
+        for message in batch:  # type: ignore[attr-defined]
+            number = int(message.body)
+            unmarked = number in self.bench.target.arrived and not message.possible_duplicate
+            if unmarked and number not in self.wanted_before_a_death:
+                self.wrong.append(f"sent again, and not marked as a possible duplicate: {number}")
         if len(flying) != len(set(flying)):
             self.wrong.append(f"an output is in flight twice: {flying}")
         keys = [self.keys[number] for number in flying if self.keys[number]]
@@ -77,6 +95,11 @@ class Dispatch(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(1, self.count))
+        if number in self.bench.target.arrived or number in self._ended():
+            return
+        if number in self.bench.lane._flying:
+            self.in_flight_when_cancelled.add(number)
+        self.bench.decide(number, State.CANCELLED)
         self.bench.lane.drop([(number, self.keys[number])], State.CANCELLED)
         self.cancelled.add(number)
         self._do(self.bench.run())
@@ -89,6 +112,7 @@ class Dispatch(RuleBasedStateMachine):
             self.again.add(number)
         if number in self.cancelled or number in self.again:
             self.late.add(number)
+        self.bench.decide(number, State.OPEN)
         self.bench.lane.restore([(number, self.keys[number])])
         self.cancelled.discard(number)
         self._do(self.bench.run())
@@ -96,6 +120,15 @@ class Dispatch(RuleBasedStateMachine):
     @rule(held=st.booleans())
     def pause(self, held: bool) -> None:
         self.bench.lane.hold("paused") if held else self.bench.lane.resume()
+        self.paused = held
+        self._do(self.bench.run())
+
+    @rule(lost=st.sampled_from([0, 1, 3]))
+    def the_process_dies(self, lost: int) -> None:
+        self.wanted_before_a_death = set(self.again)
+        forgotten = self._do(self.bench.crash(lost, self.keys))
+        self.again |= forgotten
+        self.in_flight_when_cancelled = set()
         self._do(self.bench.run())
 
     @invariant()
@@ -105,7 +138,8 @@ class Dispatch(RuleBasedStateMachine):
     @invariant()
     def order_is_kept_per_key(self) -> None:
         for key in range(1, KEYS + 1):
-            arrived = [n for n in self.bench.target.arrived if self.keys[n] == key and n not in self.late]
+            first = dict.fromkeys(self.bench.target.arrived)
+            arrived = [n for n in first if self.keys[n] == key and n not in self.late]
             assert arrived == sorted(arrived), f"key {key} arrived as {arrived}"
 
     @invariant()
@@ -128,6 +162,7 @@ class Dispatch(RuleBasedStateMachine):
         bench.target.down, bench.target.answers = None, {}
         bench.target.gate.set()
         bench.lane.resume()
+        self.paused = False
         self._do(bench.run(700))
         assert bench.lane.idle, f"{bench.lane.open_count} left"
         assert bench.lane.open_count == 0

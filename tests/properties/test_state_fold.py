@@ -87,10 +87,10 @@ class Model:
                 self.retelling[r.seq] = [0, 0]
                 if finished(b):
                     self.told.add(r.seq)
-                    b.update(deaths=0, effects=(), produced=())
+                    b.update(effects=(), produced=())
             case Accepted():
                 b = {"r": r, "accepted": at, "effects": (), "produced": (), "targets": (), "rows": [], "moved": False}
-                self.batches[r.seq] = {**b, "states": [], "retries": {}, "deaths": 0}
+                self.batches[r.seq] = {**b, "states": [], "retries": {}}
                 self.top(("position", r.flow, r.partition, -1), r.position)
             case Effects() if b := self.live(r.seq):
                 b["effects"] = self.placed(r.seq, 0, b["effects"], at)
@@ -123,8 +123,6 @@ class Model:
                     self.batches[seq]["moved"] = True
             case Opened():
                 self.incarnation, self.clean = r.incarnation, False
-                for b in self.batches.values():
-                    b["deaths"] += r.unclean and left(b) > 0 and not b["moved"]
             case Closed():
                 self.clean = True
             case ArrivalBegun():
@@ -183,7 +181,7 @@ def picture_of_model(m: Model) -> dict[str, Any]:
                 word = message_state([State(s) for s, row in zip(b["states"], b["rows"], strict=True) if row[0] == i])
                 words[word] = words.get(word, 0) + 1
         if not finished(b):
-            plain = (r.flow, r.count, r.at, r.order, r.arrival, b["accepted"], b["effects"], b["produced"], b["deaths"])
+            plain = (r.flow, r.count, r.at, r.order, r.arrival, b["accepted"], b["effects"], b["produced"])
             seen["batches"][seq] = (*plain, b["targets"], b["rows"], b["states"])
             seen["retries"].update(b["retries"])
     seen["arrivals"] = {n: (*m.arrivals[n], seen["arrivals"].get(n, {})) for n in m.arrivals}
@@ -196,7 +194,7 @@ def picture_of_fold(f: StateFold, model: Model) -> dict[str, Any]:
     for seq in model.batches:
         if b := f.batch(seq):
             rows = list(struct.iter_unpack("<HBH", b.rows))
-            plain = (b.flow, b.count, b.at, b.order, b.arrival, b.accepted, b.effects, b.produced, b.deaths)
+            plain = (b.flow, b.count, b.at, b.order, b.arrival, b.accepted, b.effects, b.produced)
             seen["batches"][seq] = (*plain, b.targets, rows, list(b.states))
         for row in range(len(model.batches[seq]["states"])):
             if (t := f.retry(ref := ref_of(seq, row))) is not None:

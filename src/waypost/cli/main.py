@@ -18,6 +18,7 @@ from waypost.cli.verb import (
     describing,
     doctor,
     keeping,
+    legal_holding,
     looking,
     making,
     mapping,
@@ -69,6 +70,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("schedule", steering.schedule),
     ),
     "Look after the store": (
+        ("legal-hold", legal_holding.legal_hold),
         ("backup", keeping.backup),
         ("restore", keeping.restore),
         ("verify", keeping.verify),
@@ -84,8 +86,8 @@ class Grouped(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         for heading, commands in self.headings().items():
             with formatter.section(heading):
-                limit = formatter.width - 15
-                formatter.write_dl([(c.name.ljust(9), c.get_short_help_str(limit)) for c in commands])
+                limit = formatter.width - 16
+                formatter.write_dl([(c.name.ljust(10), c.get_short_help_str(limit)) for c in commands])
 
     def headings(self) -> dict[str, list[Any]]:
         """The commands under each heading, in the order given."""

@@ -116,7 +116,9 @@ class DirectorySource:
         self.feed.close()
 
     async def look(self) -> Iterable[FileSeen]:
-        return await asyncio.to_thread(lambda: list(self._walk(self._folder, "")))
+        seen = await asyncio.to_thread(lambda: list(self._walk(self._folder, "")))
+        self.grants.positions.present([printable_name(self._prefix + file.name) for file in seen])
+        return seen
 
     async def fetch(self, seen: FileSeen) -> DirectoryDelivery | None:
         path = self._folder / seen.name

@@ -36,7 +36,7 @@ from waypost.core.errors import (
     StoreError,
     WaypostError,
 )
-from waypost.core.grants import Grants, HttpRequest, HttpResponse
+from waypost.core.grants import Grants, HttpRequest, HttpResponse, RouteClosed
 from waypost.core.message import id_text
 from waypost.core.problem import problem
 from waypost.core.registry import registry
@@ -108,6 +108,8 @@ class HttpSource:
         self._callers: dict[_Waiting, None] = {}
         self._arrived = asyncio.Event()
         self._sweeper: asyncio.Task[None] | None = None
+        self._last_sweeper: asyncio.Task[None] | None = None
+        """Of a closed source whose callers are still answered."""
 
     async def open(self) -> None:
         if self._sweeper is not None:
@@ -131,19 +133,25 @@ class HttpSource:
         return None
 
     async def close(self) -> None:
-        """Callers not yet taken hear 503; those taken are still answered by their delivery."""
+        """Callers not yet taken go to who mounts the route next, or hear 503. Those taken hear that it is too late,
+        but while the listener is held: then they are still answered by their delivery."""
         sweeper, self._sweeper = self._sweeper, None
         if sweeper is None:
             return
-        sweeper.cancel()
-        if self._grants.listener is not None:
-            self._grants.listener.unmount(self._options.method, self._options.path)
+        listener = self._grants.listener
+        if listener is not None:
+            listener.unmount(self._options.method, self._options.path)
         for waiting in self._queue:
-            waiting.say(_later("the flow is stopping"))
+            if not waiting.said.done():
+                waiting.said.set_exception(RouteClosed())
+        if listener is not None and listener.held and len(self._callers) > len(self._queue):
+            self._last_sweeper = sweeper
+        else:
+            sweeper.cancel()
+            for waiting in self._callers:
+                if waiting.message_id:
+                    waiting.say(_too_late(waiting))
         self._queue.clear()
-        for waiting in self._callers:
-            if waiting.message_id:
-                waiting.say(_too_late(waiting))
         self._arrived.set()
 
     def _take(self) -> Iterator[_Waiting]:
@@ -158,8 +166,10 @@ class HttpSource:
             yield waiting
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        if self._sweeper is None or len(self._callers) >= self._options.waiting:
-            return _later("too many callers are waiting" if self._sweeper else "the flow is stopping")
+        if self._sweeper is None:
+            raise RouteClosed
+        if len(self._callers) >= self._options.waiting:
+            return _later("too many callers are waiting")
         due = self._grants.clock.monotonic() + self._options.timeout_seconds
         waiting = _Waiting(request, due, asyncio.get_running_loop().create_future())
         self._callers[waiting] = None
@@ -169,6 +179,8 @@ class HttpSource:
             return await waiting.said
         finally:
             self._callers.pop(waiting, None)
+            if self._last_sweeper is not None and not self._callers:
+                self._last_sweeper.cancel()
 
     async def _sweep(self) -> None:
         """Answer callers whose time is up, oldest first: all wait equally long, so they are due in order."""

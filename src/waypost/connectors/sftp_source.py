@@ -132,7 +132,12 @@ class SftpSource:
                 raise
             for name, attributes in entries:
                 self._sort_out(posixpath.join(prefix, name), attributes, seen, folders)
+        self.grants.positions.present([self.arrival_name(file.name) for file in seen])
         return seen
+
+    def arrival_name(self, name: str) -> str:
+        """What the arrival of a file is called."""
+        return f"{self.options.connection}:{printable_name(self.path(name))}"
 
     def _sort_out(self, name: str, attributes: Any, seen: list[FileSeen], folders: list[str]) -> None:
         mode = attributes.permissions or 0
@@ -201,7 +206,7 @@ class SftpDelivery:
             headers |= {f"file.{key}": value for key, value in self._source.names.keys_of(base).items()}
         digest = hashlib.blake2b(prefix, digest_size=8).hexdigest()
         arrival = self.arrival = Arrival(
-            name=f"{self._source.options.connection}:{printable_name(self._source.path(seen.name))}",
+            name=self._source.arrival_name(seen.name),
             identity=f"{seen.size}-{seen.mtime_ns // 1_000_000_000}-{digest}",
             size=seen.size,
             headers=headers,

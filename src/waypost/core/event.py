@@ -186,6 +186,18 @@ class SourcePaused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunUnfinished(Event):
+    """A run that was to end by itself ended though something is not done, because nothing could move."""
+
+    metric = "waypost_runs_unfinished_total"
+    level = Level.ERROR
+    sentence = "{place}: {found}; {remedy}"
+    place: str
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerDied(Event):
     """A worker process ended and is started again."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,12 +58,22 @@ class HttpResponse:
 HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
+class RouteClosed(Exception):
+    """Raised by a handler for a request it had not begun when its route was unmounted: whoever mounts the route next
+    may have it."""
+
+
 class HttpListener(Protocol):
     """The one listener of an installation; loopback unless authentication is configured."""
 
     @property
     def address(self) -> str:
         """``http://127.0.0.1:8080``, once it listens."""
+        ...
+
+    @property
+    def held(self) -> bool:
+        """Whether routes are about to be mounted anew, and callers wait for them meanwhile."""
         ...
 
     def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:
@@ -82,6 +92,11 @@ class Positions(Protocol):
 
     def arrival_done(self, name: str, identity: str) -> bool:
         """Whether this arrival was accepted to its end (its disposal may still be owed)."""
+        ...
+
+    def present(self, names: Collection[str]) -> None:
+        """The names, as of arrivals, of all that lay where the source looks at one whole look. What is not named for
+        long may be forgotten; of a source that never says this nothing is."""
         ...
 
 
@@ -103,6 +118,9 @@ class NoPositions:
 
     def arrival_done(self, name: str, identity: str) -> bool:
         return False
+
+    def present(self, names: Collection[str]) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,8 @@ def normalise_all(values: Sequence[str], rules: frozenset[KeyRule] = DEFAULT_RUL
         if joined.isascii() and not any(space in joined for space in _ASCII_SPACE):
             turned = joined.upper().split("\0")
             if len(turned) == len(values):
+                if joined[:1] != "0" and "\x000" not in joined:
+                    return turned
                 return [text.lstrip("0") or text[-1:] for text in turned]
     return [normalise(value, rules) for value in values]
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from waypost.core.binding import address_of, bind
 from waypost.core.errors import ErrorClass, WaypostError
 from waypost.core.event import Event, Events, Level
-from waypost.core.grants import HttpHandler, HttpResponse
+from waypost.core.grants import HttpHandler, HttpResponse, RouteClosed
 from waypost.core.problem import problem, problem_bytes
 from waypost.core.routing import Route, Routes
 
@@ -43,6 +43,7 @@ class ListenerLimits:
     body_seconds: float = 60.0
     idle_seconds: int = 15
     stop_seconds: int = 30
+    held_seconds: float = 20.0
     connections: int = 2_000
     waiting_bytes: int = 256 << 20
 
@@ -104,6 +105,8 @@ class Listener:
         self._host, self._port, self._authenticated = host, port, authenticated
         self._events, self._limits = events or Events(), limits or ListenerLimits()
         self._routes, self._waiting_bytes, self._address = Routes(), 0, ""
+        self._gate = asyncio.Event()
+        self._gate.set()
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -116,6 +119,20 @@ class Listener:
 
     def unmount(self, method: str, path: str) -> None:
         self._routes.remove(method.upper(), path)
+
+    @property
+    def held(self) -> bool:
+        return not self._gate.is_set()
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """While routes are mounted anew: requests that come, or were not begun, wait for the end of it, or
+        ``held_seconds``."""
+        self._gate.clear()
+        try:
+            yield
+        finally:
+            self._gate.set()
 
     async def open(self) -> None:
         """Listen. ``ConfigurationRefused`` when the address is not ours to take."""
@@ -153,6 +170,7 @@ class Listener:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> HttpResponse:
+        await self._let_in()
         found = self._routes.find(scope["method"], scope["raw_path"].decode("ascii"))
         if found.route is None and found.allowed:
             allowed = ", ".join(found.allowed)
@@ -161,8 +179,20 @@ class Listener:
             return problem(404, "nothing is mounted at this path")
         with self._body_room() as room:
             body = await self._read(scope, receive, found.route.limit_bytes, room)
-            request = Request(scope, found.parameters, body)
-            return await self._handle(found.route, request)
+            try:
+                return await self._handle(found.route, Request(scope, found.parameters, body))
+            except RouteClosed:
+                await self._let_in()
+            found = self._routes.find(scope["method"], scope["raw_path"].decode("ascii"))
+            with contextlib.suppress(RouteClosed):
+                if found.route is not None:
+                    return await self._handle(found.route, Request(scope, found.parameters, body))
+            return problem(503, "the flow is stopping", headers={"retry-after": "5"})
+
+    async def _let_in(self) -> None:
+        if self.held:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gate.wait(), self._limits.held_seconds)
 
     async def _handle(self, route: Route, request: Request) -> HttpResponse:
         try:
@@ -170,6 +200,8 @@ class Listener:
             if not all(value.isascii() and value.isprintable() for value in response.headers.values()):
                 raise ValueError("a header of the answer holds what no header may hold")
             return response
+        except RouteClosed:
+            raise
         except WaypostError as error:
             self._events.emit(RequestFailed(method=request.method, path=request.path, cause=str(error)))
             return problem(503 if error.error_class is ErrorClass.TRANSIENT else 500)

@@ -10,7 +10,7 @@ import msgspec
 from waypost.core.component import Answer, Outcome
 from waypost.core.message import id_at, id_text
 from waypost.flow.assemble import key_readers
-from waypost.flow.compiled import Processed
+from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import KeyOptions
 from waypost.flow.load import Decoded
 from waypost.store.record import OUT_BITS, OUT_MASK, State
@@ -116,3 +116,8 @@ def answer_key_reader(keys: Mapping[str, KeyOptions]) -> Callable[[Outcome], lis
         return [(name, value) for name, reader in readers.items() for value in reader([document])[0]]
 
     return read
+
+
+def answers_callers(flow: CompiledFlow) -> bool:
+    """Whether someone waits for what this flow makes of a message."""
+    return bool(flow.definition.source.traits.replies)

@@ -16,6 +16,12 @@ LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
 """The verbs that are asked of them, too."""
 
 
+def looks(verb: str, params: Mapping[str, Any]) -> bool:
+    """Whether a verb changes nothing."""
+    what = {"replay": params.get("dry_run"), "legal-hold": params.get("what") == "list"}
+    return verb in LOOKING or verb == "versions" or bool(what.get(verb))
+
+
 class Attic:
     """Answers for the shards of a store that are left over from a larger number of workers."""
 
@@ -32,9 +38,13 @@ class Attic:
             await control.engine.start(sources=False)
             self._controls.append(control)
 
+    @property
+    def engines(self) -> Sequence[Engine]:
+        return self._engines
+
     async def joined(self, verb: str, answer: Any, params: Mapping[str, Any]) -> Any:
-        """An answer with what these shards know, for a verb that looks."""
-        if verb not in LOOKING or not self._controls:
+        """An answer with what these shards have to say, for a verb that looks, or keeps what is finished."""
+        if not (verb in LOOKING or verb == "legal-hold" or looks(verb, params)) or not self._controls:
             return answer
         parts = await asyncio.gather(*(control.perform(verb, params) for control in self._controls))
         return merged(verb, [answer, *parts], params)

@@ -21,6 +21,7 @@ from waypost.store.retelling import told_again
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
+    from waypost.flow.runner import FlowRunner
 
 PAGE = 500
 BROKEN = (State.DEAD, State.PARKED)
@@ -51,14 +52,14 @@ class Changes:
         for messages in self._by_batch(query):
             if State.OPEN in states and not query.target:
                 indices = [found.index for found in messages]
-                runner = self.engine.runners[messages[0].flow]
-                count += await runner.set_aside(messages[0].seq, indices, decided)
+                count += await self._runner(messages[0]).set_aside(messages[0].seq, indices, decided)
+            await self.engine.shard.append([])  # outcomes on their way to the state, or what arrived would be held
             wanted = self._wanted(messages, query, states)
             count += len(wanted.refs) + sum(len(refs) for _, refs in wanted.failed)
             if to is State.OPEN:
                 for found, refs in wanted.failed:
                     moved = msgspec.structs.replace(decided, refs=pack_refs(refs), state=int(State.MOVED))
-                    await self.engine.runners[found.flow].rerun(found.seq, found.index, moved, effects)
+                    await self._runner(found).rerun(found.seq, found.index, moved, effects)
             else:
                 wanted.refs += [(found, ref) for found, refs in wanted.failed for ref in refs]
             if wanted.refs:
@@ -66,6 +67,11 @@ class Changes:
                 await self.engine.shard.append([*wanted.told, msgspec.structs.replace(decided, refs=packed)])
                 self._take_effect(wanted.refs, to)
         return count
+
+    def _runner(self, found: Found) -> FlowRunner:
+        """Who processes the flow's messages, or would, were it still in the project."""
+        engine = self.engine
+        return engine.runners.get(found.flow) or engine.runner_of(engine.versions.flow(found.version, found.flow))
 
     def _by_batch(self, query: Query) -> list[list[Found]]:
         """The messages meant, in the order they were accepted, those of one batch together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,15 @@ from waypost.flow.wire import ask_once
 def control_path(store: Path) -> Path:
     """Where a running system listens."""
     return store / "run" / "control.sock"
+
+
+FINDING = frozenset({"messages", "dead"})
+"""Verbs that are asked where the event loop of a busy worker need not take a turn."""
+
+
+def finder_path(store: Path, number: int | None = None) -> Path:
+    """Where a system of one process answers ``FINDING``, or worker ``number`` of several its part of them."""
+    return store / "run" / ("finder.sock" if number is None else f"finder-{number}.sock")
 
 
 class Client:
@@ -45,6 +55,9 @@ class Client:
 
     async def ask(self, verb: str, **params: Any) -> Any:
         """Perform a verb there and give its result as plain data. Raises ``WaypostError`` with what went wrong."""
+        if verb in FINDING and finder_path(self.store).exists():
+            with contextlib.suppress(EndpointUnavailable):  # left behind by a process that was killed
+                return unpack_answer(await ask_once(finder_path(self.store), verb, params, timeout_seconds=600))
         if control_path(self.store).exists():
             try:
                 reply = await ask_once(control_path(self.store), verb, params, timeout_seconds=600)

@@ -25,10 +25,11 @@ from waypost.core.component import (
     Routed,
     Tapped,
 )
-from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
+from waypost.core.errors import DataError, ErrorClass, WaypostError
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, digester
 from waypost.flow.definition import FlowDefinition
+from waypost.flow.guard import guarded, guarded_answers, guarded_encode
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
 
@@ -195,7 +196,7 @@ class _Run:
                 if step.asks:
                     results = await self._asked(step, indices, messages)
                 else:
-                    results = _guarded(step.name, step.step.process, messages)
+                    results = guarded(step.name, step.step.process, messages)
                 if self.watch:
                     self.watch.step(step.name, list(zip(indices, messages, strict=True)), results)
                 indices, messages = self._sort(step.name, indices, messages, results)
@@ -208,7 +209,7 @@ class _Run:
 
     async def _asked(self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message]) -> Sequence[Result]:
         asking: AskingStep = step.step
-        requests = _guarded(step.name, asking.request, messages)
+        requests = guarded(step.name, asking.request, messages)
         seen: dict[int, int] = {}
         questions: list[Question] = []
         results: list[Any] = [None] * len(messages)
@@ -228,7 +229,7 @@ class _Run:
             else:
                 ready.append(at)
                 given.append(answer)
-        answered = _guarded_answers(step.name, asking, [messages[at] for at in ready], given)
+        answered = guarded_answers(step.name, asking, [messages[at] for at in ready], given)
         for at, result in zip(ready, answered, strict=True):
             results[at] = result
         return results
@@ -325,7 +326,7 @@ class _Run:
                 group[1].append(out)
                 group[2].append(out.message.body)
         for target_format, written, documents in by_format.values():
-            for out, body in zip(written, _guarded_encode(target_format, documents), strict=True):
+            for out, body in zip(written, guarded_encode(target_format, documents), strict=True):
                 if type(body) is bytes:
                     out.body = body
                     out.digest = digest(body)
@@ -348,47 +349,6 @@ def failure_state(error_class: ErrorClass) -> State:
 def request_digest(request: Request) -> bytes:
     """The identity of a request's content."""
     return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
-
-
-def _guarded(
-    step: str, call: Callable[[Sequence[Message]], Sequence[Any]], messages: Sequence[Message]
-) -> Sequence[Any]:
-    """A step's answers; when it raises, its batch runs again one by one and only the guilty message fails."""
-    try:
-        results = call(messages)
-    except Exception as error:  # noqa: BLE001 - a project's own step may raise anything
-        if len(messages) == 1:
-            return [Failed(_as_error(step, error))]
-        return [_guarded(step, call, [message])[0] for message in messages]
-    if len(results) != len(messages):
-        text = f"{len(results)} results for {len(messages)} messages"
-        return [Failed(BugError(text, where=f"step {step}", expected="one result per message"))] * len(messages)
-    return results
-
-
-def _guarded_answers(step: str, asking: AskingStep, messages: list[Message], answers: list[Any]) -> Sequence[Result]:
-    by_id = dict(zip(map(id, messages), answers, strict=True))
-
-    def call(batch: Sequence[Message]) -> Sequence[Result]:
-        return asking.process_answered(batch, [by_id[id(message)] for message in batch])
-
-    return _guarded(step, call, messages) if messages else []
-
-
-def _guarded_encode(target_format: Format, documents: list[Any]) -> Sequence[Any]:
-    try:
-        return target_format.encode(documents)
-    except Exception as error:  # noqa: BLE001 - documents of a project's own steps may hold anything
-        if len(documents) == 1:
-            return [_as_error("encode", error)]
-        return [_guarded_encode(target_format, [document])[0] for document in documents]
-
-
-def _as_error(place: str, error: Exception) -> WaypostError:
-    if isinstance(error, WaypostError):
-        return error
-    text = f"{type(error).__name__}: {error}"
-    return BugError(text, where=f"step {place}", remedy="mend the step, then retry the message")
 
 
 def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.component import TimedSource
 from waypost.core.errors import DataError, UsageError, WaypostError, near
 from waypost.core.message import id_text, parse_id
+from waypost.flow import finder
 from waypost.flow.changes import Changes
-from waypost.flow.explain import explain, message_row, time_text
+from waypost.flow.explain import explain, time_text
+from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
+from waypost.flow.said import subjects
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
+DELIVERIES = ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")
+"""What ``status`` counts of a flow's deliveries, beside those open; a message that ended in the flow counts as one."""
 USUAL, PAUSED = "", "paused"
 RUN, SKIP = "run", "skip"
 
@@ -79,24 +84,21 @@ class Control:
         engine = self.engine
         intake = engine.intakes.get(name)
         said = commands.get(f"flow:{name}") or ("stopped" if engine.standing else "running")
-        cause = engine.trouble.get(f"source of {name}", intake.paused if intake else "")
+        cause = engine.trouble.get(f"source of {name}", (intake.paused or intake.crowded) if intake else "")
         reading = "paused" if intake and intake.paused else "reading" if intake else ""
         return {
-            "flow": name, "state": said, "accepted": count.get("accepted", 0),
-            **{s: count.get(s, 0) for s in ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")},
-            "open": count.get("open", 0) + count.get("doubtful", 0), "behind": engine.runners[name].behind,
+            "flow": name, "state": said, "messages": {"accepted": count.get("accepted", 0)},
+            "deliveries": {
+                **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
+            },
+            "behind": engine.runners[name].behind,
             "source": {"state": reading, "cause": cause},
             "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
 
     async def messages(self, params: Params) -> Any:
         """A page of messages, newest first."""
-        found = self.engine.reader.find(query_of(params, self.engine.clock.now()))
-        limit = int(params.get("limit") or 50)
-        return {
-            "messages": [message_row(f) for f in found],
-            "next": id_text(found[-1].message) if len(found) >= limit else None,
-        }
+        return finder.messages(self.engine.reader, params, self.engine.clock.now())
 
     async def show(self, params: Params) -> Any:
         """Everything about one message, or None when this worker's shard does not have it."""
@@ -114,20 +116,7 @@ class Control:
 
     async def dead(self, params: Params) -> Any:
         """Failure groups."""
-        groups = self.engine.reader.groups(query_of(params, self.engine.clock.now()))
-        return {
-            "groups": [
-                {
-                    "flow": flow,
-                    "place": place,
-                    "text": text,
-                    "count": count,
-                    "first": time_text(first),
-                    "last": time_text(last),
-                }
-                for flow, place, text, count, first, last in groups
-            ]
-        }
+        return finder.dead(self.engine.reader, params, self.engine.clock.now())
 
     async def versions(self, params: Params) -> Any:
         """Every activation, oldest first."""
@@ -153,11 +142,11 @@ class Control:
         subject = self._subject(str(params.get("subject", "")))
         record = Commanded(subject, state, self.engine.clock.now(), self._who(params), str(params.get("why", "")))
         await self.engine.shard.append([record])
-        self.engine.obey(subject, state)
+        self.engine.obey(subject)
         return {"subject": subject, "state": state or "as usual"}
 
     def _subject(self, text: str) -> str:
-        known = self.engine.subjects()
+        known = subjects(self.engine.project)
         if text in known:
             return text
         short = [s for s in known if s.partition(":")[2] == text]
@@ -214,6 +203,10 @@ class Control:
 
     def _decision(self, params: Params, verb: str, to: State) -> Decided:
         return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
+
+    async def legal_hold(self, params: Params) -> Any:
+        """Keep messages against retention, no longer do so, or say which are kept."""
+        return await legal_hold(self.engine, params, self._who(params))
 
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
@@ -335,10 +328,9 @@ class Control:
     def exit_code(self) -> int:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
-        refused = any(intake.paused or intake.refused for intake in self.engine.intakes.values()) or bool(
-            self.engine.trouble
-        )
-        return 1 if worse or refused or not self.engine.drained else 0
+        intakes = self.engine.intakes.values()
+        refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
+        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
 
 
 def _target_status(lane: Lane) -> dict[str, Any]:
@@ -374,7 +366,9 @@ def _user() -> str:
         return "unknown"
 
 
-SEARCHING = frozenset({"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay"})
+SEARCHING = frozenset(
+    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+)
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
@@ -383,5 +377,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,8 @@ Recorded = Mapping[tuple[int, str, int], tuple[bytes, bytes]]
 
 Claim = tuple[str, bytes, bytes, int]
 """(scope, keyed hash, message id, expires at or 0), as in ``Claimed``."""
+
+ClaimAfar = Callable[[Sequence[Question]], Awaitable[Sequence[dict[str, str] | None]]]
 
 _DECIMAL = 1
 
@@ -66,12 +68,12 @@ class LiveEffects:
 
     def __init__(
         self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None, *,
-        other_version: bool = False,
+        other_version: bool = False, claim_afar: ClaimAfar | None = None,
     ) -> None:  # fmt: skip
         """``other_version``: the record is of another version of the flow, and counts only where the request is the
-        same."""
+        same. ``claim_afar`` claims keys where other workers claim them, too."""
         self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
-        self._other_version = other_version
+        self._other_version, self._claim_afar = other_version, claim_afar
         self.heard: list[tuple[int, str, int, bytes, bytes]] = []
         self.claimed: list[Claim] = []
         """Keys claimed for messages of this batch: durable with the batch or not at all."""
@@ -88,7 +90,10 @@ class LiveEffects:
         if unknown:
             asked = [questions[at] for at in unknown]
             if step.asks == "claim":
-                fresh: Sequence[Any] = [self._claim(question) for question in asked]
+                fresh: Sequence[Any] = (
+                    [self._claim(question) for question in asked] if self._claim_afar is None
+                    else await self._claim_afar(asked)
+                )  # fmt: skip
             else:
                 requester = self._requesters[step.name]
                 await requester.open()
@@ -148,6 +153,27 @@ def would_ask(step: CompiledStep, question: Question) -> WaypostError:
     return BugError(f"would ask: {dict(question.request.parameters)!r}", where=f"step {step.name}")
 
 
+class Wanted(msgspec.Struct, array_like=True, frozen=True):
+    """A key an idempotent receiver asks for on behalf of ``message``. ``cause`` is what the message was made from, b''
+    for none; ``accepts``: the key may be taken over from a dead letter."""
+
+    scope: str
+    key: bytes
+    message: bytes
+    cause: bytes
+    keep_us: int
+    accepts: bool
+
+
+def wanted_claim(question: Question, secret: bytes) -> Wanted:
+    """What a receiver's question asks for."""
+    wanted, message = question.request.parameters, question.message
+    key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=secret).digest()
+    keep = int(float(wanted.get("keep_seconds") or 0) * 1_000_000)
+    accepts = wanted.get("when_original_failed") == "accept"
+    return Wanted(str(wanted["scope"]), key, message.id, message.causation_id or b"", keep, accepts)
+
+
 class Claims:
     """Keys seen by idempotent receivers: what the journal holds and what is on its way into it."""
 
@@ -155,25 +181,35 @@ class Claims:
         self, state: ShardState, secret: bytes, now: Callable[[], int], dead: Callable[[bytes], bool] = lambda _: False
     ) -> None:
         """``dead`` says whether the message of an id is a dead letter; it is asked of repetitions alone."""
-        self._state, self._secret, self._now, self._dead = state, secret, now, dead
+        self._state, self.secret, self._now, self.dead = state, secret, now, dead
         self._pending: dict[tuple[str, bytes], bytes] = {}
 
     def claim(self, question: Question) -> tuple[dict[str, str] | None, Claim | None]:
         """``(None, claim)`` when the key is new: the claim belongs into the commit of its batch. ``(None, None)`` when
         its holder is what this message replays; else who has it."""
-        wanted = question.request.parameters
-        scope = str(wanted["scope"])
-        key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=self._secret).digest()
-        holder = self._pending.get((scope, key)) or self._state.claim(scope, key)
-        if holder is not None and holder == question.message.causation_id:
-            return None, None
-        accepts = wanted.get("when_original_failed") == "accept"
-        if holder is not None and holder != question.message.id and not (accepts and self._dead(holder)):
-            return {"original": id_text(holder)}, None
-        keep = float(wanted.get("keep_seconds") or 0)
-        expires = self._now() + int(keep * 1_000_000) if keep else 0
-        self._pending[scope, key] = question.message.id
-        return None, (scope, key, question.message.id, expires)
+        wanted = wanted_claim(question, self.secret)
+        holder = self.holder(wanted)
+        dead = holder and wanted.accepts and self.dead(holder)
+        holder, claim = self.decide(wanted, dead_holder=holder if dead else b"")
+        return ({"original": id_text(holder)} if holder else None), claim
+
+    def holder(self, wanted: Wanted) -> bytes:
+        """Another message that has the key, b'' where there is none, or it is the cause of this one."""
+        at = (wanted.scope, wanted.key)
+        holder = self._pending.get(at) or self._state.claim(*at) or b""
+        return b"" if holder in (wanted.message, wanted.cause) else holder
+
+    def decide(self, wanted: Wanted, *, dead_holder: bytes = b"") -> tuple[bytes, Claim | None]:
+        """Who has the key, b'' = the message may go on; and the claim where it is new. ``dead_holder`` gives way."""
+        at = (wanted.scope, wanted.key)
+        holder = self._pending.get(at) or self._state.claim(*at) or b""
+        if holder and holder == wanted.cause:
+            return b"", None
+        if holder not in (b"", wanted.message, dead_holder):
+            return holder, None
+        self._pending[at] = wanted.message
+        expires = self._now() + wanted.keep_us if wanted.keep_us else 0
+        return b"", (wanted.scope, wanted.key, wanted.message, expires)
 
     def records(self, claimed: Sequence[Claim]) -> list[Claimed]:
         """The record of claims. They are remembered here until the state has them."""

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-from waypost.core.component import Outcome, Requester
+from waypost.core.component import Requester
 from waypost.core.errors import StoreError
 from waypost.core.message import Ids
-from waypost.flow.answers import Answers, answer_key_reader
+from waypost.flow.answers import Answers, answers_callers
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
-from waypost.flow.channel import ChannelLane
-from waypost.flow.circuit import Circuit
+from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
 from waypost.flow.effects import Claims
 from waypost.flow.intake import Intake
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
-from waypost.flow.numbering import Numbering
+from waypost.flow.lying import Lying
+from waypost.flow.outgoing import Outgoing
 from waypost.flow.placement import FIRST, reader_of
 from waypost.flow.position import JournalPositions
 from waypost.flow.readings import Readings
 from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
+from waypost.flow.said import EVERYTHING, said
 from waypost.flow.spread import Spread
+from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Query, Reader, Shard
@@ -52,26 +53,23 @@ class Engine:
         self.ids = Ids(self.clock, self.random)
         self.claims = Claims(shard.state, shard.secret, self.clock.now, self._is_dead)
         self.recall = Recall(shard, versions)
-        self.answers = Answers()
-        self.readings = Readings()
-        self.trying = Trying()
+        self.answers, self.readings = Answers(), Readings()
+        self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
+        self.claiming = Claiming(self, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
-        self.lanes: dict[tuple[str, str], Lane] = {}
-        self.circuits: dict[str, Circuit] = {}
+        self.outgoing = Outgoing(self, project, around, self.recall)
         self.trouble: dict[str, str] = {}
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lasting: set[asyncio.Task[Any]] = set()
         self._runners_of: dict[tuple[str, str], FlowRunner] = {}
-        self._lane_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._commits: set[asyncio.Future[Any]] = set()
         self.standing = False
         self.ready = asyncio.Event()
         """Set while the flows can take what other workers hand over."""
-
-    # ── life ──
 
     async def start(self, *, sources: bool = True) -> None:
         """Recover what is open, then open the sources. Without ``sources`` nothing is read or sent: for tools."""
@@ -84,8 +82,8 @@ class Engine:
         for name in self.flow_names():
             self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
         self._recover(unclean)
-        for subject, state in self.shard.state.commands().items():
-            self.obey(subject, state)
+        for subject in self.shard.state.commands():
+            self.obey(subject)
         self.ready.set()
         if not self.standing:
             for name, runner in self.runners.items():
@@ -96,14 +94,15 @@ class Engine:
         """Make ``project`` the current version; what is in flight is finished or kept, on the version it came in on."""
         rehearse(project, self.around)
         self.versions.keep(project)
-        self.ready.clear()
-        await self._halt()
-        await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
-        self.project = project
-        self.trouble.clear()
-        self.runners, self.intakes, self.lanes, self._lane_tasks, self.circuits = {}, {}, {}, {}, {}
-        self._runners_of = {}
-        await self._begin(unclean=False)
+        async with callers_wait(self.around.listener, lambda: self.intakes.values()):
+            self.ready.clear()
+            await self._halt()
+            await self.shard.append([])  # outcomes still on their way to the state, or they would be sent again
+            self.project = project
+            self.trouble.clear()
+            self.runners, self.intakes, self._runners_of = {}, {}, {}
+            self.outgoing = Outgoing(self, project, self.around, self.recall)
+            await self._begin(unclean=False)
 
     def runner_of(self, flow: CompiledFlow) -> FlowRunner:
         """The runner of one version of a flow."""
@@ -137,9 +136,8 @@ class Engine:
             await self.spread.learn(name)
         source = self.around.build(flow.definition.source, self.project, name, JournalPositions(self, name))
         intake = self.intakes[name] = Intake(self, flow, source)
-        said = self._said("all", "store", f"flow:{name}")
-        if said:
-            intake.pause(said)
+        if cause := self._said_of(name):
+            intake.pause(cause)
         self.spawn(intake.run())
 
     def _recover(self, unclean: bool) -> None:
@@ -162,24 +160,20 @@ class Engine:
 
     async def close(self, *, still_doubtful: bool = False) -> None:
         """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
-        doubtful = still_doubtful or any(lane.suspect_below and not lane.idle for lane in self.lanes.values())
-        await self.shard.close(clean=not doubtful)
+        await self.shard.close(clean=not (still_doubtful or self.outgoing.doubtful))
 
     async def halt(self) -> None:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""
         self.standing = True
         await self._halt()
+        await self._cancel(self._lasting)
 
     async def _halt(self) -> None:
         for intake in self.intakes.values():
             intake.pause("stopping")
         await self._cancel(self._tasks)
         await self._committed()
-        for lane in self.lanes.values():
-            await lane.stop()
-        for task in self._lane_tasks.values():
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self.outgoing.stop()
         for connection in self.around.connections.values():
             if connection.pool is not None:
                 await connection.pool.close()
@@ -195,23 +189,22 @@ class Engine:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that ends the engine when it fails."""
+    def spawn(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails; a ``lasting`` one goes on when versions are switched."""
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        (self._lasting if lasting else self._tasks).add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.fail(task.exception())
 
     def fail(self, error: BaseException | None) -> None:
         if error is not None and self.failed is not None and not self.failed.done():
             self.failed.set_result(error)
-
-    # ── durable, then on ──
 
     def submit(
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
@@ -246,79 +239,25 @@ class Engine:
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane:
         """The lane to a target: the current version's connector, whatever version the output is of."""
-        at = (flow.name, target)
-        if at not in self.lanes:
-            current = self.project.flows.get(flow.name)
-            definition = current if current is not None and target in current.targets else flow.definition
-            use = definition.targets[target].use
-            lane_class = ChannelLane if use.component.name == "channel" else Lane
-            lane = lane_class(
-                flow.name, target, target=self.around.build(use, self.project, flow.name), traits=use.traits,
-                retry=definition.options.delivery.retry, circuit=self.circuit(use, at), shard=self.shard,
-                clock=self.clock, random=self.random, events=self.events,
-                rebuild=lambda refs: self.recall.rebuild(flow.name, refs),
-                answer_keys=self._answer_keys(definition.targets[target].answer_keys),
-            )  # fmt: skip
-            if isinstance(lane, ChannelLane):
-                lane.engine = self
-            if use.traits.numbered:
-                lane.numbering = Numbering(self.shard, flow.name, target, self.workers)
-            if answers_callers(flow):
-                lane.watch = self.answers.outcome
-            self.lanes[at] = lane
-            lane.held = self._held_by(at, lane.circuit.name)
-            if not self.standing:
-                task = self._lane_tasks[at] = asyncio.ensure_future(lane.run())
-                task.add_done_callback(lambda t: None if t.cancelled() else self.fail(t.exception()))
-        return self.lanes[at]
+        return self.outgoing.lane(flow, target)
 
-    def _held_by(self, at: tuple[str, str], connection: str) -> str:
-        """Why a person wants nothing sent on a lane, or ''."""
-        return self._said("all", "store", f"flow:{at[0]}", f"target:{at[0]}/{at[1]}", f"connection:{connection}")
+    @property
+    def lanes(self) -> Mapping[tuple[str, str], Lane]:
+        """By (flow, target)."""
+        return self.outgoing.lanes
 
-    def circuit(self, use: Any, at: tuple[str, str]) -> Circuit:
-        name = str(getattr(use.options, "connection", "") or "/".join(at))
-        if name not in self.circuits:
-            self.circuits[name] = Circuit(name, self.clock, self.random, self.events)
-        return self.circuits[name]
-
-    def _answer_keys(self, keys: Any) -> Callable[[Outcome], list[tuple[str, str]]] | None:
-        return answer_key_reader(keys) if keys else None
-
-    # ── what people say ──
-
-    def subjects(self) -> list[str]:
-        """What a command may be about."""
-        flows = [f"flow:{name}" for name in self.project.flows]
-        targets = [f"target:{name}/{target}" for name, flow in self.project.flows.items() for target in flow.targets]
-        return ["all", "store", *flows, *targets, *(f"connection:{name}" for name in self.project.connections)]
-
-    def obey(self, subject: str, state: str) -> None:
-        """Make a lasting command so, which is in the journal: ``state`` '' = as usual, but for what another command
-        still holds."""
+    def obey(self, subject: str) -> None:
+        """Make so what people say now of ``subject``, which is in the journal."""
         kind, _, name = subject.partition(":")
-        everything = subject in ("all", "store")
         for flow, intake in self.intakes.items():
-            if everything or (kind == "flow" and flow == name):
-                said = self._said("all", "store", f"flow:{flow}")
-                intake.pause(said) if said else intake.resume()
-        for (flow, target), lane in self.lanes.items():
-            meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
-            if everything or meant or (kind == "connection" and lane.circuit.name == name):
-                said = self._held_by((flow, target), lane.circuit.name)
-                lane.hold(said) if said else lane.resume()
+            if subject in EVERYTHING or (kind == "flow" and flow == name):
+                cause = self._said_of(flow)
+                intake.pause(cause) if cause else intake.resume()
+        self.outgoing.obey(subject)
 
-    def _said(self, *subjects: str) -> str:
-        """What people said of some subjects, or ''."""
-        commands = self.shard.state.commands()
-        for subject in subjects:
-            if commands.get(subject) == "restored":
-                return "restored from a backup: `waypost resume store` lets it read and send"
-            if commands.get(subject):
-                return f"{commands[subject]} by a person"
-        return ""
-
-    # ── channels ──
+    def _said_of(self, flow: str) -> str:
+        """Why a person wants nothing read for a flow, or ''."""
+        return said(self.shard.state.commands(), f"flow:{flow}")
 
     def readers(self, channel: str) -> list[str]:
         """The flows that read a channel, in the order of their names."""
@@ -336,8 +275,6 @@ class Engine:
         of it may have been accepted before."""
         await self.spread.hop(load, identities, extra, again=again)
 
-    # ── who waits for what ──
-
     def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         """Called once (part of) a batch is durable and its outputs are with their lanes."""
         if answers_callers(flow):
@@ -352,7 +289,7 @@ class Engine:
         """Why the flow's source must wait, or ''."""
         if not self.shard.room:
             return "the disk is nearly full"
-        waiting = sum(lane.open_count for (name, _), lane in self.lanes.items() if name == flow)
+        waiting = self.outgoing.waiting(flow)
         runner = self.runners.get(flow)
         if runner is not None and runner.behind > 64:
             return f"{runner.behind} batches wait to be processed"
@@ -366,30 +303,20 @@ class Engine:
         """Up to where every shard has a partition."""
         return self.spread.low_position(flow, partition)
 
-    # ── what is left to do ──
-
     @property
     def busy(self) -> bool:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
-        if self._commits or any(runner.behind for runner in self.runners.values()):
+        if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
-        return any(not lane.stuck for lane in self.lanes.values())
+        return self.outgoing.moving
 
     @property
     def drained(self) -> bool:
         """Nothing is open at all."""
-        return not self.busy and all(lane.idle for lane in self.lanes.values())
+        behind = any(runner.behind for runner in self.runners.values())
+        return not (self.busy or behind) and self.outgoing.idle
 
     @property
     def exhausted(self) -> bool:
         """Every polling source has been seen empty, or may not be read."""
         return all(i.exhausted or i.paused or not i.traits.polling for i in self.intakes.values())
-
-    def connections(self) -> Iterator[str]:
-        return iter(self.around.connections)
-
-
-def answers_callers(flow: CompiledFlow) -> bool:
-    """Whether someone waits for what this flow makes of a message."""
-    source = flow.definition.source
-    return bool(source.traits.replies)

@@ -25,6 +25,7 @@ from waypost.store.record import (
     Decided,
     Delivered,
     DeliveryFailed,
+    LegalHold,
     Linked,
     OutboundBody,
     State,
@@ -242,4 +243,7 @@ def _decisions(history: History) -> list[dict[str, str]]:
             ref & OUT_MASK in rows and ref >> 20 == history.found.seq for ref in unpack_refs(record.refs)
         ):
             told.append({"at": time_text(record.at), "what": record.verb, "who": record.who, "why": record.why})
+        elif isinstance(record, LegalHold):
+            what = "legal hold set" if record.held else "legal hold lifted"
+            told.append({"at": time_text(record.at), "what": what, "who": record.who, "why": record.why})
     return told

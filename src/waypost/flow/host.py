@@ -11,10 +11,12 @@ from waypost.core.component import Requester
 from waypost.core.event import Events
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers
+from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import Claims, Recorded
 from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
+from waypost.flow.lying import Lying
 from waypost.flow.readings import Readings
 from waypost.flow.trying import Trying
 from waypost.store.protocol import Shard
@@ -49,10 +51,18 @@ class Host(Protocol):
     events: Events
     ids: Ids
     claims: Claims
+    claiming: Claiming
     answers: Answers
     readings: Readings
     trying: Trying
+    lying: Lying
     trouble: dict[str, str]
+    standing: bool
+    """Nothing is read or sent."""
+
+    def fail(self, error: BaseException | None) -> None:
+        """End the engine."""
+        ...
 
     def takers(self) -> Mapping[str, Taker]:
         """Who accepts loads, by flow."""
@@ -64,8 +74,8 @@ class Host(Protocol):
         """Append records; once durable ``committed`` runs, then the future gives ``result``."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that ends the engine when it fails."""
+    def spawn(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
+        """A task that ends the engine when it fails; a ``lasting`` one goes on when versions are switched."""
         ...
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane: ...

@@ -36,6 +36,8 @@ class Intake:
         self.exhausted = False
         """A polling source's last look found nothing, or it may not look."""
         self.paused = ""
+        self.crowded = ""
+        """Why nothing more is read for now, though nobody said so."""
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
@@ -43,7 +45,9 @@ class Intake:
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
-        self._opened = False
+        self.resting = asyncio.Event()
+        """Set while it is paused with nothing in its hands."""
+        self.opened = asyncio.Event()
         self._looking: asyncio.Future[Delivery | None] | None = None
         if isinstance(source, TimedSource):
             source.told(engine.shard.state.commands().get(f"schedule:{flow.name}", ""))
@@ -80,6 +84,8 @@ class Intake:
                     self.engine.trouble[f"source of {self.flow.name}"] = str(error)
                     await self.engine.clock.sleep(backoff(failures, 0.5, 30.0, self.engine.random))
                 except StoreFull as error:
+                    self.crowded = str(error)
+                    self.exhausted = True
                     self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=str(error)))
                     await self.engine.clock.sleep(1.0)
         finally:
@@ -88,11 +94,13 @@ class Intake:
     async def _turn(self, failures: int) -> int:
         if self.paused:
             self.exhausted = True
+            self.resting.set()
         await self._resumed.wait()
+        self.resting.clear()
         await self._room()
-        if not self._opened:
+        if not self.opened.is_set():
             await self.source.open()
-            self._opened = True
+            self.opened.set()
         looked, delivery = await self._look()
         if not looked:
             return failures
@@ -108,6 +116,7 @@ class Intake:
             await self._records(delivery)
         else:
             await self._content(delivery)
+        self.crowded = ""
         return 0
 
     async def _look(self) -> tuple[bool, Delivery | None]:
@@ -126,10 +135,11 @@ class Intake:
         if not cause:
             return
         self.engine.events.emit(SourcePaused(flow=self.flow.name, cause=cause))
+        self.crowded = cause
         self.exhausted = True  # as far as ``--once`` is concerned: only a delivery makes room
         while self.engine.crowded(self.flow.name, limit - limit // 10):
             await self.engine.clock.sleep(0.05)
-        self.exhausted = False
+        self.exhausted, self.crowded = False, ""
 
     # ── records: rows, requests, ticks ──
 
@@ -158,7 +168,7 @@ class Intake:
         await delivery.accept()
         if self.traits.replies:
             waiting = [self.engine.answers.wait(part.seq, len(part.indices)) for parts in placed for part in parts]
-            self.engine.spawn(self._answer(delivery, waiting))
+            self.engine.spawn(self._answer(delivery, waiting), lasting=True)
 
     async def _answer(self, delivery: Delivery, answers: Sequence[asyncio.Future[list[Answer]]]) -> None:
         await delivery.answer([answer for part in answers for answer in await part])

@@ -68,6 +68,8 @@ class Lane(Settlement):
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = False
         self._stopping = False
+        self._no_room = False
+        """The disk is too full to say that something will be sent."""
 
     # ── what the engine says ──
 
@@ -84,7 +86,7 @@ class Lane(Settlement):
     def stuck(self) -> bool:
         """Nothing can be sent now: all that is left waits for a time, a circuit, or a person."""
         if self.in_flight:
-            return False
+            return self._no_room
         return not self.backlog.ready or bool(self.held) or not self.circuit.closed
 
     def add(self, refs: Sequence[int], keys: Sequence[int], outbounds: Sequence[Outbound] = ()) -> None:
@@ -256,7 +258,9 @@ class Lane(Settlement):
             return
         except StoreFull:
             self._put_back(refs, keys)
+            self._no_room = True
             await self.clock.sleep(FULL_PAUSE_SECONDS)
+            self._no_room = False
             return
         except CommitFailed:
             raise

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from waypost.core.component import Outbound
-from waypost.core.errors import DataError
+from waypost.core.errors import BugError, DataError
 from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, KeyReader, Out, Processed, Trouble, failure_state
+from waypost.flow.ordinal import MOST_ROWS
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
 BATCH = 200
@@ -226,6 +227,9 @@ def produced_record(
     for index, place, error in decoded.refused:
         processed.outs.append(Out(index, NO_TARGET, 0, failure_state(error.error_class)))
         processed.troubles.append(Trouble(len(processed.outs) - 1, place, error))
+    if first_row + len(processed.outs) > MOST_ROWS:
+        remedy = "replay the message: it comes into a batch of its own"
+        raise BugError(f"batch {seq} has no room for more outputs", where=f"flow {flow.name}", remedy=remedy)
     pack = OUT_ROW.pack
     rows = b"".join([pack(o.index, o.target, o.ordinal, o.state, o.digest) for o in processed.outs])
     failures = tuple(

@@ -25,6 +25,9 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return {verb: rows, **({"next": rows[-1]["id"] if more and rows else None} if verb == "messages" else {})}
     if verb == "dead":
         return {"groups": _groups([group for part in parts for group in part["groups"]])}
+    if verb == "legal-hold" and "messages" in parts[0]:
+        held = sorted((row for part in parts for row in part["messages"]), key=lambda row: row["held_at"], reverse=True)
+        return {"messages": held[: int(params.get("limit") or 50)]}
     if verb in ("run-schedule", "skip-schedule"):
         return next((part for part in parts if part["at"]), parts[0])
     made = dict(parts[0])
@@ -72,6 +75,8 @@ def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 for name, value in flow.items():
                     if isinstance(value, int):
                         known[name] += value
+                for name in ("messages", "deliveries"):
+                    known[name] = {word: count + flow[name][word] for word, count in known[name].items()}
                 if flow["source"]["state"]:
                     known["source"] = flow["source"]
     made["flows"] = list(flows.values())

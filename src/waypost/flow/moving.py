@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from waypost.core.message import id_at
 from waypost.flow.placement import place_of
 from waypost.store.carrying import Carried, message_of_row, taken_away, unproduced
 from waypost.store.folds import live_reader
@@ -16,6 +17,7 @@ from waypost.store.record import (
     AnyRecord,
     ArrivalBegun,
     Bodies,
+    LegalHold,
     OutboundBody,
     State,
     ref_of,
@@ -95,10 +97,10 @@ class MessageMove:
         gone: list[AnyRecord] = []
         for batch, places in plans:
             for place, indices in sorted(places.items()):
-                missing = {index for index in indices if not self._is_there(place, batch, index)}
-                if missing:
+                if missing := indices - self._there_already(place, batch):
                     copies.append(await self._copy(number, batch, place, missing))
             gone += taken_away(batch, places, self._moving.now())
+            gone += self._holds(number, batch, {index for indices in places.values() for index in indices}, held=False)
         await asyncio.gather(*copies)
         await self._shards[number].append(gone)
 
@@ -111,7 +113,13 @@ class MessageMove:
         records = Carried(batch, stored, indices, seq).records(
             number, arrival, retries, self._story(number, batch, indices)
         )
-        return target.submit([*begun, *records])
+        return target.submit([*begun, *records, *self._holds(number, batch, indices, held=True)])
+
+    def _holds(self, number: int, batch: OpenBatch, indices: Collection[int], *, held: bool) -> list[AnyRecord]:
+        """Legal holds go where the messages go."""
+        first, known = int.from_bytes(batch.first_id, "big"), self._shards[number].state.legal_holds()
+        found = [(message, known[message]) for index in sorted(indices) if (message := id_at(first, index)) in known]
+        return [LegalHold((message,), held, hold.at, hold.who, hold.why) for message, hold in found]
 
     async def _retry(self, source: EmbeddedShard, retry: Retry) -> tuple[Retry, OutboundBody | None]:
         if retry.body is None:
@@ -128,8 +136,9 @@ class MessageMove:
         history = live_reader([self._shards[number]]).history(first.to_bytes(16, "big"))
         return history.story if history is not None and history.found.seq == batch.seq else ()
 
-    def _is_there(self, place: int, batch: OpenBatch, index: int) -> bool:
-        return any(_has(copy, index) for copy in self._there[place].get(batch.first_id, ()))
+    def _there_already(self, place: int, batch: OpenBatch) -> set[int]:
+        copies = self._there[place].get(batch.first_id, ())
+        return {index for copy in copies for index in _present(copy)}
 
 
 def _kept(shard: EmbeddedShard) -> list[OpenBatch]:
@@ -146,9 +155,10 @@ def _by_first(shard: EmbeddedShard) -> dict[bytes, list[OpenBatch]]:
     return found
 
 
-def _has(batch: OpenBatch, index: int) -> bool:
-    states = [batch.states[row] for row in range(len(batch.states)) if message_of_row(batch, row) == index]
-    return any(state != State.MOVED for state in states) if states else batch.left > 0
+def _present(batch: OpenBatch) -> Iterator[int]:
+    """The messages of a batch that were not moved away."""
+    yield from unproduced(batch)
+    yield from (message_of_row(batch, row) for row, state in enumerate(batch.states) if state != State.MOVED)
 
 
 def _retries(shard: EmbeddedShard, batch: OpenBatch, indices: set[int]) -> list[Retry]:

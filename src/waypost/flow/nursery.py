@@ -13,16 +13,17 @@ import msgspec
 
 from waypost.core.registry import load_components
 from waypost.flow.loop import run_loop
-from waypost.flow.worker import RunOptions, die_with_parent, work
+from waypost.flow.worker import Restart, RunOptions, die_with_parent, work
 
 
 class Order(msgspec.Struct, array_like=True):
-    """Start worker ``number``."""
+    """Start worker ``number``; with ``restart``, in the place of one that died."""
 
     number: int
     root: str
     environment: str
     options: RunOptions
+    restart: Restart | None = None
 
 
 class Report(msgspec.Struct, array_like=True):
@@ -77,7 +78,7 @@ def _live(order: Order, nursery: int) -> None:
     die_with_parent(nursery)
     code = 1
     try:
-        code = run_loop(work(Path(order.root), order.environment, order.number, order.options))
+        code = run_loop(work(Path(order.root), order.environment, order.number, order.options, order.restart))
     finally:
         sys.stderr.flush()
         os._exit(code)

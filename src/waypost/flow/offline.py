@@ -1,4 +1,4 @@
-"""Verbs on a store that nothing runs on: opened for as long as the verb takes, by its owner."""
+"""Verbs on a store that nothing runs on: looked at as it lies, or opened by its owner for as long as the verb takes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from waypost.core.clock import SystemClock, SystemRandom
 from waypost.core.errors import BugError, UsageError
 from waypost.core.event import Events
 from waypost.flow.assemble import Surroundings
+from waypost.flow.attic import looks
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.merge import merged
@@ -20,37 +21,80 @@ from waypost.flow.versions import Versions
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
+from waypost.store.looking import LookedAtShard
+from waypost.store.shard import EmbeddedShard
 
 
 async def perform_offline(root: Path, environment: str, verb: str, params: Mapping[str, Any]) -> Any:
-    """Perform ``verb`` on every shard of the store of the project in ``root``, nothing being read or sent."""
+    """Perform ``verb`` on every shard of the store of the project in ``root``, nothing being read or sent. A verb that
+    looks takes no lock and writes nothing."""
     if verb in ("run-schedule", "skip-schedule", "stop", "reload"):
         raise UsageError(f"{verb}: nothing runs here", remedy="start it with: waypost run")
-    project = load_project(root, environment)
-    folder = root / project.options.store
-    store = EmbeddedStore(str(folder), folds=open_folds)
-    store.create()
-    around = Surroundings(root, SystemClock(), SystemRandom(), Events())
-    versions = Versions(folder / "bundles", root, environment, around)
-    versions.keep(project)
-    division = read_division(store.disk, store.folder) or Division(1)
-    async with AsyncExitStack() as closing:
-        engines: dict[int, Engine] = {}
-        for number in sorted({*store.shards(), *range(division.workers)}):
-            shard = await store.open_shard(number, division.workers)
-            project = versions.active(project, shard.state.activations())
-            engine = engines[number] = Engine(
-                project, shard, live_reader([shard]), versions, around, workers=division.workers
-            )
-            closing.push_async_callback(engine.stop)
-        for number, engine in engines.items():
-            engine.spread.peers = {at: NearPeer(other) for at, other in engines.items() if at != number}
-            await engine.start(sources=False)
-        asked = [engines[0]] if verb == "send" else list(engines.values())
-        parts = [await Control(engine, root, environment, asyncio.Event()).perform(verb, params) for engine in asked]
-        if any(next(e.shard.state.open_batches(), None) for n, e in engines.items() if n >= division.workers):
-            write_division(store.disk, store.folder, Division(division.workers, becoming=division.workers))
-    return merged(verb, parts, params)
+    resting = _Resting(root, environment)
+    if looks(verb, params) and resting.shards():
+        return await resting.look(verb, params)
+    return await resting.perform(verb, params)
+
+
+class _Resting:
+    """A project whose system does not run."""
+
+    def __init__(self, root: Path, environment: str) -> None:
+        self._root, self._environment = root, environment
+        self._project = load_project(root, environment)
+        folder = root / self._project.options.store
+        self._store = EmbeddedStore(str(folder), folds=open_folds)
+        self._around = Surroundings(root, SystemClock(), SystemRandom(), Events())
+        self._versions = Versions(folder / "bundles", root, environment, self._around)
+
+    def shards(self) -> list[int]:
+        """The shards there are; none of a store that never was."""
+        return list(self._store.shards()) if Path(self._store.folder).is_dir() else []
+
+    async def look(self, verb: str, params: Mapping[str, Any]) -> Any:
+        """Ask every shard there is."""
+        self._versions.know(self._project)
+        parts = []
+        workers = self._workers()
+        for number in self.shards():
+            async with AsyncExitStack() as closing:
+                shard = await self._store.look_at(number)
+                closing.push_async_callback(shard.close)
+                engine = self._engine(shard, workers)
+                closing.push_async_callback(engine.halt)
+                await engine.start(sources=False)
+                parts.append(await self._control(engine).perform(verb, params))
+        return merged(verb, parts, params)
+
+    async def perform(self, verb: str, params: Mapping[str, Any]) -> Any:
+        """Change what every shard has, as its owner."""
+        self._store.create()
+        self._versions.keep(self._project)
+        workers = self._workers()
+        async with AsyncExitStack() as closing:
+            engines: dict[int, Engine] = {}
+            for number in sorted({*self.shards(), *range(workers)}):
+                shard = await self._store.open_shard(number, workers)
+                engine = engines[number] = self._engine(shard, workers)
+                closing.push_async_callback(engine.stop)
+            for number, engine in engines.items():
+                engine.spread.peers = {at: NearPeer(other) for at, other in engines.items() if at != number}
+                await engine.start(sources=False)
+            asked = [engines[0]] if verb == "send" else list(engines.values())
+            parts = [await self._control(engine).perform(verb, params) for engine in asked]
+            if any(next(e.shard.state.open_batches(), None) for n, e in engines.items() if n >= workers):
+                write_division(self._store.disk, self._store.folder, Division(workers, becoming=workers))
+        return merged(verb, parts, params)
+
+    def _workers(self) -> int:
+        return (read_division(self._store.disk, self._store.folder) or Division(1)).workers
+
+    def _engine(self, shard: EmbeddedShard | LookedAtShard, workers: int) -> Engine:
+        project = self._versions.active(self._project, shard.state.activations())
+        return Engine(project, shard, live_reader([shard]), self._versions, self._around, workers=workers)
+
+    def _control(self, engine: Engine) -> Control:
+        return Control(engine, self._root, self._environment, asyncio.Event())
 
 
 class NearPeer:
@@ -66,4 +110,8 @@ class NearPeer:
     async def _answer(self, verb: str, body: Any) -> Any:
         if verb == "load":
             return await (await self._engine.spread.receive(body))
+        if verb == "claim":
+            return await self._engine.claiming.take(body)
+        if verb == "is-dead":
+            return self._engine.claims.dead(body)
         raise BugError(f"asked {verb!r} while nothing runs", where="another worker")

@@ -12,12 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from waypost.store.record import NO_TARGET, OUT_MASK, OUT_ROW, Produced
-
-if TYPE_CHECKING:
-    from waypost.flow.compiled import Out
 
 Path = tuple[int, ...]
 """Where a message stands among the children of its splits: () for a message that was not split."""
@@ -26,6 +23,16 @@ MOST = 0xFFFF
 """The highest ordinal an output row can hold."""
 MOST_ROWS = OUT_MASK + 1
 """The output rows of one batch."""
+
+
+class Numbered(Protocol):
+    """An output row in the making: of message ``index``, to target number ``target``."""
+
+    index: int
+    target: int
+    ordinal: int
+    path: Path
+
 
 Numbers = Mapping[Path, int]
 """The ordinal of each path that has one."""
@@ -59,31 +66,33 @@ def recorded_numbers(produced: Sequence[Produced]) -> dict[int, Numbers | None]:
             times = Counter(index for index, *_ in rows)
             counted.update(index for index, count in times.items() if count > 1)
             continue
+        found.update((row[0], {}) for row in rows if row[0] not in sent)
         for (index, target, ordinal, _, _), path in zip(rows, part.paths, strict=True):
-            found.setdefault(index, {}).setdefault(path, ordinal)
+            found[index].setdefault(path, ordinal)
             if target != NO_TARGET:
                 sent.add(index)
     return {index: None if index in counted else found[index] for index in counted | sent}
 
 
-def number(outs: Sequence[Out], known: Known, room: int = MOST_ROWS) -> dict[int, str]:
+def number(outs: Sequence[Numbered], known: Known, room: int = MOST_ROWS) -> dict[int, str]:
     """Give every output its ordinal. Message index → what is too much of those that cannot have all their outputs:
     more than an ordinal can count, or than ``room`` has rows for."""
-    by_message: dict[int, list[Out]] = {}
+    by_message: dict[int, list[Numbered]] = {}
     for out in outs:
         by_message.setdefault(out.index, []).append(out)
     refused: dict[int, str] = {}
+    room -= len(by_message)  # each has a row, if only one that says it is refused
     for index, made in by_message.items():
         _number(made, known.get(index, {}))
         if any(out.ordinal > MOST for out in made):
             refused[index] = f"found more than {MOST + 1} parts of one message"
-        elif len(made) > room:
+        elif len(made) - 1 > room:
             refused[index] = f"found more than {MOST_ROWS} outputs of messages accepted together"
-        room -= 1 if index in refused else len(made)
+        room -= 0 if index in refused else len(made) - 1
     return refused
 
 
-def _number(outs: Sequence[Out], known: Numbers | None) -> None:
+def _number(outs: Sequence[Numbered], known: Numbers | None) -> None:
     if known is None:
         seen: Counter[int] = Counter()
         for out in outs:
@@ -98,7 +107,7 @@ def _number(outs: Sequence[Out], known: Numbers | None) -> None:
         out.ordinal = numbers[out.path]
 
 
-def _tell_apart(outs: Sequence[Out]) -> None:
+def _tell_apart(outs: Sequence[Numbered]) -> None:
     """What reaches a target a second time (a copy, then the message itself) comes right after the first."""
     seen: set[tuple[int, Path]] = set()
     for out in outs:

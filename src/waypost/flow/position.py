@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from waypost.core.grants import Positions
 from waypost.flow.host import Host
 
@@ -18,3 +20,6 @@ class JournalPositions(Positions):
     def arrival_done(self, name: str, identity: str) -> bool:
         known = self._engine.shard.state.arrival(self._flow, name, identity)
         return bool(known and known[1])
+
+    def present(self, names: Collection[str]) -> None:
+        self._engine.lying.saw(self._flow, names)

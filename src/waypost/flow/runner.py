@@ -19,6 +19,7 @@ from waypost.core.errors import BugError, EndpointError
 from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, MessageDied, MessageParked
 from waypost.core.message import id_at, id_text
 from waypost.flow.circuit import backoff
+from waypost.flow.claiming import stays_here
 from waypost.flow.compiled import CompiledFlow, Out, Processed
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
 from waypost.flow.host import Host
@@ -52,9 +53,13 @@ class FlowRunner:
     def __init__(self, engine: Host, flow: CompiledFlow, requesters: Mapping[str, Requester]) -> None:
         self.engine, self.flow, self.requesters = engine, flow, requesters
         self.cautious = 0
+        self.waits = ""
+        """Why what is accepted is not processed now."""
         self._late: deque[int] = deque()
         self._accepting = 0
         self._catching_up: asyncio.Task[None] | None = None
+        self._afar = engine.workers > 1 and not stays_here(flow.definition)
+        """Keys of its receivers are claimed across workers: its messages are durable before they are processed."""
         self._rows = asyncio.Lock()
         """Held while output rows are added to a batch that is already stored."""
 
@@ -70,7 +75,7 @@ class FlowRunner:
         in the same commit."""
         engine = self.engine
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
-        if self.behind or self.cautious:
+        if self.behind or self.cautious or self._afar:
             self.cautious = max(0, self.cautious - 1)
             return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded)
@@ -167,11 +172,13 @@ class FlowRunner:
                         await self.process_batch(batch)
             except EndpointError as error:
                 failures += 1
+                self.waits = str(error)
                 self.engine.events.emit(
                     EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error))
                 )
                 await self.engine.clock.sleep(backoff(failures, 0.2, 30.0, self.engine.random))
                 continue
+            self.waits = ""
             if failures:
                 self.engine.events.emit(EndpointFound(endpoint=f"{self.flow.name}: a look-up's endpoint"))
             failures = 0
@@ -239,7 +246,8 @@ class FlowRunner:
         the ordinals that stay. Raises ``EndpointError`` when a look-up's endpoint is away: nothing happened."""
         engine = self.engine
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
-        effects = LiveEffects(self.requesters, engine.claims, recorded, other_version=True)
+        afar = partial(engine.claiming.claim, revised=True) if self._afar else None
+        effects = LiveEffects(self.requesters, engine.claims, recorded, other_version=True, claim_afar=afar)
         try:
             processed = await self.flow.process(
                 decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=lambda: known
@@ -253,7 +261,8 @@ class FlowRunner:
 
     def _effects(self, batch: OpenBatch, recorded: Recorded) -> LiveEffects:
         _, requesters = self.engine.version_of(batch.version, batch.flow)
-        return LiveEffects(requesters, self.engine.claims, recorded)
+        afar = self.engine.claiming.claim if self._afar else None
+        return LiveEffects(requesters, self.engine.claims, recorded, claim_afar=afar)
 
     async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, Recorded, StoredBatch]:
         """A batch from the journal, for the version it was accepted on."""

@@ -11,13 +11,14 @@ import asyncio
 import struct
 import zlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
+from waypost.flow.claiming import Asked
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.host import Host
 from waypost.flow.load import Load, Part, Placed, end_of, order_of
@@ -53,14 +54,6 @@ def ids_of(parts: Sequence[Part]) -> list[bytes]:
         first = int.from_bytes(part.first, "big")
         placed.update({index: id_at(first, at) for at, index in enumerate(part.indices)})
     return [placed[index] for index in sorted(placed)]
-
-
-class Asked(Protocol):
-    """Another worker, wherever it runs."""
-
-    def ask(self, verb: str, body: Any, kind: Any) -> asyncio.Future[Any]:
-        """The answer to a question, as ``kind``."""
-        ...
 
 
 class Spread:
@@ -239,6 +232,11 @@ class Spread:
         self.positioned(Positioned(flow, partition, position))
         for peer in self.peers.values():
             peer.ask("position", Positioned(flow, partition, position), type(None))
+
+    def forget(self, partitions: Iterable[tuple[str, str]]) -> None:
+        """Nobody reads on from where these (flow, partition) stand."""
+        for at in partitions:
+            self._low.pop(at, None)
 
     def positioned(self, record: Positioned) -> None:
         if record.position > self.engine.shard.state.position(record.flow, record.partition):

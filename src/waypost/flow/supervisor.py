@@ -16,18 +16,20 @@ import msgspec
 
 from waypost.core.errors import EndpointUnavailable, StoreLocked
 from waypost.core.event import Event, Events, WorkerDied
-from waypost.flow.client import control_path
+from waypost.flow.client import FINDING, control_path, finder_path
 from waypost.flow.effects import pack_answer, unpack_answer
 from waypost.flow.merge import merged
 from waypost.flow.nursery import Order, Report
 from waypost.flow.project import load_project
 from waypost.flow.rebalance import rebalance
 from waypost.flow.wire import Server, ask_once
-from waypost.flow.worker import CANNOT_START, LOOK_SECONDS, PATIENCE_SECONDS, RunOptions, Worker
+from waypost.flow.worker import CANNOT_START, LOOK_SECONDS, PATIENCE_SECONDS, Restart, RunOptions, Worker
 
 RESTART_SECONDS = 0.2
 """Pause before a worker that gave up by itself is started again; one that was killed is back at once."""
 GRACE_SECONDS = 30.0
+NURSERY = "waypost.flow.nursery"
+"""The module that workers are born in."""
 
 Say = Callable[[Event], None]
 
@@ -108,6 +110,8 @@ class _Supervisor:
         self.root, self.environment, self.folder, self.options, self.say = root, environment, folder, options, say
         self.stopping = asyncio.Event()
         self._pids: dict[int, int] = {}
+        self._version = ""
+        """What a person activated since the start, as far as a worker said so."""
         self._nursery: asyncio.subprocess.Process
 
     async def run(self) -> int:
@@ -130,13 +134,13 @@ class _Supervisor:
             await control.stop()
         return int(code)
 
-    async def _open_nursery(self) -> None:
+    async def _open_nursery(self, *, again: bool = False) -> None:
         self._nursery = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "waypost.flow.nursery", str(os.getpid()),
+            sys.executable, "-m", NURSERY, str(os.getpid()),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=worker_environment(),
         )  # fmt: skip
         for number in range(self.options.workers):
-            self._order(number)
+            self._order(number, again=again)
 
     async def _stop(self, tending: asyncio.Future[Any]) -> None:
         self.stopping.set()
@@ -150,9 +154,10 @@ class _Supervisor:
         await self._nursery.wait()
         tending.cancel()
 
-    def _order(self, number: int) -> None:
-        """Have a worker started."""
-        order = Order(number, str(self.root), self.environment, self.options)
+    def _order(self, number: int, *, again: bool = False) -> None:
+        """Have a worker started; ``again``: in the place of a dead one."""
+        restart = Restart(str(self.folder), self._version) if again else None
+        order = Order(number, str(self.root), self.environment, self.options, restart)
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(msgspec.json.encode(order) + b"\n")
 
@@ -169,7 +174,7 @@ class _Supervisor:
                 self.say(WorkerDied(worker=number, code=-signal.SIGKILL))
             self._pids = {}
             await asyncio.sleep(RESTART_SECONDS)
-            await self._open_nursery()
+            await self._open_nursery(again=True)
 
     async def _listen(self) -> int | None:
         """Hear what the nursery says; the exit code, or None when it is gone, and all workers with it."""
@@ -189,7 +194,7 @@ class _Supervisor:
             self.say(WorkerDied(worker=report.number, code=report.code))
             if report.code > 0:
                 await asyncio.sleep(RESTART_SECONDS)
-            self._order(report.number)
+            self._order(report.number, again=True)
         await self._nursery.wait()
         return None
 
@@ -217,8 +222,12 @@ class _Supervisor:
 
     async def _ask_all(self, verb: str, params: Any, numbers: Sequence[int] | None = None) -> list[Any]:
         async def one(number: int) -> Any:
-            path = self.folder / "run" / f"worker-{number}.sock"
-            return unpack_answer(await ask_once(path, verb, params, 600.0))
+            found = verb in FINDING
+            path = finder_path(self.folder, number) if found else self.folder / "run" / f"worker-{number}.sock"
+            answer = unpack_answer(await ask_once(path, verb, params, 600.0))
+            if verb in ("reload", "activate"):
+                self._version = answer["version"]
+            return answer
 
         return await asyncio.gather(*(one(n) for n in numbers or range(self.options.workers)))
 

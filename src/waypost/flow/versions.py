@@ -31,7 +31,7 @@ class Versions:
 
     def keep(self, project: Project) -> None:
         """Store the bundle of a version, so that its messages can be recomputed for as long as they are kept."""
-        self._projects[project.version] = project
+        self.know(project)
         path = self._path(project.version)
         if path.exists():
             return
@@ -42,6 +42,10 @@ class Versions:
             file.flush()
             os.fsync(file.fileno())
         written.rename(path)
+
+    def know(self, project: Project) -> None:
+        """Have the project of a version at hand without storing its bundle."""
+        self._projects[project.version] = project
 
     def known(self) -> list[str]:
         return sorted(path.stem for path in self._folder.glob("*.zip"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,33 @@ def write_frame(writer: asyncio.StreamWriter, value: Ask | Reply) -> None:
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
     """The next frame. Raises ``IncompleteReadError`` at the end, ``EndpointUnavailable`` for one that is too long."""
     length = int.from_bytes(await reader.readexactly(_LENGTH), "little")
+    return await reader.readexactly(_checked(length))
+
+
+def send(connection: socket.socket, value: Ask | Reply) -> None:
+    """Send one frame. Blocks."""
+    data = pack(value)
+    connection.sendall(len(data).to_bytes(_LENGTH, "little") + data)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """The one frame that comes before an answer. Blocks. Raises ``EOFError`` at the end, ``EndpointUnavailable`` for
+    one that is too long."""
+    data, wanted = bytearray(), _LENGTH
+    while len(data) < wanted:
+        piece = connection.recv(1 << 16)
+        if not piece:
+            raise EOFError
+        data += piece
+        if wanted == _LENGTH and len(data) >= _LENGTH:
+            wanted += _checked(int.from_bytes(data[:_LENGTH], "little"))
+    return bytes(data[_LENGTH:])
+
+
+def _checked(length: int) -> int:
     if length > MAX_FRAME:
         raise EndpointUnavailable(f"a frame of {length} bytes", expected=f"at most {MAX_FRAME}")
-    return await reader.readexactly(length)
+    return length
 
 
 @contextlib.contextmanager
@@ -125,9 +151,11 @@ class Server:
                 except WaypostError as error:
                     write_frame(writer, failed(ask.number, error))
                     continue
-                task = asyncio.ensure_future(self._reply(writer, ask.number, later))
+                answer = asyncio.ensure_future(later)
+                task = asyncio.ensure_future(self._reply(writer, ask.number, answer))
                 replies.add(task)
                 task.add_done_callback(replies.discard)
+                task.add_done_callback(partial(_let_go, answer))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -147,6 +175,14 @@ class Server:
             reply = Reply(number, b"", f"internal error: {type(error).__name__}: {error}")
         if not writer.is_closing():
             write_frame(writer, reply)
+
+
+def _let_go(answer: asyncio.Future[bytes], _: asyncio.Task[None]) -> None:
+    """Nobody waits for an answer any more."""
+    if not answer.done():
+        answer.cancel()
+    elif not answer.cancelled():
+        answer.exception()
 
 
 async def ask_once(path: Path, verb: str, body: Any, timeout_seconds: float = 30.0) -> bytes:

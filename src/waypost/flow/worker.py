@@ -22,21 +22,26 @@ from waypost.core.event import Events
 from waypost.core.listener import Listener
 from waypost.flow.assemble import Surroundings
 from waypost.flow.attic import Attic
+from waypost.flow.clearing import Clearing, forget_positions
+from waypost.flow.client import finder_path
 from waypost.flow.control import Control
-from waypost.flow.effects import pack_answer
+from waypost.flow.definition import Project
+from waypost.flow.effects import Wanted, pack_answer
 from waypost.flow.engine import Engine
+from waypost.flow.finder import Finder
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.trying import Trying
+from waypost.flow.unfinished import unfinished
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.observe.log import EventLog
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
-from waypost.store.retention import Ages, Retention
+from waypost.store.retention import Ages
 from waypost.store.shard import EmbeddedShard
 
 CANNOT_START = 3
@@ -51,6 +56,7 @@ IDLE_TURNS = 3
 PATIENCE_SECONDS, LOOK_SECONDS = 3.0, 0.02
 _hopped = msgspec.msgpack.Decoder(Hopped)
 _handed = msgspec.msgpack.Decoder(Handed)
+_wanted = msgspec.msgpack.Decoder(list[Wanted])
 _positioned = msgspec.msgpack.Decoder(Positioned)
 
 
@@ -69,13 +75,23 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
 
 
+class Restart(msgspec.Struct, frozen=True):
+    """A worker takes the place of one that died, and goes on with the version that runs, whatever the project's files
+    are by now: with ``version``, or, where that is '', with the one its shard had last."""
+
+    store: str
+    version: str = ""
+
+
 class Worker:
     """Worker ``number`` of a system."""
 
     def __init__(
-        self, root: Path, environment: str, number: int, options: RunOptions, events: Events | None = None
-    ) -> None:
+        self, root: Path, environment: str, number: int, options: RunOptions, events: Events | None = None,
+        restart: Restart | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.environment, self.number, self.options = root, environment, number, options
+        self.restart = restart
         self.events = events or Events()
         self.stopping = asyncio.Event()
         self.engine: Engine
@@ -86,20 +102,25 @@ class Worker:
     async def start(self) -> None:
         """Raises ``ProjectError``, ``StoreLocked`` and other reasons not to start."""
         one_heap()
-        self.project = load_project(self.root, self.environment)
-        folder = self.root / self.project.options.store
+        files = None if self.restart else load_project(self.root, self.environment)
+        folder = self.root / files.options.store if files else Path(self.restart.store if self.restart else "")
         self.run_folder = folder / "run"
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
-        shard = await self._open_shard(store, self.number)
+        shard = self.shard = await self._open_shard(store, self.number)
+        around, versions = self._surroundings(self.events)
+        self.project = self._running(files, versions, shard)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
-        self.control = self._control_of(shard, self.events, self.listener)
+        around.listener = self.listener
+        self.control = self._control_of(shard, around, versions)
         self.engine = self.control.engine
         self.engine.trying = Trying(self.run_folder / f"trying-{self.number}")
-        self.project = self.engine.project
-        self.attic = Attic(lambda left: self._control_of(left, Events(), None))
+        self.attic = Attic(lambda left: self._control_of(left, *self._surroundings(Events())))
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
+        at = finder_path(folder, self.number if self.options.workers > 1 else None)
+        self.finder = Finder(at, lambda: [self.engine, *self.attic.engines])
+        self.finder.start()
         if self.options.workers > 1:
             self._meet_peers()
         if self.listener is not None:
@@ -107,13 +128,16 @@ class Worker:
         self.control.activate_at_start()
         await self.engine.start()
         kept = self.project.options.retention
-        self.retention = Retention(
-            shard, store.disk, self.engine.clock, Ages(finished=int(kept.delivered), dead=int(kept.dead))
-        )
-        self.engine.spawn(self._retain())
+        self.clearing = Clearing(self.engine, store.disk, Ages(finished=int(kept.delivered), dead=int(kept.dead)))
+        self.clearing.peers = self.peers
+        self.clearing.take(shard)
         if self.number == FIRST:
             left = [number for number in store.shards() if number >= self.options.workers]
-            await self.attic.open([await self._open_shard(store, number) for number in left])
+            shards = [await self._open_shard(store, number) for number in left]
+            await self.attic.open(shards)
+            for leftover in shards:
+                self.clearing.take(leftover, leftover=True)
+        self.engine.spawn(self._retain())
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
 
@@ -121,15 +145,25 @@ class Worker:
         """Let messages go that are older than the project keeps them, now and then."""
         while True:
             await self.engine.clock.sleep(RETENTION_SECONDS)
-            await self.retention.run()
+            await self.clearing.run()
 
-    def _control_of(self, shard: EmbeddedShard, events: Events, listener: Listener | None) -> Control:
-        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number, listener)
-        versions = Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
-        versions.keep(self.project)
-        running = versions.active(self.project, shard.state.activations())
+    def _surroundings(self, events: Events) -> tuple[Surroundings, Versions]:
+        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number)
+        return around, Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
+
+    def _running(self, files: Project | None, versions: Versions, shard: EmbeddedShard) -> Project:
+        """The project as it is to run: as its files say at the start of a system, as it ran at a restart."""
+        activations = shard.state.activations()
+        if self.restart is not None and (version := self.restart.version or (activations and activations[-1][0])):
+            return versions.project(version)
+        files = files or load_project(self.root, self.environment)
+        versions.keep(files)
+        return versions.active(files, activations)
+
+    def _control_of(self, shard: EmbeddedShard, around: Surroundings, versions: Versions) -> Control:
+        versions.know(self.project)
         engine = Engine(
-            running, shard, live_reader([shard]), versions, around,
+            self.project, shard, live_reader([shard]), versions, around,
             workers=self.options.workers, only=self.options.flows,
         )  # fmt: skip
         return Control(engine, self.root, self.environment, self.stopping, who=self.options.who)
@@ -179,9 +213,19 @@ class Worker:
         if verb == "position":
             self.engine.spread.positioned(_positioned.decode(body))
             return self.packed(_done(None))
+        if verb == "claim":
+            return self.packed(self.engine.claiming.take(_wanted.decode(body)))
+        if verb == "is-dead":
+            return self.packed(_done(self.engine.claims.dead(msgspec.msgpack.decode(body))))
+        if verb == "forget":
+            return self.packed(self._forget(msgspec.msgpack.decode(body, type=list[tuple[str, str]])))
         if verb == "hop":
             return self.packed(await self.engine.spread.receive_hop(_hopped.decode(body)))
         return self.told(self.perform(verb, msgspec.msgpack.decode(body)))
+
+    async def _forget(self, partitions: list[tuple[str, str]]) -> None:
+        self.engine.spread.forget(partitions)
+        await forget_positions(self.shard, partitions)
 
     async def packed(self, result: Awaitable[Any]) -> bytes:
         """The reply that carries a result."""
@@ -219,7 +263,11 @@ class Worker:
         """Until done, then stop; the exit code: 0 all done, 1 something of this run is undelivered."""
         try:
             await self.until_done()
-            return self.control.exit_code() if self.options.once else 0
+            if not self.options.once:
+                return 0
+            for event in unfinished(self.engine):
+                self.events.emit(event)
+            return self.control.exit_code()
         finally:
             with contextlib.suppress(WaypostError):
                 await self.stop()
@@ -231,11 +279,12 @@ class Worker:
             known.leave()
         await self.engine.halt()
         await self.server.stop()
+        self.finder.stop()
         try:
             await self.engine.close()
             await self.attic.close()
         finally:
-            self.retention.close()
+            self.clearing.close()
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
@@ -257,12 +306,12 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-async def work(root: Path, environment: str, number: int, options: RunOptions) -> int:
+async def work(root: Path, environment: str, number: int, options: RunOptions, restart: Restart | None = None) -> int:
     """A worker process of a supervisor, from start to end; its exit code. What happens is told on standard error."""
 
     events = Events()
     events.subscribe(EventLog(sys.stderr, options.log, options.quiet, number))
-    worker = Worker(root, environment, number, options, events)
+    worker = Worker(root, environment, number, options, events, restart)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, worker.stopping.set)

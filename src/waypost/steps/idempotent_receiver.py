@@ -48,8 +48,9 @@ class IdempotentReceiverOptions:
 class IdempotentReceiver:
     """Let a message pass once per key; a repetition ends, linked to its original.
 
-    Keys are remembered by the worker that owns a message's slot: with several workers, order by what makes messages the
-    same, or repetitions under other ordering keys pass.
+    With several workers each key has one that remembers it, so a repetition is recognised wherever it comes in. That
+    costs a commit before the step; none where messages are ordered by the receiver's key, or a part of it, and the
+    receiver is the first step.
     """
 
     def __init__(self, options: IdempotentReceiverOptions, grants: Grants) -> None:

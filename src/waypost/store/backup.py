@@ -19,14 +19,14 @@ from typing import TypeVar
 import msgspec
 
 from waypost.core.errors import StoreError
-from waypost.store.disk import Disk, write_file
+from waypost.store.disk import Disk, RealDisk, write_file
 from waypost.store.frame import BadFrame
 from waypost.store.journal import Journal
 from waypost.store.layout import SECRET, ShardFolder, shard_numbers
 from waypost.store.opening import Setting
 from waypost.store.record import FORMAT_VERSION
 from waypost.store.segment import START, Identity, Segment, segment_name
-from waypost.store.sqlite import connect
+from waypost.store.sqlite import checkpoint, connect, needs_recovery
 from waypost.store.state_db import StateDatabase
 
 MANIFEST = "backup.json"
@@ -195,9 +195,9 @@ class Backup:
         self._disk.sync_folder(to)
 
 
-def good_end(segment: Segment) -> int:
-    """Where the good frames of a segment end that may be being written."""
-    at, size = START, segment.size
+def good_end(segment: Segment, start: int = START) -> int:
+    """Where the good frames of a segment end that may be being written; those before ``start`` are known to be."""
+    at, size = start, segment.size
     while at < size:
         try:
             header, _ = segment.frame(at)
@@ -227,11 +227,24 @@ def copy_file(disk: Disk, path: str, to: str, size: int | None = None, mode: int
 
 def snapshot(path: str, to: str) -> None:
     """The database as it is at one moment, without the pages that are free."""
+    if needs_recovery(Path(path)):
+        _recovered_copy(path, to)
+        return
     connection = connect(Path(path), read_only=True)
     try:
         connection.execute("VACUUM INTO ?", (to,))
     finally:
         connection.close()
+
+
+def _recovered_copy(path: str, to: str) -> None:
+    """A copy with all that the write-ahead log holds, of a database in a folder where nobody here may write."""
+    for ending in ("", "-wal"):
+        for _ in copy_file(RealDisk(), path + ending, to + ending):
+            pass
+    connection = connect(Path(to))
+    checkpoint(connection)
+    connection.close()
 
 
 def _stands_at(path: str) -> int:

@@ -87,6 +87,13 @@ def put_back(bodies: Bodies, load: Callable[[str], bytes]) -> Bodies:
     return msgspec.structs.replace(bodies, ends=column.ends, data=column.data, chunks=())
 
 
+def whole(record: AnyRecord, load: Callable[[str], bytes]) -> AnyRecord:
+    """A record with its large bodies."""
+    if isinstance(record, Accepted | OutboundBody) and record.bodies.chunks:
+        return msgspec.structs.replace(record, bodies=put_back(record.bodies, load))
+    return record
+
+
 class ChunkFolder:
     """The chunk files of a shard. One thread stores; any may load."""
 

@@ -15,6 +15,7 @@ from waypost.store.codec import Codec
 from waypost.store.commit import Limits
 from waypost.store.disk import Disk, RealDisk
 from waypost.store.layout import create_store, read_description, read_secret, shard_numbers
+from waypost.store.looking import LookedAtShard
 from waypost.store.opening import Folds, Setting, open_shard
 from waypost.store.reserve import NO_ROOM
 from waypost.store.shard import EmbeddedShard
@@ -87,6 +88,16 @@ class EmbeddedStore:
             await shard.close()
             raise
         return shard
+
+    async def look_at(self, number: int) -> LookedAtShard:
+        """A shard for looking alone: without its lock, and where nobody may write. Close it in the end."""
+        try:
+            return await asyncio.to_thread(LookedAtShard, self.setting(), number)
+        except OSError as fault:
+            raise StoreError(
+                f"cannot be read: {fault.strerror}", where=fault.filename or self.folder,
+                expected="a folder this user may read", remedy="check its owner and its mode",
+            ) from fault  # fmt: skip
 
     def backup(self, folder: str) -> AsyncIterator[tuple[int, int]]:
         """Copy the store into a new folder, whether or not it is open, here or elsewhere."""

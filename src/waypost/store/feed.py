@@ -1,14 +1,23 @@
-"""Feeds the search index in a thread of its own, behind the journal and never before it."""
+"""Feeds the search index in a thread of its own, behind the journal and never before it.
+
+Groups are taken in some at a time, for each change of threads costs both of them; whoever asks a question has what
+waits taken in at once. What was taken in is written to the database in a second thread: nothing waits for that.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from waypost.store.commit import Limits
-from waypost.store.derived import CommittedGroup, Derived
+from waypost.store.derived import CommittedGroup, Derived, Watermark
 from waypost.store.record import Accepted
+
+GATHER_SECONDS = 0.025
+"""How long committed groups are gathered before they are taken in, when nobody asks."""
 
 
 class IndexFeed:
@@ -29,8 +38,13 @@ class IndexFeed:
         self._monotonic, self._report = monotonic, report
         self.awaited = False
         self._queue: queue.SimpleQueue[CommittedGroup | None] = queue.SimpleQueue()
+        self._end: Watermark = (0, 0)
+        self._hurry = threading.Event()
+        self._turn = threading.Condition()
+        self._found: Watermark = (0, 0)
         self._put = self._taken = self._waiting = 0
         self._due = 0.0
+        self._flushing: Future[None] | None = None
         self.caught_up = threading.Event()
         """Set once what was missed is in the index, or never will be."""
         self.fault: Exception | None = None
@@ -45,53 +59,94 @@ class IndexFeed:
 
     def put(self, group: CommittedGroup) -> None:
         self._put += messages(group)
+        self._end = group.end
         self._queue.put(group)
+        if self.awaited:
+            self._hurry.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Return once all that was put before is in the index, True, or after so many seconds. From any thread."""
+        end = self._end
+
+        def found() -> bool:
+            return self.caught_up.is_set() and (self._found >= end or self.fault is not None)
+
+        if found():
+            return True
+        self._hurry.set()
+        with self._turn:
+            return self._turn.wait_for(found, seconds)
 
     def stop(self) -> None:
         """Take in and flush what was put, then return. Blocks."""
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join()
 
     def _run(self) -> None:
-        try:
-            self._feed()
-        except Exception as fault:  # noqa: BLE001 - the shard learns of it and stops
-            self.fault = fault
-            self.caught_up.set()
-            self._report()
+        with ThreadPoolExecutor(1, "waypost-index-flush") as flusher:
+            try:
+                self._feed(flusher)
+            except Exception as fault:  # noqa: BLE001 - the shard learns of it and stops
+                self.fault = fault
+                self.caught_up.set()
+                self._tell()
+                self._report()
 
-    def _feed(self) -> None:
+    def _feed(self, flusher: ThreadPoolExecutor) -> None:
         for missed in self._missed:
-            self._take(missed)
+            self._take(missed, flusher)
         self.caught_up.set()
-        while (group := self._next()) is not None:
-            self._take(group)
+        self._tell()
+        while (group := self._next(flusher)) is not None:
+            self._take(group, flusher)
             self._taken += messages(group)
+            self._found = group.end
+            self._tell()
             if self.awaited:
                 self._report()
+        self._settle()
         if self._waiting:
-            self._flush()
+            self._index.flush()
 
-    def _next(self) -> CommittedGroup | None:
+    def _next(self, flusher: ThreadPoolExecutor) -> CommittedGroup | None:
         """The next group; what was taken in is flushed when none comes for long."""
-        while self._waiting:
+        with contextlib.suppress(queue.Empty):
+            return self._queue.get_nowait()
+        while True:
             try:
-                return self._queue.get(timeout=max(self._due - self._monotonic(), 0.0))
+                group = self._queue.get(timeout=max(self._due - self._monotonic(), 0.0) if self._waiting else None)
             except queue.Empty:
-                self._flush()
-        return self._queue.get()
+                self._flush(flusher)
+                continue
+            self._hurry.wait(GATHER_SECONDS)
+            self._hurry.clear()
+            return group
 
-    def _take(self, group: CommittedGroup) -> None:
+    def _tell(self) -> None:
+        with self._turn:
+            self._turn.notify_all()
+
+    def _take(self, group: CommittedGroup, flusher: ThreadPoolExecutor) -> None:
         if not self._waiting:
             self._due = self._monotonic() + self._limits.flush_seconds / 2
         self._index.apply(group)
         self._waiting += group.bytes
-        if self._waiting >= self._limits.flush_bytes or self._monotonic() >= self._due:
-            self._flush()
+        most, free = self._limits.flush_bytes, self._flushing is None or self._flushing.done()
+        due = self._waiting >= most or self._monotonic() >= self._due
+        if due and (free or self._waiting >= 2 * most):
+            self._flush(flusher)
 
-    def _flush(self) -> None:
-        self._index.flush()
+    def _flush(self, flusher: ThreadPoolExecutor) -> None:
+        """Have everything taken in written, once the flush before has ended."""
+        self._settle()
         self._waiting = 0
+        self._flushing = flusher.submit(self._index.stage())
+
+    def _settle(self) -> None:
+        if self._flushing is not None:
+            self._flushing.result()
+            self._flushing = None
 
 
 def messages(group: CommittedGroup) -> int:

@@ -206,12 +206,6 @@ class Fold:
 
     def opened(self, at: Location, r: Opened) -> None:
         self.totals.incarnation, self.totals.clean = r.incarnation, False
-        if not r.unclean:
-            return
-        for seq, batch in self.active.items():
-            if batch.left:
-                batch.deaths += 1
-                self.touched.add(seq)
 
     def closed(self, at: Location, r: Closed) -> None:
         self.totals.clean = True

@@ -9,6 +9,7 @@ from waypost.core.clock import SystemClock
 from waypost.store.derived import Derived, FoldedState
 from waypost.store.index import SearchIndex
 from waypost.store.layout import ShardFolder
+from waypost.store.looking import LookedAtShard
 from waypost.store.reader import ShardView, StoreReader
 from waypost.store.search import ShardSearch
 from waypost.store.shard import EmbeddedShard
@@ -21,7 +22,7 @@ def open_folds(folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived
     return StateFold(path / "state.db", SystemClock().now), SearchIndex(path / "index.db", secret)
 
 
-def live_reader(shards: Sequence[EmbeddedShard]) -> StoreReader:
+def live_reader(shards: Sequence[EmbeddedShard | LookedAtShard]) -> StoreReader:
     """Questions over shards open in this process; what was committed a moment ago is found."""
     views = []
     for shard in shards:

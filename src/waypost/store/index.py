@@ -4,7 +4,8 @@ them. It follows the journal in a thread of its own; what it has not flushed yet
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.failure import FailedOutput, FailureGroup, mask
+from waypost.store.hashing import Hasher
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
 from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place, plain_rows
 from waypost.store.outputs import Rows, row_layout, row_states, rows_of
 from waypost.store.overlay import Overlay
-from waypost.store.posting import Hasher
 from waypost.store.protocol import Location
 from waypost.store.record import (
     OUT_BITS,
@@ -30,6 +31,7 @@ from waypost.store.record import (
     DeliveryFailed,
     Effects,
     Intended,
+    LegalHold,
     Linked,
     MovedAway,
     OutboundBody,
@@ -42,6 +44,8 @@ from waypost.store.record import (
 from waypost.store.sqlite import checkpoint, select
 
 _SMALL_WAL = 16 << 20
+_STEPS = 4
+"""Pieces of merging and deleting that follow a flush; two a flush keep pace with full load."""
 
 
 class SearchIndex:
@@ -51,7 +55,7 @@ class SearchIndex:
         self.database = IndexDatabase(path, read_only=read_only)
         self.totals: IndexTotals = self.database.totals()
         self.hasher = Hasher(secret, self.totals.names)
-        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=4000)
+        self.batches: Overlay[int, IndexedBatch] = Overlay(self.database.batch, cached=1000)
         self.failures: Overlay[int, FailedOutput] = Overlay(self.database.failed)
         self.asking = threading.Lock()
         """Held by a query while it uses ``database.asker``."""
@@ -61,6 +65,7 @@ class SearchIndex:
         self._retelling: dict[int, int] = {}
         self._flushing: list[bytes] = []
         self._extents: dict[int, Extent] = {}
+        self._flushing_extents: dict[int, Extent] = {}
         self._segments: tuple[int, int] | None = None
         self._messages = 0
         self._watermark = self._applied = self.totals.watermark
@@ -99,20 +104,19 @@ class SearchIndex:
         self.totals.watermark = staged
         self._flushing, self._fresh = self._flushing + self._fresh, []
         self._flushing_firsts, self._firsts = {**self._flushing_firsts, **self._firsts}, {}
-        changes, fresh = self._changes(), b"".join(self._flushing)
-        extents, self._extents = self._extents, {}
+        self._flushing_extents, self._extents = {**self._flushing_extents, **self._extents}, {}
+        changes, fresh = self._changes(), self._flushing
         messages, self._messages, self._segments = self._messages, 0, None
 
         def write() -> None:
             try:
                 self._write(changes, fresh, segments or (staged[0], staged[0]))
             except BaseException:
-                self._extents = {**extents, **self._extents}
-                self._segments, self._messages = segments, self._messages + messages
+                self._segments, self._messages = _spanning(segments, self._segments), self._messages + messages
                 self.database.words.put_back(changes.words)
                 raise
             self._watermark = staged
-            self._flushing, self._flushing_firsts = [], {}
+            self._flushing, self._flushing_firsts, self._flushing_extents = [], {}, {}
             self.batches.end()
             self.failures.end()
             self._tidy()
@@ -146,10 +150,10 @@ class SearchIndex:
             failures=[(ref, int(f.state), print_, f.first_at, f.at, f.attempt, f.place) for ref, f, print_ in failed],
             healed=[ref for ref, f in failures.items() if f is None],
             groups=list({print_: pack(f.group) for _, f, print_ in failed}.items()),
-            extents=[(n, e.first_seq, e.last_seq, e.messages, e.newest) for n, e in self._extents.items()],
+            extents=[(n, e.first_seq, e.last_seq, e.messages, e.newest) for n, e in self._flushing_extents.items()],
         )
 
-    def _write(self, changes: IndexChanges, fresh: bytes, segments: tuple[int, int]) -> None:
+    def _write(self, changes: IndexChanges, fresh: list[bytes], segments: tuple[int, int]) -> None:
         writer = self.database.writer
         assert writer is not None, "opened to read"
         with writer:
@@ -161,8 +165,9 @@ class SearchIndex:
         writer = self.database.writer
         if writer is None:
             return
-        if posting.step(writer):
-            posting.step(writer)
+        for _ in range(_STEPS):
+            if not posting.step(writer):
+                break
         wal = Path(writer.filename + "-wal")
         if wal.exists() and wal.stat().st_size > _SMALL_WAL:
             checkpoint(writer)
@@ -186,11 +191,14 @@ class SearchIndex:
         ref = r.seq << OUT_BITS
         for number, (name, values) in enumerate(r.keys):
             rules = rules_from(r.key_rules[number]) if r.key_rules else DEFAULT_RULES
-            flat = normalise_all([value for of_message in values for value in of_message], rules)
-            self._fresh.append(self.hasher.column(name, ref, flat, [len(of_message) for of_message in values]))
+            flat = normalise_all(list(chain.from_iterable(values)), rules)
+            single = len(flat) == len(values) and all(values)
+            self._fresh.append(self.hasher.column(name, ref, flat, () if single else list(map(len, values))))
 
     def _extend(self, segment: int, r: Accepted) -> None:
         extent = self._extents.get(segment)
+        if extent is None and (flushing := self._flushing_extents.get(segment)) is not None:
+            extent = self._extents[segment] = msgspec.structs.replace(flushing)
         if extent is None:
             stored = select(
                 self.database.fetcher,
@@ -280,14 +288,24 @@ class SearchIndex:
             self.failures.set(inner.ref, msgspec.structs.replace(known, place=place))
 
     def linked(self, at: Location, r: Linked) -> None:
-        for message in (r.message, r.other):
+        self._tell_messages((r.message, r.other), at)
+
+    def legal_hold(self, at: Location, r: LegalHold) -> None:
+        self._tell_messages(r.messages, at)
+
+    def _tell_messages(self, messages: Sequence[bytes], at: Location) -> None:
+        """Note a record that names messages by id, once for each of their batches."""
+        seqs: dict[int, None] = {}
+        for message in messages:
             first = block_of(message)[0].to_bytes(16, "big")
             seq = self._firsts.get(first) or self._flushing_firsts.get(first)
             if seq is None:
                 stored = select(self.database.fetcher, "SELECT seq FROM batch WHERE first = ?", first)
                 seq = stored[0][0] if stored else None
             if seq is not None:
-                self._tell(self.batches.get(seq), pack_place(at))
+                seqs[seq] = None
+        for seq in seqs:
+            self._tell(self.batches.get(seq), pack_place(at))
 
     def _tell(self, batch: IndexedBatch | None, place: bytes) -> None:
         if batch is not None:
@@ -318,6 +336,13 @@ class SearchIndex:
                 self.failures.set(ref, msgspec.structs.replace(known, state=state))
 
 
+def _spanning(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    """From the first segment of both to the last."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
 def _placed(places: bytes, place: bytes, told: int | None) -> bytes:
     """``places`` with one more, or with number ``told`` of them in its new place."""
     if told is None:
@@ -336,5 +361,6 @@ _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     OutboundBody: SearchIndex.body,
     MovedAway: SearchIndex.moved,
     Linked: SearchIndex.linked,
+    LegalHold: SearchIndex.legal_hold,
     Retold: SearchIndex.retold,
 }

@@ -66,4 +66,6 @@ CREATE TABLE IF NOT EXISTS chunk (
     done INTEGER NOT NULL DEFAULT 0,
     successor INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE IF NOT EXISTS posting (chunk INTEGER, entry BLOB, PRIMARY KEY (chunk, entry)) WITHOUT ROWID;
+-- Postings of a chunk, sorted, some hundred a row; ``first`` is the first of them.
+CREATE TABLE IF NOT EXISTS page (id INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, first BLOB NOT NULL, data BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS page_first ON page (chunk, first);

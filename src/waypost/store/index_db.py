@@ -11,8 +11,10 @@ import msgspec
 
 from waypost.store.failure import FailedOutput, FailureGroup
 from waypost.store.indexed import WORDS, IndexedBatch, unpack_states, unpacked_rows
-from waypost.store.sqlite import bulk, connect, inserting, schema, select
+from waypost.store.sqlite import bulk, connect, inserting, schema, select, transaction
 
+LAYOUT = 2
+"""Of the tables and of the hashes in them."""
 BATCH_COLUMNS = "seq flow version targets count at arrival troubled *first *accepted *produced *story *layout *states"
 _COLUMNS = ", ".join("batch." + name.lstrip("*") for name in BATCH_COLUMNS.split())
 _DELIVERED = WORDS.index("delivered")
@@ -87,6 +89,16 @@ class IndexChanges(msgspec.Struct):
     extents: list[tuple[int, int, int, int, int]]
 
 
+def _bring_up_to_date(writer: apsw.Connection) -> None:
+    """Make the tables. An index of another layout is emptied, and made again from the journal like one that is lost."""
+    with transaction(writer):
+        if writer.pragma("user_version") != LAYOUT:
+            for (name,) in select(writer, "SELECT name FROM sqlite_schema WHERE type = 'table'"):
+                writer.execute(f'DROP TABLE "{name}"')
+            writer.pragma("user_version", LAYOUT)
+        writer.execute(schema("index"))
+
+
 class IndexDatabase:
     """``index.db`` and its connections: ``writer`` for the flush, ``fetcher`` for the fold, ``asker`` for queries."""
 
@@ -94,9 +106,9 @@ class IndexDatabase:
         self.path = path
         self.writer: apsw.Connection | None = None
         if not read_only:
-            self.writer = connect(path, cache_kib=8192)
-            self.writer.execute(schema("index"))
-        self.fetcher, self.asker = connect(path, read_only=True), connect(path, read_only=True, cache_kib=8192)
+            self.writer = connect(path, cache_kib=4096)
+            _bring_up_to_date(self.writer)
+        self.fetcher, self.asker = (connect(path, read_only=True, cache_kib=kib) for kib in (1024, 4096))
         self.words = Words(select(self.fetcher, "SELECT id, text FROM word"))
 
     def totals(self) -> IndexTotals:

@@ -45,6 +45,11 @@ class IndexRemoval:
         rows = select(self._connection, f"SELECT {column} FROM extent WHERE segment = ?", segment)
         return int(rows[0][0]) if rows else 0
 
+    def arrivals(self, numbers: Sequence[int]) -> set[int]:
+        """Those of some arrivals of which there are messages."""
+        sql = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM batch WHERE arrival = value AND arrival > 0)"
+        return {number for (number,) in select(self._connection, sql, _json(numbers))}
+
     def behind(self, present: Sequence[int]) -> bool:
         """Whether the index still knows segments that are gone."""
         return bool(self._gone(present))

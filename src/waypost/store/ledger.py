@@ -9,7 +9,7 @@ import msgspec
 
 from waypost.store.outputs import KeptBatch, tally
 from waypost.store.overlay import Overlay
-from waypost.store.protocol import Location
+from waypost.store.protocol import Held, Location
 from waypost.store.record import (
     ANEW,
     Activated,
@@ -18,6 +18,8 @@ from waypost.store.record import (
     ArrivalEnded,
     Claimed,
     Commanded,
+    Forgotten,
+    LegalHold,
     Numbered,
     Positioned,
     State,
@@ -82,10 +84,12 @@ class Ledger:
         numbers: Overlay[str, int],
         timers: Overlay[str, tuple[int, bytes]],
         step_states: Overlay[tuple[str, str, str], bytes],
+        legal_holds: Overlay[bytes, Held],
     ) -> None:
         self.totals, self.activations, self.positions = totals, activations, positions
         self.arrivals, self.arrival_names, self.claims = arrivals, arrival_names, claims
         self.numbers, self.timers, self.step_states = numbers, timers, step_states
+        self.legal_holds = legal_holds
 
     def counts(self, flow: str) -> list[int]:
         counts = self.totals.counts.get(flow)
@@ -124,6 +128,20 @@ class Ledger:
     def arrival_disposed(self, at: Location, r: ArrivalDisposed) -> None:
         arrival = self.arrivals.get(r.number) or Arrival(r.number)
         self.arrivals.set(r.number, msgspec.structs.replace(arrival, disposed_at=r.at))
+
+    def forgotten(self, at: Location, r: Forgotten) -> None:
+        for number in r.arrivals:
+            known = self.arrivals.get(number)
+            if known is not None and self.arrival_names.get((known.flow, known.name, known.identity)) == number:
+                self.arrival_names.set((known.flow, known.name, known.identity), None)
+            self.arrivals.set(number, None)
+        for key in r.positions:
+            self.positions.set(key, None)
+
+    def legal_hold(self, at: Location, r: LegalHold) -> None:
+        held = Held(r.at, r.who, r.why) if r.held else None
+        for message in r.messages:
+            self.legal_holds.set(message, held)
 
     def stand(self, flow: str, partition: str, slot: int, position: str) -> None:
         key = (flow, partition, slot)
@@ -175,4 +193,6 @@ LEDGER_RULES: dict[type, Callable[[Ledger, Location, Any], None]] = {
     StepState: Ledger.step_state,
     Commanded: Ledger.commanded,
     Activated: Ledger.activated,
+    LegalHold: Ledger.legal_hold,
+    Forgotten: Ledger.forgotten,
 }

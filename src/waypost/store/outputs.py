@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from waypost.store.protocol import OpenBatch
@@ -82,8 +83,21 @@ def rows_of(refs: tuple[int, ...]) -> Iterator[tuple[int, Rows]]:
         if step > 0 and tuple(range(first, last + 1, step)) == refs:
             yield first >> OUT_BITS, slice(first & OUT_MASK, (last & OUT_MASK) + 1, step)
             return
+    if tuple(sorted(set(refs))) == refs:
+        for begin, end in _batches_in(refs):
+            yield refs[begin] >> OUT_BITS, tuple([ref & OUT_MASK for ref in refs[begin:end]])
+        return
     grouped: dict[int, list[int]] = {}
     for ref in refs:
         grouped.setdefault(ref >> OUT_BITS, []).append(ref & OUT_MASK)
     for seq, rows in grouped.items():
         yield seq, tuple(dict.fromkeys(rows))
+
+
+def _batches_in(refs: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Where each batch's references begin and end, in rising references."""
+    begin = 0
+    while begin < len(refs):
+        end = bisect_left(refs, (refs[begin] >> OUT_BITS) + 1 << OUT_BITS, begin)
+        yield begin, end
+        begin = end

@@ -1,88 +1,64 @@
 """Where business keys lead: postings of keyed hashes, in chunks that each flush adds and a merge joins.
 
 A posting is 16 bytes: 7 of the value's keyed hash, the number of the key's name, and the message's reference. They
-sort by value, so that a value is found with its name or without. A chunk is what one flush wrote, in sorted order, so
-writing never jumps about; when 64 chunks of a level are there they become one of the next, a slice of hashes a step.
+sort by value, so that a value is found with its name or without. A chunk is what one flush wrote, in sorted order and
+in pages that each fill one of the database, so writing never jumps about and costs one row for hundreds of postings;
+when 64 chunks of a level are there they become one of the next, a slice of hashes a step.
+
+Sorting holds Python's interpreter lock, so it is done some thousand postings at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from hashlib import blake2b
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import apsw
 import msgspec
 
+from waypost.store.hashing import ENTRY, HASH
 from waypost.store.sqlite import select, transaction
 
-ENTRY = 16
-HASH = 7
 FANOUT = 64
 LIVE, BUILDING, DEAD = 0, 1, 2
 """Stages of a chunk: looked into; being merged, not looked into; being deleted."""
 SLICE = 100_000
 """About how many postings a step of a merge moves."""
+DELETED = 20
+"""How many times as many a step of a deletion takes: it need not read them."""
+SORTED = 4096
+"""About how many postings are sorted at a time."""
+PAGE = 3968
+"""Bytes of postings in a row: as many as fit in a page of the database, with what stands before them."""
 
 _INSERT = """
-INSERT INTO posting SELECT ?1, substr(?2, n * 16 + 1, 16) AS entry
-FROM (WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < ?3) SELECT n FROM i)
-WHERE true ORDER BY entry ON CONFLICT DO NOTHING
+INSERT INTO page (chunk, first, data) SELECT ?1, substr(?2, at, 16), substr(?2, at, ?3)
+FROM (WITH RECURSIVE i(at) AS (SELECT 1 UNION ALL SELECT at + ?3 FROM i WHERE at + ?3 <= length(?2)) SELECT at FROM i)
 """
 _FIND = """
-SELECT entry FROM chunk CROSS JOIN posting
-WHERE stage = 0 AND posting.chunk = chunk.id AND entry BETWEEN ? AND ?
+SELECT data FROM (
+    SELECT unhex(value ->> 0) AS low, unhex(value ->> 1) AS high, unhex(value ->> 2) AS hash FROM json_each(?)
+) CROSS JOIN chunk CROSS JOIN page
+WHERE stage = 0 AND page.chunk = chunk.id AND page.first <= high AND page.first >= ifnull(
+    (SELECT first FROM page AS one WHERE one.chunk = chunk.id AND one.first < low ORDER BY first DESC LIMIT 1), low
+) AND instr(data, hash)
 """
-_MERGE = """
-INSERT INTO posting SELECT ?1, entry FROM chunk CROSS JOIN posting
-WHERE successor = ?1 AND posting.chunk = chunk.id AND entry >= ?2 AND entry < ?3 ORDER BY entry ON CONFLICT DO NOTHING
+_MEMBERS = """
+SELECT chunk.id, data FROM chunk CROSS JOIN page
+WHERE successor = ?1 AND page.chunk = chunk.id AND page.first < ?3 AND page.first >= ifnull(
+    (SELECT first FROM page AS one WHERE one.chunk = chunk.id AND one.first < ?2 ORDER BY first DESC LIMIT 1), ?2
+) ORDER BY chunk.id, page.first
 """
+_ONE, _MANY = struct.Struct(f"{ENTRY}s"), struct.Struct(f"{ENTRY}s" * 128)
 
 
-class Found(msgspec.Struct, frozen=True, order=True):
-    """A message that may carry the key; ``seq`` and ``message`` number it."""
-
-    seq: int
-    message: int
+Bounds = tuple[bytes, bytes]
+"""The first and last posting that are meant; both have the same hash."""
 
 
-class Hasher:
-    """Makes postings for one store; ``names`` numbers the key names in the order they first came."""
-
-    def __init__(self, secret: bytes, names: list[str]) -> None:
-        self._secret, self._names = secret, names
-        self._numbers = {name: 1 + number % 255 for number, name in enumerate(names)}
-
-    def number(self, name: str) -> int:
-        """The number of a key's name, 1 to 255; 0 for a name never seen."""
-        return self._numbers.get(name, 0)
-
-    def column(self, name: str, ref: int, values: Sequence[str], counts: Sequence[int]) -> bytes:
-        """Postings of a key in consecutive messages, the first being ``ref``; ``counts`` values belong to each."""
-        secret, first = self._secret, self._tail(name, ref)
-        tails: Iterable[int] = range(first, first + len(counts))
-        if counts.count(1) != len(counts):
-            tails = [tail for tail, count in zip(tails, counts, strict=True) for _ in range(count)]
-        return b"".join(
-            [
-                blake2b(secret + value.encode(), digest_size=HASH).digest() + tail.to_bytes(9, "big")
-                for value, tail in zip(values, tails, strict=True)
-            ]
-        )
-
-    def one(self, name: str, ref: int, value: str) -> bytes:
-        return self.hash(value) + self._tail(name, ref).to_bytes(9, "big")
-
-    def hash(self, value: str) -> bytes:
-        return blake2b(self._secret + value.encode(), digest_size=HASH).digest()
-
-    def _tail(self, name: str, ref: int) -> int:
-        if name not in self._numbers:
-            self._numbers[name] = 1 + len(self._names) % 255
-            self._names.append(name)
-        return self._numbers[name] << 64 | ref
-
-
-def bounds(hashed: bytes, name: int) -> tuple[bytes, bytes]:
+def bounds(hashed: bytes, name: int) -> Bounds:
     """The first and last posting of a value under the name with this number, or under any for 0."""
     low, high = (name, name) if name else (0, 255)
     return hashed + bytes((low,)) + bytes(8), hashed + bytes((high,)) + b"\xff" * 8
@@ -93,31 +69,78 @@ def reference(entry: bytes) -> int:
     return int.from_bytes(entry[8:], "big")
 
 
-def scan(blobs: Iterable[bytes], low: bytes, high: bytes) -> list[int]:
-    """References of postings between two bounds with the same hash, in packed unsorted postings."""
-    found, hashed = [], low[:HASH]
+def scan(blobs: Iterable[bytes], wanted: Iterable[Bounds]) -> list[int]:
+    """References of postings within bounds, in packed postings in any order."""
+    found = []
+    meant = [(low, high, low[:HASH]) for low, high in wanted]
     for blob in blobs:
-        at = blob.find(hashed)
-        while at >= 0:
-            entry = blob[at : at + ENTRY]
-            if at % ENTRY == 0 and low <= entry <= high:
-                found.append(reference(entry))
-            at = blob.find(hashed, at + 1)
+        for low, high, hashed in meant:
+            at = blob.find(hashed)
+            while at >= 0:
+                entry = blob[at : at + ENTRY]
+                if at % ENTRY == 0 and low <= entry <= high:
+                    found.append(reference(entry))
+                at = blob.find(hashed, at + 1)
     return found
 
 
-def find(connection: apsw.Connection, low: bytes, high: bytes) -> list[int]:
+def find(connection: apsw.Connection, wanted: Sequence[Bounds]) -> list[int]:
     """References in all live chunks."""
-    return [reference(entry) for (entry,) in select(connection, _FIND, low, high)]
+    packed = [(low.hex(), high.hex(), low[:HASH].hex()) for low, high in wanted]
+    pages = select(connection, _FIND, msgspec.json.encode(packed).decode())
+    return scan((page for (page,) in pages), wanted)
 
 
-def add_chunk(connection: apsw.Connection, blob: bytes, segments: tuple[int, int]) -> None:
+def everything(connection: apsw.Connection) -> list[bytes]:
+    """All postings of live chunks."""
+    pages = select(connection, "SELECT data FROM chunk JOIN page ON page.chunk = chunk.id WHERE stage = 0")
+    return [entry for (page,) in pages for entry in _entries(page)]
+
+
+def add_chunk(connection: apsw.Connection, blobs: Sequence[bytes], segments: tuple[int, int]) -> None:
     """Write the postings of one flush, within the transaction of the caller."""
-    count = len(blob) // ENTRY
+    count = sum(map(len, blobs)) // ENTRY
     if not count:
         return
     number = _new_chunk(connection, 0, LIVE, segments, count, 0)
-    connection.execute(_INSERT, (number, blob, count)).fetchall()
+    runs = [sorted(_entries(piece)) for piece in _pieces(blobs)]
+    _insert(connection, number, b"".join(map(b"".join, _merged(runs, b"", b"\xff" * (ENTRY + 1)))))
+
+
+def _insert(connection: apsw.Connection, number: int, postings: bytes) -> None:
+    if postings:
+        connection.execute(_INSERT, (number, postings, PAGE)).fetchall()
+
+
+def _pieces(blobs: Iterable[bytes]) -> Iterator[bytes]:
+    """Blobs joined to about as many postings as are sorted at a time."""
+    some, size = list[bytes](), 0
+    for blob in blobs:
+        some.append(blob)
+        size += len(blob)
+        if size >= SORTED * ENTRY:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)
+
+
+def _entries(blob: bytes) -> list[bytes]:
+    whole = len(blob) - len(blob) % _MANY.size
+    with memoryview(blob) as view:
+        many = list(chain.from_iterable(_MANY.iter_unpack(view[:whole])))
+        return many + [entry for (entry,) in _ONE.iter_unpack(view[whole:])]
+
+
+def _merged(runs: Sequence[list[bytes]], low: bytes, high: bytes) -> Iterator[list[bytes]]:
+    """Sorted runs as one, from ``low`` to before ``high``, some thousand postings at a time."""
+    count = sum(map(len, runs))
+    longest = max(runs, key=len)
+    step = max(1, len(longest) * SORTED // max(count, 1))
+    cuts = [low, *(cut for cut in longest[step::step] if low < cut < high), high]
+    places = [[bisect_left(run, cut) for cut in cuts] for run in runs]
+    for part in range(len(cuts) - 1):
+        slices = (run[at[part] : at[part + 1]] for run, at in zip(runs, places, strict=True))
+        yield sorted(chain.from_iterable(slices))
 
 
 def step(connection: apsw.Connection) -> bool:
@@ -143,14 +166,15 @@ def _delete_some(connection: apsw.Connection) -> bool:
 
 
 def forget_segments(connection: apsw.Connection, kept: Sequence[int]) -> None:
-    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that are there."""
+    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that were there at the last
+    look. What comes from a later one was written since."""
     with transaction(connection):
         held = msgspec.json.encode(list(kept)).decode()
         connection.execute(
             "UPDATE chunk SET stage = 2, done = 0, slices = postings / ?2 + 1 "
-            "WHERE stage = 0 AND successor = 0 AND NOT EXISTS ("
+            "WHERE stage = 0 AND successor = 0 AND last_segment < ?3 AND NOT EXISTS ("
             "SELECT 1 FROM json_each(?1) WHERE value BETWEEN first_segment AND last_segment)",
-            (held, SLICE),
+            (held, SLICE * DELETED, max(kept, default=0)),
         )
 
 
@@ -188,25 +212,33 @@ def _begin_merge(connection: apsw.Connection) -> bool:
     return True
 
 
-def _slice(done: int, slices: int) -> tuple[bytes, bytes]:
+def _slice(done: int, slices: int) -> Bounds:
     low, high = (number * (1 << 56) // slices for number in (done, done + 1))
     return low.to_bytes(HASH, "big"), high.to_bytes(HASH, "big") if done + 1 < slices else b"\xff" * (ENTRY + 1)
 
 
 def _merge_slice(connection: apsw.Connection, number: int, slices: int, done: int) -> None:
-    connection.execute(_MERGE, (number, *_slice(done, slices))).fetchall()
+    low, high = _slice(done, slices)
+    members: dict[int, list[bytes]] = {}
+    for member, page in select(connection, _MEMBERS, number, low, high):
+        members.setdefault(member, []).append(page)
+    if members:
+        runs = [_entries(b"".join(pages)) for pages in members.values()]
+        # A batch that was told again is in several.
+        _insert(connection, number, b"".join(b"".join(dict.fromkeys(part)) for part in _merged(runs, low, high)))
     if done + 1 < slices:
         connection.execute("UPDATE chunk SET done = done + 1 WHERE id = ?", (number,))
         return
     connection.execute("UPDATE chunk SET stage = 0, slices = 0, done = 0 WHERE id = ?", (number,))
     connection.execute(
-        "UPDATE chunk SET stage = 2, done = 0, slices = postings / ? + 1 WHERE successor = ?", (SLICE, number)
+        "UPDATE chunk SET stage = 2, done = 0, slices = postings / ? + 1 WHERE successor = ?",
+        (SLICE * DELETED, number),
     )
 
 
 def _delete_slice(connection: apsw.Connection, number: int, slices: int, done: int) -> None:
     connection.execute(
-        "DELETE FROM posting WHERE chunk = ? AND entry >= ? AND entry < ?", (number, *_slice(done, slices))
+        "DELETE FROM page WHERE chunk = ? AND first >= ? AND first < ?", (number, *_slice(done, slices))
     ).fetchall()
     if done + 1 < slices:
         connection.execute("UPDATE chunk SET done = done + 1 WHERE id = ?", (number,))

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from waypost.core.errors import StoreError
 from waypost.store.record import Accepted, AnyRecord, Effects, Failure, Produced, State
 
 
@@ -29,7 +30,7 @@ class OpenBatch(msgspec.Struct):
 
     ``rows`` packs (message index u16, target u8, ordinal u16) per output row; ``states`` one ``State`` byte per row;
     ``order`` packs the ordering hash (u64) per *message*. A batch may be produced in parts: ``left`` is how many of its
-    messages have no row yet, ``deaths`` counts the unclean stops it lived through before none was left.
+    messages have no row yet.
     """
 
     seq: int
@@ -46,7 +47,6 @@ class OpenBatch(msgspec.Struct):
     rows: bytes = b""
     states: bytearray = msgspec.field(default_factory=bytearray)
     order: bytes = b""
-    deaths: int = 0
     arrival: int = 0
 
 
@@ -63,12 +63,29 @@ class Retry(msgspec.Struct, array_like=True, frozen=True):
     body: Location | None = None
 
 
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """Since when, by whom and why a message is kept against retention."""
+
+    at: int
+    who: str
+    why: str
+
+
 class StoredBatch(msgspec.Struct, frozen=True):
     """A batch read back whole from the journal."""
 
     accepted: Accepted
     effects: Sequence[Effects]
     produced: Sequence[Produced]
+
+
+def stored_batch(seq: int, records: Sequence[AnyRecord | None], where: str) -> StoredBatch:
+    """A batch from its records, the ``Accepted`` first. Raises ``StoreError`` when it is another batch."""
+    accepted, *rest = records
+    if not isinstance(accepted, Accepted) or accepted.seq != seq:
+        raise StoreError(f"no batch {seq}", where=where)
+    effects = [record for record in rest if isinstance(record, Effects)]
+    return StoredBatch(accepted, effects, [record for record in rest if isinstance(record, Produced)])
 
 
 class ShardState(Protocol):
@@ -113,6 +130,10 @@ class ShardState(Protocol):
     def timers(self) -> Iterator[tuple[str, int, bytes]]: ...
 
     def step_state(self, flow: str, step: str, key: str) -> bytes: ...
+
+    def legal_holds(self) -> Mapping[bytes, Held]:
+        """Every message that is kept against retention, by id."""
+        ...
 
     def commands(self) -> Mapping[str, str]:
         """Subject → lasting state, for those that are not as usual."""
@@ -170,6 +191,10 @@ class Shard(Protocol):
 
     async def findable(self) -> None:
         """Return once everything committed until now is found by a reader; after a second at the latest."""
+        ...
+
+    def wait_findable(self) -> None:
+        """``findable``, for who asks in a thread of its own: blocks."""
         ...
 
     @property

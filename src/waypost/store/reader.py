@@ -23,6 +23,7 @@ from waypost.store.record import (
     Effects,
     Failure,
     Intended,
+    LegalHold,
     Linked,
     MovedAway,
     OutboundBody,
@@ -230,6 +231,8 @@ def _names(record: AnyRecord, message: bytes, refs: set[int]) -> bool:
             return record.ref in refs
         case Linked():
             return message in (record.message, record.other)
+        case LegalHold():
+            return message in record.messages
     return False
 
 

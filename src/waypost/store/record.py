@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any
 
 import msgspec
 
-FORMAT_VERSION = 1
+from waypost.store.output_state import ACTIVE as ACTIVE
+from waypost.store.output_state import KEPT as KEPT
+from waypost.store.output_state import State as State
+from waypost.store.output_state import message_state as message_state
 
-OUT_BITS = 20
-OUT_MASK = (1 << OUT_BITS) - 1
+FORMAT_VERSION = 2  # 2 added LegalHold and Forgotten
+OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 
 NO_TARGET = 0xFF
@@ -32,62 +34,15 @@ OUT_ROW = struct.Struct("<HBHB16s")
 ORDER_ROW = struct.Struct("<Q")
 """The hash of a message's ordering key; 0 = none."""
 
-REF_ROW = struct.Struct("<Q")
-
-
-class State(IntEnum):
-    """The state of one output row. A message's state is derived from its rows (``message_state``)."""
-
-    OPEN = 0
-    """Ready to be delivered, or being delivered."""
-    RETRYING = 1
-    """Failed; waits for its next attempt."""
-    PARKED = 2
-    """Waits for a person, a window, a missing value, or a released hold."""
-    DELIVERED = 3
-    """The target has it."""
-    FILTERED = 4
-    """Ended by a rule of the flow: it was not meant to go on."""
-    CANCELLED = 5
-    """Ended by a person; it is never sent."""
-    DEAD = 6
-    """Gave up; in the Dead Letter Channel."""
-    DOUBTFUL = 7
-    """An intent is journaled and no outcome: after a crash, whether it happened must be found out."""
-    MOVED = 8
-    """Another row of the message, or another shard, took over."""
-
-
-ACTIVE = frozenset({State.OPEN, State.RETRYING, State.DOUBTFUL})
-"""States the engine works on by itself."""
-KEPT = ACTIVE | {State.PARKED, State.DEAD}
-"""States that hold back retention: someone may still need the input."""
-
-
-def message_state(rows: list[State]) -> str:
-    """The one word for a message, from the states of its rows: the least finished wins, "moved" only when all moved."""
-    for state, word in _PRECEDENCE:
-        if state in rows:
-            return word
-    return "received"
-
-
-_PRECEDENCE = (
-    (State.RETRYING, "retrying"), (State.DOUBTFUL, "processing"), (State.OPEN, "processing"), (State.PARKED, "parked"),
-    (State.DEAD, "dead"), (State.DELIVERED, "delivered"), (State.CANCELLED, "cancelled"), (State.FILTERED, "filtered"),
-    (State.MOVED, "moved"),
-)  # fmt: skip
-
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
     """One journal record."""
 
 
 class Bodies(msgspec.Struct, array_like=True, frozen=True):
-    """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined. ``ends`` packs the end of each
-    within ``data`` as u32. A body too large for the journal lies in a chunk file and takes no part of ``data``;
-    ``chunks`` then has, per message, the file's name and the body's length, or ('', 0) for a body that is in ``data``.
-    Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
+    """Message bodies, each encoded alone (``codec``, ``key``: 0 = as they are), joined; ``ends`` packs the end of each
+    within ``data`` as u32. ``chunks`` has, per message, the file and the length of a body too large for the journal, or
+    ('', 0). Who writes gives all bodies in ``data``; who reads through a shard gets them so."""
 
     ends: bytes
     data: bytes
@@ -124,8 +79,7 @@ class Accepted(Record, tag=1, frozen=True):
     """'' from the source; ``replay``, ``edit``, ``channel``, ``send``, ``moved``."""
     key_rules: tuple[str, ...] = ()
     moved_from: int = -1
-    """The shard these messages were accepted in, when they were moved here: they are not counted again, and say nothing
-    about the position."""
+    """The shard they were accepted in, when they were moved here: not counted again, saying nothing of positions."""
     faults: tuple[tuple[int, str], ...] = ()
     """(message index, cause) of records that were broken before anything was read of them, as their framer said."""
 
@@ -151,8 +105,7 @@ class Produced(Record, tag=3, frozen=True):
     """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
     row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
-    messages: (name, message index, value). ``paths`` has, where a message became several, for each row where its
-    message stands among the children of the splits, else nothing."""
+    messages: (name, message index, value). ``paths``: per row, a child's place in each split, or nothing."""
 
     seq: int
     targets: tuple[str, ...]
@@ -360,17 +313,34 @@ class Linked(Record, tag=24, frozen=True):
 
 
 class Retold(Record, tag=25, frozen=True):
-    """An encoded record that named outputs of a batch, kept for its history when the batch is told again: a batch is
-    told again when its ``Accepted``, ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
+    """An encoded record about a batch, kept for its history when the batch is told again: when its ``Accepted``,
+    ``Effects`` and ``Produced`` are journaled a second time. Changes no state."""
 
     seq: int
     record: bytes
 
 
+class LegalHold(Record, tag=26, frozen=True):
+    """A person keeps messages (by id) against retention, or, with ``held`` False, does so no longer."""
+
+    messages: tuple[bytes, ...]
+    held: bool
+    at: int
+    who: str
+    why: str
+
+
+class Forgotten(Record, tag=27, frozen=True):
+    """Rows nobody needs any more: arrivals by number, and positions (flow, partition, slot)."""
+
+    arrivals: tuple[int, ...]
+    positions: tuple[tuple[str, str, int], ...] = ()
+
+
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked | Retold
+    | Activated | MovedAway | Opened | Closed | Linked | Retold | LegalHold | Forgotten
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode

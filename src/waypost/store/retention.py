@@ -1,33 +1,40 @@
 """Lets old messages go: whole segments are unlinked, and what someone may still need is carried forward before.
 
 A segment may go when both derived databases are past it and durable, its messages are old enough, and nothing in it is
-open. Where parked and dead batches hold more than a fifth of its messages it stays; fewer are told again into the
-active segment, durably, and a later run unlinks it. Dead messages beyond their own age are cancelled first; parked ones
-wait for ever. Every step may be the last before a crash: the next run finishes it.
+open. Where parked and dead batches, and those on legal hold, have more than a fifth of its messages it stays; fewer are
+told again into the active segment, durably, and a later run unlinks it. Dead messages beyond their own age are
+cancelled first; parked ones wait for ever. With the messages of an arrival goes its row, and where its content stood,
+unless it may still lie where it came from. Every step may be the last before a crash: the next run finishes it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from waypost.core.clock import MICROSECONDS, Clock
 from waypost.core.errors import StoreDamaged
-from waypost.core.message import id_at
+from waypost.core.message import block_of, id_at
+from waypost.store.carrying import message_of_row
 from waypost.store.disk import Disk
 from waypost.store.folds import live_reader
+from waypost.store.index import SearchIndex
 from waypost.store.index_removal import IndexRemoval
-from waypost.store.outputs import KeptBatch
-from waypost.store.protocol import OpenBatch
-from waypost.store.record import ACTIVE, Decided, State, pack_refs, ref_of
+from waypost.store.indexed import unpack_places
+from waypost.store.ledger import Arrival
+from waypost.store.protocol import Location, OpenBatch
+from waypost.store.record import ACTIVE, Decided, Forgotten, State, pack_refs, ref_of
 from waypost.store.retelling import told_again
+from waypost.store.search import ShardSearch
 from waypost.store.segment import segment_name
 from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
 
-_EXPIRED_AT_ONCE = 1000
+_EXPIRED_AT_ONCE = _FORGOTTEN_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +58,46 @@ class Removed:
     expired: int = 0
     """Dead outputs cancelled for their age."""
     claims: int = 0
+    arrivals: int = 0
+
+
+class Sources(Protocol):
+    """What retention asks of who reads the sources."""
+
+    def left(self, flow: str, name: str) -> bool:
+        """Whether content of that name is certainly not where it was read any more."""
+        ...
+
+    async def forget(self, partitions: Collection[tuple[str, str]]) -> None:
+        """Have all other shards forget where these (flow, partition) stand."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Needed:
+    """A batch that holds back the segments it lies in."""
+
+    seq: int
+    first_id: bytes
+    count: int
+    active: bool = False
 
 
 class Retention:
     """Retention of one open shard; on the shard's event loop."""
 
-    def __init__(self, shard: EmbeddedShard, disk: Disk, clock: Clock, ages: Ages) -> None:
-        if not isinstance(shard.state, StateFold):
+    def __init__(
+        self, shard: EmbeddedShard, disk: Disk, clock: Clock, ages: Ages, sources: Sources | None = None
+    ) -> None:
+        """Without ``sources`` the rows of arrivals stay."""
+        if not isinstance(shard.state, StateFold) or not isinstance(shard.index, SearchIndex):
             raise TypeError("retention needs a shard opened with open_folds")
         self._shard, self._disk, self._clock, self._ages = shard, disk, clock, ages
-        self._state = shard.state
+        self._state, self._search, self._sources = shard.state, ShardSearch(shard.index), sources
         self._reader = live_reader([shard])
         self._index = IndexRemoval(Path(shard.folder.path) / "index.db")
+        self._carried = dict.fromkeys(shard.journal.segments(), shard.end)
+        """By segment, where the index must have come to on disk before it knows what was carried elsewhere."""
 
     async def run(self) -> Removed:
         """Let go what may go now. Cheap when nothing may."""
@@ -74,10 +109,12 @@ class Retention:
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
         for number, following in itertools.pairwise(numbers):
-            if number < edge and await asyncio.to_thread(self._is_old, number, following):
+            known = durable >= self._carried.get(number, (0, 0))
+            if known and number < edge and await asyncio.to_thread(self._is_old, number, following):
                 await self._clear(number, holding.get(number, []), removed)
         if removed.segments or await asyncio.to_thread(self._index.behind, numbers):
             await asyncio.to_thread(self._index.forget, self._shard.journal.segments())
+        removed.arrivals = await self._forget_arrivals()
         return removed
 
     def close(self) -> None:
@@ -92,30 +129,52 @@ class Retention:
             segment.close()
         return newest < self._clock.now() - self._ages.finished * MICROSECONDS
 
-    async def _clear(self, number: int, holding: list[KeptBatch], removed: Removed) -> None:
+    async def _clear(self, number: int, holding: list[_Needed], removed: Removed) -> None:
         """Unlink a segment that nobody needs; carry away what is kept in it, so that the next run can, by when nobody
         reads there any more; or leave it."""
-        if any(_is_active(batch) for batch in holding):
+        if any(batch.active for batch in holding):
             return
         messages = await asyncio.to_thread(self._index.messages, number)
         if sum(batch.count for batch in holding) > self._ages.share * messages > 0:
             return
+        if holding:
+            await self._shard.findable()
         for batch in holding:
             await self._carry(batch)
+        if holding:
+            self._carried[number] = self._shard.end
         removed.carried += len(holding)
         if not holding:
+            self._carried.pop(number, None)
             removed.bytes += await asyncio.to_thread(self._unlink, number)
             removed.segments += 1
 
-    def _holding(self) -> dict[int, list[KeptBatch]]:
-        """Unfinished batches by the segments they need, for their records or those of their outbound bodies."""
-        found: dict[int, list[KeptBatch]] = {}
-        for batch in [*self._state.active_batches(), *self._state.kept_batches()]:
-            for segment in self._state.segments_of(batch):
-                found.setdefault(segment, []).append(batch)
-        return found
+    def _holding(self) -> dict[int, list[_Needed]]:
+        """Batches that someone may still need by the segments they lie in."""
+        found: dict[int, dict[int, _Needed]] = {}
+        for batch, segments in itertools.chain(self._unfinished(), self._on_legal_hold()):
+            for segment in segments:
+                found.setdefault(segment, {}).setdefault(batch.seq, batch)
+        return {segment: list(batches.values()) for segment, batches in found.items()}
 
-    async def _carry(self, batch: OpenBatch) -> None:
+    def _unfinished(self) -> Iterator[tuple[_Needed, set[int]]]:
+        """With the segments of their records and of their outbound bodies."""
+        for batch in [*self._state.active_batches(), *self._state.kept_batches()]:
+            needed = _Needed(seq=batch.seq, first_id=batch.first_id, count=batch.count, active=_is_active(batch))
+            yield needed, self._state.segments_of(batch)
+
+    def _on_legal_hold(self) -> Iterator[tuple[_Needed, set[int]]]:
+        """With the segments of their whole history: what came before they were told again was told with them."""
+        for block in {block_of(message)[0] for message in self._state.legal_holds()}:
+            hit = self._search.message(id_at(block, 0))
+            if hit is not None:
+                batch = hit.batch
+                [accepted], later = unpack_places(batch.accepted), unpack_places(batch.produced + batch.story)
+                places = [at for at in later if _order(at) > _order(accepted)]
+                needed = _Needed(seq=batch.seq, first_id=batch.first, count=batch.count)
+                yield needed, {at.segment for at in (accepted, *places)}
+
+    async def _carry(self, batch: _Needed) -> None:
         message = id_at(int.from_bytes(batch.first_id, "big"), 0)
         history = await asyncio.to_thread(self._reader.history, message)
         if history is None or history.found.seq != batch.seq:
@@ -125,8 +184,9 @@ class Retention:
                 remedy="stop, remove index.db, start: the index is rebuilt",
             )
         now = self._state.batch(batch.seq)
-        if now is not None and len(now.states) == len(history.states):
-            await self._shard.append(told_again(history.batch, now.states, history.story))
+        states = history.states if now is None else now.states
+        if len(states) == len(history.states):
+            await self._shard.append(told_again(history.batch, states, history.story))
 
     def _unlink(self, number: int) -> int:
         folder, disk = self._shard.folder, self._disk
@@ -146,12 +206,13 @@ class Retention:
         if not self._ages.dead:
             return 0
         until = self._clock.now() - self._ages.dead * MICROSECONDS
+        held = await asyncio.to_thread(self._state.legal_holds)
         refs = [
             ref_of(batch.seq, row)
             for batch in await asyncio.to_thread(self._state.kept_batches)
             if batch.at < until and State.PARKED not in batch.states
             for row, state in enumerate(batch.states)
-            if state == State.DEAD
+            if state == State.DEAD and _message_id(batch, row) not in held
         ]
         why = f"dead for more than {self._ages.dead // 86400} days"
         for start in range(0, len(refs), _EXPIRED_AT_ONCE):
@@ -163,8 +224,42 @@ class Retention:
         batch = self._state.batch(ref >> 20)
         return batch is not None and not _is_active(batch) and batch.states[ref & 0xFFFFF] == State.DEAD
 
+    async def _forget_arrivals(self) -> int:
+        """Forget old arrivals of which no message is left and whose content is gone; the shards that only have
+        positions of them first, for afterwards nobody knows what to tell them."""
+        if self._sources is None:
+            return 0
+        gone = await asyncio.to_thread(self._gone_arrivals, self._sources)
+        for start in range(0, len(gone), _FORGOTTEN_AT_ONCE):
+            some = gone[start : start + _FORGOTTEN_AT_ONCE]
+            partitions = {(arrival.flow, arrival.partition) for arrival in some}
+            await self._sources.forget(partitions)
+            stood = await asyncio.to_thread(self._state.positions_of, partitions)
+            await self._shard.append([Forgotten(tuple(arrival.number for arrival in some), tuple(stood))])
+        return len(gone)
+
+    def _gone_arrivals(self, sources: Sources) -> list[Arrival]:
+        until = self._clock.now() - self._ages.finished * MICROSECONDS
+        old = [
+            arrival
+            for _, arrival in self._state.known_arrivals()
+            if max(arrival.begun_at, arrival.ended_at, arrival.disposed_at) < until
+            and sources.left(arrival.flow, arrival.name)
+        ]
+        needed = {batch.arrival for batch in (*self._state.active_batches(), *self._state.kept_batches())}
+        needed |= self._index.arrivals([arrival.number for arrival in old])
+        return [arrival for arrival in old if arrival.number not in needed]
+
     async def _forget_claims(self) -> int:
         return self._state.forget_claims(await asyncio.to_thread(self._state.expired_claims))
+
+
+def _order(at: Location) -> tuple[int, int, int]:
+    return at.segment, at.offset, at.item
+
+
+def _message_id(batch: OpenBatch, row: int) -> bytes:
+    return id_at(int.from_bytes(batch.first_id, "big"), message_of_row(batch, row))
 
 
 def _is_active(batch: OpenBatch) -> bool:

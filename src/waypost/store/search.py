@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -121,27 +121,40 @@ class ShardSearch:
         number = self._index.hasher.number(name)
         if name and not number:
             return
-        refs: set[int] = set()
-        for value in key_forms(typed):
-            refs.update(self._with_key(value, number))
+        numbers: dict[int, set[int]] = {}
+        for ref in self._with_key(key_forms(typed), number):
+            numbers.setdefault(ref >> OUT_BITS, set()).add(ref & OUT_MASK)
         wanted = self._batch_filter(query, arrivals)
-        hits: list[Hit] = []
-        for seq, of_batch in itertools.groupby(sorted(refs, reverse=True), lambda ref: ref >> OUT_BITS):
-            batch = self._batch(seq)
-            if batch is None or not wanted(batch):
-                continue
-            outputs = batch.outputs()
-            for index in (ref & OUT_MASK for ref in of_batch):
-                if self._is_meant(hit := Hit(batch, index, outputs[index]), query):
-                    hits.append(hit)
-        yield from sorted(hits, key=lambda hit: hit.id, reverse=True)
+        for _, batches in itertools.groupby(self._numbered(numbers), key=lambda batch: batch.first):
+            hits = []
+            for batch in filter(wanted, batches):
+                outputs = batch.outputs()
+                hits += [Hit(batch, index, outputs[index]) for index in numbers[batch.seq]]
+            yield from (hit for hit in sorted(hits, key=lambda hit: hit.id, reverse=True) if self._is_meant(hit, query))
 
-    def _with_key(self, value: str, number: int) -> list[int]:
-        """References of messages that carry a value: first what is not flushed, then the chunks."""
-        low, high = posting.bounds(self._index.hasher.hash(value), number)
-        late = posting.scan(self._index.fresh(), low, high)
+    def _with_key(self, values: Sequence[str], number: int) -> list[int]:
+        """References of messages that carry one of some values: first what is not flushed, then the chunks."""
+        wanted = [posting.bounds(self._index.hasher.hash(value), number) for value in values]
+        late = posting.scan(self._index.fresh(), wanted)
         with self._index.asking:
-            return late + posting.find(self._index.database.asker, low, high)
+            return late + posting.find(self._index.database.asker, wanted)
+
+    def _numbered(self, seqs: Collection[int]) -> Iterator[IndexedBatch]:
+        """Batches by their numbers, by falling first id, read a page at a time."""
+        known = {seq: self._index.batches.late(seq, _NOT_LATE) for seq in seqs}
+        late = [batch for batch in known.values() if isinstance(batch, IndexedBatch)]
+        stored = [seq for seq, batch in known.items() if batch is _NOT_LATE]
+        if len(stored) > PAGE:
+            rows = self._ask(
+                "SELECT seq FROM batch WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY first DESC", _json(stored)
+            )
+            stored = [seq for (seq,) in rows]
+        pages = (stored[at : at + PAGE] for at in range(0, len(stored), PAGE))
+        rest = "WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY first DESC"
+        return _merged(
+            iter(sorted(late, key=lambda batch: batch.first, reverse=True)),
+            itertools.chain.from_iterable(self._batches(rest, _json(page)) for page in pages),
+        )
 
     def _listed(self, query: Query, arrivals: Sequence[int] | None) -> Iterator[Hit]:
         wanted, last = self._batch_filter(query, arrivals), _last_first(query)
@@ -209,13 +222,6 @@ class ShardSearch:
         rows = self._ask("SELECT value FROM failure_group")
         groups = (msgspec.msgpack.decode(value, type=FailureGroup) for (value,) in rows)
         return [group for group in groups if _names_error(group, error)]
-
-    def _batch(self, seq: int) -> IndexedBatch | None:
-        late = self._index.batches.late(seq, _NOT_LATE)
-        if late is None or isinstance(late, IndexedBatch):
-            return late
-        stored = self._batches("WHERE batch.seq = ?", seq)
-        return stored[0] if stored else None
 
     def _batches(self, rest: str, *arguments: Any) -> list[IndexedBatch]:
         with self._index.asking:

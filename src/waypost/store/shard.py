@@ -6,26 +6,21 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import msgspec
-
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.store.chunk import has_large, put_back, unpack
+from waypost.store.chunk import has_large, unpack, whole
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.feed import IndexFeed
 from waypost.store.frame import Packed
-from waypost.store.index import SearchIndex
 from waypost.store.opening import OpenedShard, Setting
-from waypost.store.protocol import Location, OpenBatch, StoredBatch
+from waypost.store.protocol import Location, OpenBatch, StoredBatch, stored_batch
 from waypost.store.recent import Recent
 from waypost.store.record import (
     Accepted,
     AnyRecord,
     ArrivalBegun,
     Closed,
-    Effects,
     Opened,
     OutboundBody,
-    Produced,
 )
 from waypost.store.reserve import is_full
 from waypost.store.writer import Append, Done, Writer
@@ -108,12 +103,7 @@ class EmbeddedShard:
         records = [self._recent.get(place) for place in places]
         if any(record is None or _is_elsewhere(record) for record in records):
             records = await asyncio.to_thread(self._read_whole, places)
-        accepted, *rest = records
-        if not isinstance(accepted, Accepted) or accepted.seq != batch.seq:
-            raise StoreError(f"no batch {batch.seq}", where=f"{self.folder.journal} {batch.accepted}")
-        effects = [record for record in rest if isinstance(record, Effects)]
-        produced = [record for record in rest if isinstance(record, Produced)]
-        return StoredBatch(accepted, effects, produced)
+        return stored_batch(batch.seq, records, f"{self.folder.journal} {batch.accepted}")
 
     async def read_outbound(self, at: Location) -> tuple[bytes, str]:
         record = self._recent.get(at)
@@ -144,10 +134,11 @@ class EmbeddedShard:
         return min(self.state.watermark, self.index.watermark)
 
     async def findable(self) -> None:
-        end, patience = self.end, self._loop.time() + INDEX_PATIENCE_SECONDS
-        index = self.index
-        while isinstance(index, SearchIndex) and index.applied < end and self._loop.time() < patience:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)  # the index works in a thread of its own
+        await asyncio.to_thread(self.wait_findable)
+
+    def wait_findable(self) -> None:
+        """``findable``, for who asks in a thread of its own."""
+        self._feed.wait(INDEX_PATIENCE_SECONDS)
 
     async def close(self, *, clean: bool = True) -> None:
         """``clean=False``: whoever opens it next must take what is open for what a crash left."""
@@ -287,9 +278,7 @@ class EmbeddedShard:
 
     def whole(self, record: AnyRecord) -> AnyRecord:
         """The record with its large bodies."""
-        if isinstance(record, Accepted | OutboundBody) and record.bodies.chunks:
-            return msgspec.structs.replace(record, bodies=put_back(record.bodies, self.chunks.load))
-        return record
+        return whole(record, self.chunks.load)
 
     def _stop_threads(self) -> None:
         self._writer.stop()

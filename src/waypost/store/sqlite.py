@@ -7,6 +7,7 @@ costs milliseconds (measured: 2.2 ms a row, against 2.6 µs in one statement). S
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -29,7 +30,8 @@ Row = Sequence[int | bytes]
 def connect(
     path: Path, *, synchronous: str = "FULL", read_only: bool = False, cache_kib: int = 4096
 ) -> apsw.Connection:
-    """A connection to the database at ``path``; created when missing, unless ``read_only``."""
+    """A connection to the database at ``path``; created when missing, unless ``read_only``. In a folder where nobody
+    here may write, only one that does not need ``needs_recovery`` can be read."""
     if apsw.SQLITE_VERSION_NUMBER < SAFE_VERSION:
         raise StoreError(
             f"SQLite {apsw.sqlite_lib_version()}",
@@ -38,7 +40,10 @@ def connect(
             remedy="install a current apsw wheel",
         )
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    connection = apsw.Connection(str(path), flags=flags)
+    name = str(path)
+    if read_only and _lies_still(path):
+        name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(name, flags=flags)
     connection.set_busy_timeout(_BUSY_MS)
     connection.pragma("mmap_size", 0)
     connection.pragma("cache_size", -cache_kib)
@@ -47,6 +52,18 @@ def connect(
         connection.pragma("synchronous", synchronous)
         connection.pragma("wal_autocheckpoint", 0)
     return connection
+
+
+def _lies_still(path: Path) -> bool:
+    """Whether a database is in a folder where we may not write, and is not open elsewhere: SQLite would want to make
+    files beside it."""
+    return not os.access(path.parent, os.W_OK, effective_ids=True) and not Path(f"{path}-shm").exists()
+
+
+def needs_recovery(path: Path) -> bool:
+    """Whether a database has a write-ahead log that can only be taken in by writing, where we may not write."""
+    log = Path(f"{path}-wal")
+    return _lies_still(path) and log.exists() and log.stat().st_size > 0
 
 
 def schema(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,13 +13,14 @@ from waypost.store.fold import Fold
 from waypost.store.ledger import Arrival, Ledger
 from waypost.store.outputs import KeptBatch, tally
 from waypost.store.overlay import Overlay
-from waypost.store.protocol import OpenBatch, Retry
+from waypost.store.protocol import Held, OpenBatch, Retry
 from waypost.store.record import KEPT, OUT_BITS, OUT_MASK, State
 from waypost.store.state_db import (
     ACTIVATIONS,
     ARRIVAL_NAMES,
     ARRIVALS,
     CLAIMS,
+    LEGAL_HOLDS,
     POSITIONS,
     RETRIES,
     SEQUENCES,
@@ -53,6 +54,7 @@ class StateFold:
             numbers=self._overlay(SEQUENCES),
             timers=self._overlay(TIMERS),
             step_states=self._overlay(STEP_STATES),
+            legal_holds=self._overlay(LEGAL_HOLDS),
         )
         self._fold = Fold(self._ledger, Overlay(self._database.batch, cached=512), self._overlay(RETRIES))
         self._fold.stored_seq = totals.last_seq
@@ -305,12 +307,24 @@ class StateFold:
                 forgotten += 1
         return forgotten
 
+    def legal_holds(self) -> dict[bytes, Held]:
+        """Every message kept against retention, by id."""
+        return dict(self._all(LEGAL_HOLDS, self._ledger.legal_holds))
+
+    def positions_of(self, partitions: Collection[tuple[str, str]]) -> list[tuple[str, str, int]]:
+        """The keys of all that is known of where some (flow, partition) stand."""
+        every = self._all(POSITIONS, self._ledger.positions)
+        return [(flow, partition, slot) for (flow, partition, slot), _ in every if (flow, partition) in partitions]
+
+    def _all(self, table: Table[K, V], overlay: Overlay[K, V]) -> list[tuple[K, V]]:
+        changed = overlay.changed()
+        with self._database.asking:
+            stored = [pair for pair in table.items(self._database.asker) if pair[0] not in changed]
+        return stored + [(key, value) for key, value in changed.items() if value is not None]
+
     def known_arrivals(self) -> list[tuple[int, Arrival]]:
         """Every arrival by number, in no order."""
-        changed = self._ledger.arrivals.changed()
-        with self._database.asking:
-            stored = [pair for pair in ARRIVALS.items(self._database.asker) if pair[0] not in changed]
-        return stored + [(number, arrival) for number, arrival in changed.items() if arrival is not None]
+        return self._all(ARRIVALS, self._ledger.arrivals)
 
     def known_arrival(self, number: int) -> Arrival | None:
         late = self._ledger.arrivals.late(number, _NOT_LATE)

@@ -12,14 +12,24 @@ import msgspec
 
 from waypost.store.ledger import Activation, Arrival, Totals
 from waypost.store.outputs import KeptBatch
-from waypost.store.protocol import Retry
+from waypost.store.protocol import Held, Retry
 from waypost.store.sqlite import bulk, checkpoint, connect, inserting, schema, select
 
 K = TypeVar("K")
 V = TypeVar("V")
 _pack = msgspec.msgpack.encode
-_unpack_batch = msgspec.msgpack.Decoder(KeptBatch).decode
+_decode_batch = msgspec.msgpack.Decoder(KeptBatch).decode
+_OLD_BATCH, _OLD_DEATHS = b"\xdc\x00\x11", 14
+"""A batch as it was stored at first begins with this, an array of 17: its 15th value is of no use any more."""
 _SMALL_WAL = 4 << 20
+
+
+def _unpack_batch(packed: bytes) -> KeptBatch:
+    if packed[:3] == _OLD_BATCH:
+        values = msgspec.msgpack.decode(packed)
+        del values[_OLD_DEATHS]
+        packed = _pack(values)
+    return _decode_batch(packed)
 
 
 class Table(Generic[K, V]):
@@ -65,6 +75,7 @@ CLAIMS: Table[tuple[str, bytes], tuple[int, bytes]] = Table("claim", tuple[str, 
 SEQUENCES: Table[str, int] = Table("sequence", str, int)
 TIMERS: Table[str, tuple[int, bytes]] = Table("timer", str, tuple[int, bytes])
 STEP_STATES: Table[tuple[str, str, str], bytes] = Table("step_state", tuple[str, str, str], bytes)
+LEGAL_HOLDS: Table[bytes, Held] = Table("legal_hold", bytes, Held)
 ACTIVATIONS: Table[int, Activation] = Table("activation", int, Activation)
 
 
@@ -77,6 +88,15 @@ class Changes(msgspec.Struct):
     """(seq, active, arrival, packed batch)"""
     gone: list[int]
     tables: list[tuple[Table[Any, Any], dict[Any, Any]]]
+
+
+def has_all_tables(path: Path) -> bool:
+    """Whether a database has the tables of today; those it lacks are made when it is opened to be written."""
+    connection = connect(path, read_only=True)
+    try:
+        return bool(select(connection, "SELECT 1 FROM sqlite_master WHERE name = ?", LEGAL_HOLDS.name))
+    finally:
+        connection.close()
 
 
 class StateDatabase:

@@ -28,6 +28,7 @@ from waypost.store.protocol import Location
 from waypost.store.record import Accepted, AnyRecord, MovedAway, OutboundBody
 from waypost.store.recovery import later_frame
 from waypost.store.segment import START, Identity, Segment
+from waypost.store.sqlite import needs_recovery
 from waypost.store.state import StateFold
 
 _FLUSH_BYTES = 64 << 20
@@ -117,7 +118,11 @@ class _Shard:
         if not self.setting.disk.exists(path):
             return ""
         try:
-            index = SearchIndex(Path(path), self.setting.secret, read_only=True)
+            read = Path(path)
+            if needs_recovery(read):
+                read = self.scratch / "index.db"
+                snapshot(path, str(read))
+            index = SearchIndex(read, self.setting.secret, read_only=True)
         except Exception as fault:  # noqa: BLE001 - as above
             return f"{path}: cannot be read: {fault}"
         held.callback(index.database.close)
@@ -204,8 +209,8 @@ def _unfindable(index: SearchIndex, record: Accepted) -> Iterator[str]:
         rules = rules_from(record.key_rules[number]) if record.key_rules else DEFAULT_RULES
         for message, of_message in enumerate(values):
             for value in of_message[:1]:
-                low, high = posting.bounds(index.hasher.hash(normalise(value, rules)), index.hasher.number(name))
-                refs = posting.scan(index.fresh(), low, high) or posting.find(index.database.asker, low, high)
+                wanted = [posting.bounds(index.hasher.hash(normalise(value, rules)), index.hasher.number(name))]
+                refs = posting.scan(index.fresh(), wanted) or posting.find(index.database.asker, wanted)
                 if record.seq << 20 | message not in refs:
                     yield name
                     return
@@ -226,6 +231,8 @@ def differences(state: StateFold, told: StateFold, since: int, *, whole: bool) -
             yield f"{name} is {getattr(state, name)}; the journal says {getattr(told, name)}"
     if whole and state.counts() != told.counts():
         yield f"counts are {state.counts()}; the journal says {told.counts()}"
+    if whole and state.legal_holds() != told.legal_holds():
+        yield f"{len(state.legal_holds())} messages are on legal hold; the journal says {len(told.legal_holds())}"
     if whole and state.commands() != told.commands():
         yield f"commands are {state.commands()}; the journal says {told.commands()}"
 

@@ -27,6 +27,8 @@ class SourceSuite(ComponentSuite):
     opaque: ClassVar[bool] = True
     """Whether bodies come byte for byte as they were put; else ``seen_as`` says what is expected."""
     large_bytes: ClassVar[int] = 48 * MIB
+    names_what_lies: ClassVar[bool] = False
+    """Whether it says at each look what lies there (``Positions.present``)."""
 
     async def put(self, bodies: Sequence[bytes]) -> None:
         raise NotImplementedError
@@ -110,6 +112,16 @@ class SourceSuite(ComponentSuite):
             grants.positions.commit(delivery)
         async with self.opened(options, grants) as source:
             await self.assert_nothing_is_offered(source)
+
+    async def test_what_lies_there_is_named_as_it_arrives(self, options: Any, grants: Grants) -> None:
+        if not self.names_what_lies:
+            pytest.skip("this source does not say what lies there")
+        async with self.opened(options, grants) as source, self.offered(numbered_bodies(1)):
+            delivery = await next_delivery(source)
+            assert isinstance(grants.positions, CommittedPositions)
+            assert delivery.arrival is not None
+            assert grants.positions.named == {delivery.arrival.name}
+            await self.settle(delivery, grants)
 
     async def test_what_was_rejected_is_offered_again(self, options: Any, grants: Grants) -> None:
         if not self.traits(options).redelivers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from waypost.core.component import Delivery, Outbound, Source
@@ -18,12 +18,17 @@ class CommittedPositions:
     def __init__(self) -> None:
         self._positions: dict[str, str] = {}
         self._arrivals: set[tuple[str, str]] = set()
+        self.named: frozenset[str] = frozenset()
+        """What the source said that lies there."""
 
     def get(self, partition: str) -> str:
         return self._positions.get(partition, "")
 
     def arrival_done(self, name: str, identity: str) -> bool:
         return (name, identity) in self._arrivals
+
+    def present(self, names: Collection[str]) -> None:
+        self.named = frozenset(names)
 
     def commit(self, delivery: Delivery) -> None:
         """Everything ``delivery`` brought is durable; it may be accepted now."""

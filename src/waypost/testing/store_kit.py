@@ -172,11 +172,11 @@ class StoreSuite:
         shard = await harness.open()
         assert not shard.unclean
         await shard.append([accepted(shard.next_seq()), accepted(shard.next_seq()), produced(2)])
-        for deaths in (1, 2):
+        for _ in range(2):
             await harness.crash(shard)
             shard = await harness.open()
             assert shard.unclean
-            assert [batch.deaths for batch in shard.state.open_batches()] == [deaths, 0]
+            assert [batch.left for batch in shard.state.open_batches()] == [3, 0]
         await shard.close()
         shard = await harness.open()
         assert not shard.unclean

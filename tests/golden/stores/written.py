@@ -49,8 +49,21 @@ RECORDS: list[list[r.AnyRecord]] = [
     [r.Numbered("control", 42, True), r.TimerSet("t", 5000, b"p"), r.TimerDone("t")],
     [r.StepState("orders", "aggregate", "key", b"value"), r.MovedAway(REFS, (2,), 1, 1007)],
     [r.Linked(b"m" * 16, "duplicate-of", b"n" * 16, 1008), r.Retold(1, r.encode(r.Intended(REFS)))],
+    [
+        r.LegalHold((b"m" * 16,), True, 1009, "ada", "case 12"),
+        r.Forgotten((1,), (("orders", "in/a.json", 3),)),
+    ],
     [msgspec.structs.replace(FIRST, seq=2, count=1, bodies=pack([LARGE_BODY]), origin="")],
 ]
+
+
+SINCE = {r.LegalHold: 2, r.Forgotten: 2}
+"""The format that knew a kind of record first; 1 for all others."""
+
+
+def records_of(version: int) -> list[list[r.AnyRecord]]:
+    """What the store of a format holds."""
+    return [known for records in RECORDS if (known := [one for one in records if SINCE.get(type(one), 1) <= version])]
 
 
 def write(folder: Path) -> None:

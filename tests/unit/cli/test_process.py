@@ -75,7 +75,7 @@ def test_ctrl_c_ends_a_watch_quietly_and_a_run_in_good_order(tmp_path: Path) -> 
         if "took 1 messages" in line:
             break
     running = json.loads(waypost("status", "--project", tmp_path, "--json").stdout)
-    assert running["running"] is True and running["flows"][0]["delivered"] == 1
+    assert running["running"] is True and running["flows"][0]["deliveries"]["delivered"] == 1
     copied = waypost("backup", tmp_path / "copy", "--project", tmp_path)
     assert copied.returncode == 0, "a backup is made beside a running system"
     assert waypost("verify", tmp_path / "copy").returncode == 0

@@ -229,8 +229,9 @@ class TestReplay:
 STATUS = {
     "project": "p", "version": "9f", "environment": "dev", "running": True, "workers": 2, "listen": "http://127.0.0.1:1",
     "flows": [{
-        "flow": "f", "state": "running", "accepted": 12345, "delivered": 2, "open": 3, "retrying": 0, "parked": 0,
-        "dead": 1, "filtered": 0, "source": {"state": "paused", "cause": "too much is open"},
+        "flow": "f", "state": "running", "messages": {"accepted": 12345},
+        "deliveries": {"delivered": 2, "open": 3, "retrying": 0, "parked": 0, "dead": 1, "filtered": 0},
+        "source": {"state": "paused", "cause": "too much is open"},
         "targets": [{"target": "erp", "state": "sending", "open": 3, "circuit": "open", "cause": "connection refused"}],
     }],
     "trouble": ["source of f: no such folder"],

@@ -23,7 +23,7 @@ from waypost.core.errors import (
     StoreFull,
     WaypostError,
 )
-from waypost.core.grants import Grants, HttpHandler, HttpResponse
+from waypost.core.grants import Grants, HttpHandler, HttpResponse, RouteClosed
 from waypost.core.message import id_text
 
 IDS = [bytes([n]) * 16 for n in range(1, 4)]
@@ -46,6 +46,7 @@ class Mounts:
     """A listener that only remembers what was mounted."""
 
     address = "http://here"
+    held = False
 
     def __init__(self) -> None:
         self.routes: dict[tuple[str, str], HttpHandler] = {}
@@ -233,12 +234,14 @@ async def test_too_many_callers_hear_503_at_once() -> None:
         assert not third.done()
 
 
-async def test_closing_answers_who_waits_and_keeps_answering_who_was_taken(accepted: Scene) -> None:
+async def test_closing_sends_on_who_waits_and_keeps_answering_who_was_taken(accepted: Scene) -> None:
     taken = await accepted.call()
     delivery = await accepted.receive()
     waiting = await accepted.call()
     await accepted.source.close()
-    assert (await settled(waiting))[0] == 503 and accepted.mounts.routes == {}
+    with pytest.raises(RouteClosed):
+        await settled(waiting)
+    assert accepted.mounts.routes == {}
     await delivery.accept()
     assert (await settled(taken))[0] == 202
 

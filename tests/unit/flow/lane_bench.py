@@ -25,7 +25,17 @@ from waypost.core.traits import Repetition, TargetTraits
 from waypost.flow.circuit import Circuit
 from waypost.flow.definition import RetryOptions
 from waypost.flow.lane import Lane
-from waypost.store.record import AnyRecord, Delivered, DeliveryFailed, OutboundBody, State, unpack_refs
+from waypost.store.record import (
+    AnyRecord,
+    Decided,
+    Delivered,
+    DeliveryFailed,
+    Intended,
+    OutboundBody,
+    State,
+    pack_refs,
+    unpack_refs,
+)
 
 AWAY = EndpointUnavailable("connection refused", where="erp")
 LATE = EndpointTimeout("no answer after 30 s", where="erp")
@@ -47,9 +57,11 @@ def away_for(seconds: float) -> Outcome:
 
 @dataclass
 class PaperShard:
-    """Keeps what is appended, in order; ``held`` appends wait until it is set again."""
+    """Keeps what is appended, in order; what is appended later is safe with the next append."""
 
     records: list[AnyRecord] = field(default_factory=list)
+    safe: int = 0
+    """How many of the records a crash leaves."""
     number: int = 0
     secret: bytes = b""
     fault: WaypostError | None = None
@@ -58,9 +70,27 @@ class PaperShard:
         if self.fault is not None:
             raise self.fault
         self.records += records
+        self.safe = len(self.records)
 
     def append_later(self, records: Sequence[AnyRecord]) -> None:
         self.records += records
+
+    def crash(self, lost: int) -> list[AnyRecord]:
+        """Lose up to ``lost`` of the records that are not safe; which they were."""
+        kept = max(self.safe, len(self.records) - lost)
+        gone, self.records, self.safe = self.records[kept:], self.records[:kept], kept
+        return gone
+
+    def left(self) -> dict[int, AnyRecord]:
+        """What was said last of each output: all that a restart knows."""
+        said: dict[int, AnyRecord] = {}
+        for record in self.records:
+            match record:
+                case Delivered() | Intended() | Decided():
+                    said |= dict.fromkeys(unpack_refs(record.refs), record)
+                case DeliveryFailed():
+                    said[record.ref] = record
+        return said
 
     def of(self, kind: type) -> list[Any]:
         return [record for record in self.records if isinstance(record, kind)]
@@ -69,7 +99,8 @@ class PaperShard:
 @dataclass
 class ScriptedTarget:
     """``answers`` has, per output, what each try says, the last for good; without any it is delivered. An error in
-    ``down`` is raised for whole sends. While ``gate`` is clear sends wait in flight."""
+    ``down`` is raised for whole sends. While ``gate`` is clear sends wait in flight. Asked, it says what arrived, and
+    what ``found`` says."""
 
     answers: dict[int, list[Answer]] = field(default_factory=dict)
     down: WaypostError | Exception | None = None
@@ -119,7 +150,8 @@ class ScriptedTarget:
     async def resolve(self, batch: Sequence[Outbound]) -> Sequence[Outcome | None]:
         numbers = [number_of(message) for message in batch]
         self.asked += numbers
-        return [self.found.get(number) for number in numbers]
+        arrived = Outcome(delivered=True)
+        return [self.found.get(number) or (arrived if number in self.arrived else None) for number in numbers]
 
     async def close(self) -> None:
         self.closed = True
@@ -150,15 +182,53 @@ class LaneBench:
         self.told: list[Event] = []
         self.events.subscribe(self.told.append)
         self.target = ScriptedTarget()
-        self.circuit = Circuit("erp", self.clock, SeededRandom(1), self.events)
         self.rebuilt: list[int] = []
-        traits = TargetTraits(repetition=repetition, batch=batch, concurrency=concurrency)
+        self._traits = TargetTraits(repetition=repetition, batch=batch, concurrency=concurrency)
+        self._attempts = attempts
+        self._begin()
+
+    def _begin(self) -> None:
+        self.circuit = Circuit("erp", self.clock, SeededRandom(1), self.events)
         self.lane = Lane(
-            "orders", "erp", target=self.target, traits=traits, retry=RetryOptions(attempts=attempts),
+            "orders", "erp", target=self.target, traits=self._traits, retry=RetryOptions(attempts=self._attempts),
             circuit=self.circuit, shard=self.shard, clock=self.clock, random=SeededRandom(2), events=self.events,
             rebuild=self._rebuild,
         )  # fmt: skip
         self.task: asyncio.Task[None] | None = None
+
+    async def crash(self, lost: int, keys: Mapping[int, int]) -> set[int]:
+        """The process dies and loses some of what was not safe; another goes on with what the journal says, as
+        ``recover_rows`` does. ``keys`` are those of all outputs. Gives the outputs whose deliveries were forgotten."""
+        tasks = [*self.lane._tasks, *([self.task] if self.task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.target.flying = []
+        gone = self.shard.crash(lost)
+        held, said = self.lane.held, self.shard.left()
+        self._begin()
+        self.lane.held = held if held == "paused" else ""
+        for ref, key in sorted(keys.items()):
+            self._recover(ref, key, said.get(ref))
+        return {ref for record in gone if isinstance(record, Delivered) for ref in unpack_refs(record.refs)}
+
+    def _recover(self, ref: int, key: int, said: AnyRecord | None) -> None:
+        open_again = said is None or isinstance(said, Intended) or (isinstance(said, Decided) and not said.state)
+        if isinstance(said, DeliveryFailed) and said.state == State.RETRYING:
+            self.lane.add_waiting(ref, key, said.attempt, said.next_at)
+        elif open_again:
+            self.lane.add((ref,), (key,))
+        else:
+            return
+        if isinstance(said, Intended) or (isinstance(said, DeliveryFailed) and said.code == EndpointTimeout.code):
+            self.lane.doubt(ref)
+        if not self.lane.traits.needs_intent:
+            self.lane.suspect_below = max(self.lane.suspect_below, ref + 1)
+
+    def decide(self, number: int, state: State) -> None:
+        """Journal what a person decided on an output."""
+        self.shard.records.append(Decided(pack_refs([number]), state, self.clock.now(), "ann", "", "test"))
+        self.shard.safe = len(self.shard.records)
 
     async def _rebuild(self, refs: Sequence[int]) -> Mapping[int, Outbound | WaypostError]:
         self.rebuilt += refs

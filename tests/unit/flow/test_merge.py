@@ -33,3 +33,14 @@ def test_counts_add_up_and_ids_join() -> None:
 
 def test_the_worker_that_knows_a_message_shows_it() -> None:
     assert merged("show", [None, {"message": 1}, None], {}) == {"message": 1}
+
+
+def test_a_status_adds_messages_and_deliveries_apart() -> None:
+    def part(accepted: int, delivered: int) -> dict[str, Any]:
+        flow = {"flow": "f", "state": "running", "messages": {"accepted": accepted}, "behind": 1, "targets": []}
+        flow |= {"deliveries": {"delivered": delivered, "open": 1}, "source": {"state": "", "cause": ""}}
+        return {"trouble": [], "listen": "", "flows": [flow]}
+
+    [flow] = merged("status", [part(2, 4), part(3, 6)], {})["flows"]
+    assert (flow["messages"], flow["deliveries"]) == ({"accepted": 5}, {"delivered": 10, "open": 2})
+    assert flow["behind"] == 2

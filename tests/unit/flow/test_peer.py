@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
+import warnings
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull
 from waypost.flow.peer import Peer
-from waypost.flow.wire import Server, ask_once, short_path
+from waypost.flow.wire import Ask, Server, ask_once, connect, short_path, write_frame
 
 
 async def echo(verb: str, body: bytes) -> Awaitable[bytes]:
@@ -90,4 +92,31 @@ async def test_a_long_path_works_and_leaves_no_descriptor_open(tmp_path: Path) -
             assert len(short) < 100
     await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) <= before + 2
+    await server.stop()
+
+
+async def test_an_asker_who_hangs_up_leaves_no_answer_unawaited(tmp_path: Path) -> None:
+    hung_up, left = asyncio.Event(), asyncio.Event()
+
+    async def late(verb: str, body: bytes) -> Awaitable[bytes]:
+        left.set()
+        await hung_up.wait()
+        return await echo(verb, body)
+
+    server = Server(tmp_path / "w.sock", late)
+    await server.start()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _, writer = await connect(tmp_path / "w.sock")
+        write_frame(writer, Ask(1, "load", b""))
+        await left.wait()
+        writer.close()
+        await writer.wait_closed()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        hung_up.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        gc.collect()
+    assert [str(warning.message) for warning in said] == []
     await server.stop()

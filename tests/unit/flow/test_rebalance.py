@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.core.key import SLOTS, slot_of
 from waypost.flow.placement import reader_of
 from waypost.flow.rebalance import rebalance
-from waypost.store.carrying import message_of_row
-from waypost.store.chunk import pack, unpack
+from waypost.store.chunk import pack
+from waypost.store.commit import Committer
 from waypost.store.disk import RealDisk
 from waypost.store.division import Division, read_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
+from waypost.store.frame import Packed
 from waypost.store.protocol import Query
 from waypost.store.record import (
     ORDER_ROW,
@@ -33,6 +32,7 @@ from waypost.store.record import (
     Decided,
     Delivered,
     DeliveryFailed,
+    LegalHold,
     Numbered,
     OutboundBody,
     Produced,
@@ -43,6 +43,7 @@ from waypost.store.record import (
     ref_of,
 )
 from waypost.store.shard import EmbeddedShard
+from waypost.testing.store_books import books_of, opened
 from waypost.testing.store_records import accepted
 
 OLD = 2
@@ -111,85 +112,6 @@ def in_state(ref: int, state: State) -> list[Any]:
     return []
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> Any:
-    store = EmbeddedStore(str(folder), folds=open_folds)
-    shards = [await store.open_shard(number, 1) for number in store.shards()]
-    try:
-        for shard in shards:
-            await shard.indexed()
-        yield shards
-    finally:
-        for shard in shards:
-            await shard.close()
-
-
-async def needed(shards: list[EmbeddedShard]) -> dict[bytes, list[Any]]:
-    """Message id → where it is, and all that is known of it; only those someone may still need."""
-    found: dict[bytes, list[Any]] = {}
-    for shard in shards:
-        state: Any = shard.state
-        batches = {b.seq: b for b in (*state.kept_batches(), *state.open_batches())}
-        for seq, b in sorted(batches.items()):
-            stored = await shard.read_batch(b)
-            for index in range(b.count):
-                rows = [row for row in range(len(b.states)) if message_of_row(b, row) == index]
-                states = [b.states[row] for row in rows]
-                if (rows and set(states) <= {State.MOVED, State.DELIVERED}) or (not rows and not b.left):
-                    continue
-                told = [retry_of(shard, ref_of(seq, row)) for row in rows]
-                bodies = [await body_of(shard, ref_of(seq, row)) for row in rows]
-                identity = (int.from_bytes(b.first_id, "big") + index).to_bytes(16, "big")
-                order = ORDER_ROW.unpack_from(b.order, index * 8)[0]
-                what = (unpack(stored.accepted.bodies)[index], states, told, bodies, order)
-                found.setdefault(identity, []).append((shard.number, seq, what))
-    return found
-
-
-def retry_of(shard: EmbeddedShard, ref: int) -> Any:
-    retry = shard.state.retry(ref)
-    return retry and (retry.attempt, retry.next_at, retry.error_class, retry.code, retry.text, retry.at)
-
-
-async def body_of(shard: EmbeddedShard, ref: int) -> Any:
-    retry = shard.state.retry(ref)
-    return await shard.read_outbound(retry.body) if retry and retry.body else None
-
-
-def stands(shards: list[EmbeddedShard], workers: int) -> dict[int, str]:
-    return {slot: shards[slot % workers].state.position("orders", PARTITION, slot) for slot in range(SLOTS)}
-
-
-def counted(shards: list[EmbeddedShard]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for shard in shards:
-        for name, count in shard.state.counts()["orders"].items():
-            total[name] = total.get(name, 0) + count
-    total.pop("moved", None)
-    return total
-
-
-class Books:
-    """What a store holds, to be compared before and after."""
-
-    def __init__(self) -> None:
-        self.needed: dict[bytes, list[Any]] = {}
-        self.stands: dict[int, str] = {}
-        self.counted: dict[str, int] = {}
-        self.listed: list[Any] = []
-        self.arrivals: list[Any] = []
-
-
-async def books_of(folder: Path, workers: int) -> Books:
-    books = Books()
-    async with opened(folder) as shards:
-        books.needed, books.stands, books.counted = await needed(shards), stands(shards, workers), counted(shards)
-        reader = live_reader(shards)
-        books.listed = [(f.message, f.state, f.keys, sorted(f.targets)) for f in reader.find(Query(limit=1000))]
-        books.arrivals = [msgspec.structs.replace(row, shard=0, number=0) for row in reader.arrivals()]
-    return books
-
-
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled") / "store"
@@ -202,42 +124,26 @@ def folder(filled: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(filled, tmp_path / "store"))
 
 
-def assert_same(was: Books, now: Books, workers: int) -> None:
-    assert {i: [w for *_, w in places] for i, places in was.needed.items()} == {
-        i: [w for *_, w in places] for i, places in now.needed.items()
-    }
-    for places in now.needed.values():
-        assert [number for number, *_ in places] == [slot_of(places[0][2][-1]) % workers]
-    assert now.stands == was.stands
-    assert now.listed == was.listed
-    assert now.counted == was.counted
-    assert now.arrivals == was.arrivals
-
-
 @pytest.mark.parametrize("workers", [1, 3, 4])
 async def test_every_message_is_where_its_key_belongs_and_as_it_was(folder: Path, workers: int) -> None:
     was = await books_of(folder, OLD)
     await rebalance(folder, workers)
-    assert_same(was, await books_of(folder, workers), workers)
+    assert was.differences(await books_of(folder, workers), workers) == []
     assert len(was.needed) == OLD * (3 * MESSAGES - 1)
 
 
 async def test_messages_of_a_key_stay_in_order(folder: Path) -> None:
     await rebalance(folder, 3)
-    async with opened(folder) as shards:
-        by_key: dict[int, list[tuple[int, bytes]]] = {}
-        for identity, [(_, seq, what)] in (await needed(shards)).items():
-            by_key.setdefault(what[-1], []).append((seq, identity))
-    assert len(by_key) == OLD * MESSAGES / 2
-    for entries in by_key.values():
-        assert [identity for _, identity in sorted(entries)] == sorted(identity for _, identity in entries)
+    books = await books_of(folder, 3)
+    assert len({place.order for places in books.needed.values() for place in places}) == OLD * MESSAGES / 2
+    assert books.disordered() == []
 
 
 async def test_there_and_back_again_is_as_before(folder: Path) -> None:
     was = await books_of(folder, OLD)
     for workers in (3, 1, 4, OLD):
         await rebalance(folder, workers)
-    assert_same(was, await books_of(folder, OLD), OLD)
+    assert was.differences(await books_of(folder, OLD), OLD) == []
 
 
 async def test_a_moved_message_tells_its_story_where_it_is_now(folder: Path) -> None:
@@ -251,6 +157,19 @@ async def test_a_moved_message_tells_its_story_where_it_is_now(folder: Path) -> 
             assert history is not None and history.found.shard == 0
             told = [type(record) for record in history.records]
             assert Delivered in told and DeliveryFailed in told
+
+
+async def test_a_legal_hold_goes_where_its_message_goes(folder: Path) -> None:
+    async with opened(folder) as shards:
+        dead = [found.message for found in live_reader(shards[1:]).find(Query(state="dead"))]
+        done = [found.message for found in live_reader(shards[1:]).find(Query(state="delivered", limit=1))]
+        await shards[1].append([LegalHold((*dead, *done), True, 5, "ann", "case 12")])
+    await rebalance(folder, 1)
+    async with opened(folder) as shards:
+        holds = [{at: (held.who, held.why) for at, held in shard.state.legal_holds().items()} for shard in shards]
+        assert holds == [dict.fromkeys(dead, ("ann", "case 12")), dict.fromkeys(done, ("ann", "case 12"))]
+        [found] = live_reader(shards).find(Query(state="dead", message=dead[0]))
+        assert found.shard == 0
 
 
 async def test_what_is_no_message_is_known_to_who_needs_it(folder: Path) -> None:
@@ -313,28 +232,63 @@ class Killed(RealDisk):
         super().rename(old, new)
 
 
-def _points() -> Iterator[int]:
-    """Every one was tried when this was written; a share of them keeps it true."""
-    yield from range(0, 1000, 7)
+Name = tuple[int, str]
+"""A shard and a kind of record: the first commit there of such a record is a place to break off at."""
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-async def test_a_change_broken_off_anywhere_is_made_again(filled: Path, tmp_path: Path, workers: int) -> None:
-    was = await books_of(Path(shutil.copytree(filled, tmp_path / "was")), OLD)
-    broken = 0
-    for point in _points():
-        folder = Path(shutil.copytree(filled, tmp_path / "store"))
-        disk = Killed(point)
-        try:
-            await rebalance(folder, workers, store=EmbeddedStore(str(folder), folds=open_folds, disk=disk))
-        except (StoreError, OSError):
-            broken += 1
-        if not disk.died:
-            break
+def watch_commits(monkeypatch: pytest.MonkeyPatch, seen: Callable[[Committer, set[Name], bool], None]) -> None:
+    """Have ``seen`` told of every commit, before (False) and after it (True)."""
+    commit = Committer.commit
+
+    def watched(committer: Committer, group: Sequence[Any]) -> Any:
+        records = [r for one in group for r in (one.records if isinstance(one, Packed) else one)]
+        names = {(committer._place.identity.shard, type(record).__name__) for record in records}
+        seen(committer, names, False)
+        done = commit(committer, group)
+        seen(committer, names, True)
+        return done
+
+    monkeypatch.setattr(Committer, "commit", watched)
+
+
+async def places_of(folder: Path, workers: int) -> list[Name]:
+    """What a change writes where, in order."""
+    found: dict[Name, None] = {}
+    with pytest.MonkeyPatch.context() as patched:
+        watch_commits(patched, lambda _, names, after: found.update(dict.fromkeys(sorted(names))))
         await rebalance(folder, workers)
-        assert_same(was, await books_of(folder, workers), workers)
+    return list(found)
+
+
+async def broken_off(folder: Path, workers: int, place: Name, *, after: bool) -> bool:
+    """Whether a change came to a place, at which it broke off: before the commit, or when it was durable."""
+    came: list[Name] = []
+
+    def stop(committer: Committer, names: set[Name], done: bool) -> None:
+        if place in names and done is after:
+            came.append(place)
+            raise committer.fail(OSError(5, "killed"))
+
+    with pytest.MonkeyPatch.context() as patched:
+        watch_commits(patched, stop)
+        with suppress(StoreError):
+            await rebalance(folder, workers)
+    return bool(came)
+
+
+@pytest.mark.parametrize(("workers", "least"), [(1, 18), (3, 40)])
+async def test_a_change_broken_off_anywhere_is_made_again(
+    filled: Path, tmp_path: Path, workers: int, least: int
+) -> None:
+    was = await books_of(Path(shutil.copytree(filled, tmp_path / "was")), OLD)
+    places = await places_of(Path(shutil.copytree(filled, tmp_path / "whole")), workers)
+    assert len(places) >= least
+    for number, place in enumerate(places):
+        folder = Path(shutil.copytree(filled, tmp_path / "store"))
+        assert await broken_off(folder, workers, place, after=number % 2 == 1), place
+        await rebalance(folder, workers)
+        assert was.differences(await books_of(folder, workers), workers) == []
         shutil.rmtree(folder)
-    assert broken > 3
 
 
 async def test_a_change_broken_off_is_finished_before_another(filled: Path, tmp_path: Path) -> None:
@@ -347,4 +301,4 @@ async def test_a_change_broken_off_is_finished_before_another(filled: Path, tmp_
         division = read_division(RealDisk(), str(folder))
         assert division == Division(OLD, becoming=3) or point < 10
         await rebalance(folder, OLD)
-        assert_same(was, await books_of(folder, OLD), OLD)
+        assert was.differences(await books_of(folder, OLD), OLD) == []

@@ -184,7 +184,7 @@ class TestVerify:
 
     def test_a_batch_or_key_missing_from_the_index_is_told(self, folder: Path) -> None:
         execute(folder / "shard-00/index.db", "DELETE FROM batch WHERE seq = 7")
-        execute(folder / "shard-00/index.db", "DELETE FROM posting")
+        execute(folder / "shard-00/index.db", "DELETE FROM page")
         faults = faults_of(folder)
         assert sum("batch 7 of segment " in fault and "is not indexed" in fault for fault in faults) == 1
         assert sum("leads nowhere" in fault for fault in faults) == 2

@@ -13,12 +13,13 @@ from waypost.core.errors import StoreDamaged, StoreError, StoreLocked, StoreTooN
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.layout import read_secret
 from waypost.store.lock import ShardLock
+from waypost.store.record import FORMAT_VERSION
 
 
 def test_a_new_store_has_an_id_and_a_secret_only_its_owner_reads(tmp_path):
     made = store(tmp_path / "store")
     described = json.loads((tmp_path / "store" / "store.json").read_text())
-    assert described["format"] == 1
+    assert described["format"] == FORMAT_VERSION
     assert len(bytes.fromhex(described["id"])) == 16
     secret = tmp_path / "store" / "secret.key"
     assert secret.stat().st_mode & 0o777 == 0o600
@@ -53,8 +54,10 @@ def test_a_store_whose_making_was_interrupted_is_made(tmp_path):
 def test_a_store_of_a_later_format_is_refused(tmp_path):
     made = store(tmp_path)
     path = tmp_path / "store.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(StoreTooNew, match="format 2; expected at most 1; run a newer waypost"):
+    path.write_text(path.read_text().replace(f'"format": {FORMAT_VERSION}', f'"format": {FORMAT_VERSION + 1}'))
+    with pytest.raises(
+        StoreTooNew, match=f"format {FORMAT_VERSION + 1}; expected at most {FORMAT_VERSION}; run a newer"
+    ):
         made.setting()
 
 

@@ -17,6 +17,7 @@ from waypost.store.codec import Codec
 from waypost.store.commit import Committer, Place
 from waypost.store.disk import RealDisk
 from waypost.store.journal import Journal
+from waypost.store.record import FORMAT_VERSION
 from waypost.store.recovery import recover
 from waypost.store.reserve import Reserve
 from waypost.store.segment import START, Identity
@@ -125,9 +126,9 @@ def test_a_segment_of_a_later_format_is_refused(tmp_path):
     writing.commit(accepted(1))
     writing.close()
     raw = bytearray(writing.path().read_bytes())
-    raw[8:10] = (2).to_bytes(2, "little")
+    raw[8:10] = (FORMAT_VERSION + 1).to_bytes(2, "little")
     writing.path().write_bytes(raw)
-    with pytest.raises(StoreTooNew, match="format 2; expected at most 1"):
+    with pytest.raises(StoreTooNew, match=f"format {FORMAT_VERSION + 1}; expected at most {FORMAT_VERSION}"):
         reopened(tmp_path)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
 
 from waypost.core.clock import ManualClock, SeededRandom
+from waypost.store import posting
 from waypost.store.chunk import pack, unpack
 from waypost.store.commit import Limits
 from waypost.store.embedded import EmbeddedStore
@@ -16,7 +17,21 @@ from waypost.store.folds import live_reader
 from waypost.store.index import SearchIndex
 from waypost.store.layout import ShardFolder
 from waypost.store.protocol import Query
-from waypost.store.record import Claimed, Decided, OutboundBody, State, pack_refs, ref_of
+from waypost.store.record import (
+    ArrivalBegun,
+    ArrivalDisposed,
+    ArrivalEnded,
+    Claimed,
+    Decided,
+    Delivered,
+    LegalHold,
+    OutboundBody,
+    Positioned,
+    State,
+    pack_refs,
+    ref_of,
+)
+from waypost.store.restore import restore
 from waypost.store.retention import Ages, Removed, Retention
 from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
@@ -49,12 +64,17 @@ class Shop:
 
         return EmbeddedStore(str(self.folder), folds=folds, clock=self.clock, random=SeededRandom(1), limits=limits)
 
-    async def open(self) -> EmbeddedShard:
+    async def open(self, sources: Gone | None = None) -> EmbeddedShard:
         store = self.store()
         store.create()
-        self.shard = await store.open_shard(0, 1)
-        self.retention = Retention(self.shard, store.disk, self.clock, AGES)
+        self.shard, self.sources = await store.open_shard(0, 1), sources
+        self.retention = Retention(self.shard, store.disk, self.clock, AGES, sources)
         return self.shard
+
+    async def open_again(self, sources: Gone) -> None:
+        if not self.shard._closed:
+            await self.close()
+        await self.open(sources)
 
     async def close(self) -> None:
         self.retention.close()
@@ -82,7 +102,7 @@ class Shop:
         for _ in range(200_000):
             if self.shard.watermark >= self.shard.end:
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.0005)  # other threads write; nobody tells when they have
         raise AssertionError(f"{self.shard.watermark} is not {self.shard.end}")
 
     def faults(self) -> list[str]:
@@ -128,7 +148,7 @@ async def test_what_is_removed_leaves_no_row_in_the_index(shop: Shop) -> None:
     assert len(shop.shard.journal.segments()) <= 4
     left = database.asker.execute("SELECT count(*) FROM batch").fetchall()[0][0]
     assert left < 10
-    assert database.asker.execute("SELECT count(*) FROM posting").fetchall()[0][0] <= 3 * left + 60
+    assert len(posting.everything(database.asker)) <= 3 * left + 60
     assert database.asker.execute("SELECT count(*) FROM chunk WHERE stage = 2").fetchall() == [(0,)]
 
 
@@ -227,3 +247,149 @@ async def test_claims_are_forgotten_when_their_time_is_over(shop: Shop) -> None:
     await shop.later(2)
     assert (await shop.retention.run()).claims == 1
     assert shop.shard.state.claim("s", b"b") == b"m"
+
+
+async def test_what_is_on_legal_hold_outlives_its_age_with_its_whole_history(shop: Shop) -> None:
+    await shop.day(40)
+    held = (id_of(1), id_of(30, 2))
+    await shop.shard.append([LegalHold(held, True, shop.clock.now(), "ann", "case 12")])
+    await shop.shard.findable()
+    shown = live_reader([shop.shard]).history(id_of(30, 2))
+    for _ in range(4):
+        await shop.later(31)
+        await shop.day(40)
+        await shop.settled()
+        await shop.retention.run()
+    await shop.settled()
+    assert min(shop.shard.journal.segments()) > 2
+    reader = live_reader([shop.shard])
+    again = reader.history(id_of(30, 2))
+    assert again is not None and shown is not None
+    assert unpack(again.batch.accepted.bodies) == unpack(shown.batch.accepted.bodies)
+    assert again.found.state == "delivered"
+    assert {type(record) for record in again.records} == {Delivered, LegalHold}
+    assert reader.history(id_of(1)) is not None
+    assert reader.history(id_of(2)) is None
+    assert len(unpack(reader.history(id_of(1)).batch.accepted.bodies)[0]) == 300_000
+    assert [one.message for one in reader.find(Query(key=("po", "S30-2")))] == [id_of(30, 2)]
+    assert shop.faults() == []
+    await shop.shard.append([LegalHold(held, False, shop.clock.now(), "ann", "case closed")])
+    for _ in range(2):
+        await shop.later(31)
+        await shop.day(40)
+        await shop.settled()
+        await shop.retention.run()
+    assert live_reader([shop.shard]).history(id_of(30, 2)) is None
+    assert shop.shard.state.legal_holds() == {}
+
+
+async def test_a_dead_message_on_legal_hold_does_not_expire(shop: Shop) -> None:
+    await shop.day(4, dead=(1, 2))
+    await shop.shard.append([LegalHold((id_of(2, 1),), True, shop.clock.now(), "ann", "case 12")])
+    await shop.later(91)
+    assert (await shop.retention.run()).expired == 1
+    assert live_reader([shop.shard]).history(id_of(2, 1)).found.state == "dead"
+
+
+async def test_a_legal_hold_is_in_the_backup_and_in_what_is_restored(
+    shop: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    await shop.day(12)
+    await shop.shard.append([LegalHold((id_of(2),), True, shop.clock.now(), "ann", "case 12")])
+    async for _ in shop.store().backup(str(other / "copy")):
+        pass
+    restored = Shop(other / "restored")
+    async for _ in restore(
+        restored.store().disk, str(other / "copy"), str(restored.folder), lambda _: restored.store(),
+        who="ann", why="", now=1,
+    ):  # fmt: skip
+        pass
+    await restored.open()
+    assert {at: (hold.who, hold.why) for at, hold in restored.shard.state.legal_holds().items()} == {
+        id_of(2): ("ann", "case 12")
+    }
+    await restored.later(31)
+    await restored.day(40)
+    await restored.later(31)
+    await restored.day(40)
+    await restored.settled()
+    for _ in range(2):  # what is on hold is carried away first
+        await restored.retention.run()
+        await restored.settled()
+    reader = live_reader([restored.shard])
+    assert (reader.history(id_of(1)), reader.history(id_of(2)).found.state) == (None, "delivered")
+    await restored.close()
+
+
+class Gone:
+    """Sources of which nothing lies anywhere but ``lying``; ``told`` is what other shards were to forget."""
+
+    def __init__(self, *lying: str) -> None:
+        self.lying, self.told = lying, []
+
+    def left(self, flow: str, name: str) -> bool:
+        return name not in self.lying
+
+    async def forget(self, partitions: Collection[tuple[str, str]]) -> None:
+        self.told += sorted(partitions)
+
+
+async def _arrivals(shop: Shop, *names: str) -> None:
+    for number, name in enumerate(names, shop.shard.next_arrival()):
+        seq, now = shop.shard.next_seq(), shop.clock.now()
+        batch = accepted(seq, at=now, arrival=number, partition=f"{name}#1", position="09")
+        begun = ArrivalBegun(number, "orders", f"{name}#1", name, "1", 9, now)
+        await shop.shard.append([begun, batch, produced(seq), ArrivalEnded(number, now, 3, 9, "")])
+        await shop.shard.append([delivered(seq), ArrivalDisposed(number, now)])
+        await shop.shard.append([Positioned("orders", f"{name}#1", "11", 4)])
+
+
+async def test_rows_of_arrivals_and_of_positions_go_with_their_messages(shop: Shop) -> None:
+    await shop.open_again(Gone("lies"))
+    await _arrivals(shop, "gone", "lies")
+    state = shop.shard.state
+    await shop.day(80)
+    await shop.later(29)
+    assert (await shop.retention.run()).arrivals == 0
+    await shop.later(2)
+    await shop.day(80)
+    await shop.settled()
+    removed = await shop.retention.run()
+    assert (removed.segments > 0, removed.arrivals) == (True, 1)
+    assert [row.name for row in live_reader([shop.shard]).arrivals()] == ["lies"]
+    assert state.arrival("orders", "gone", "1") is None
+    assert state.arrival("orders", "lies", "1") == (2, True, True)
+    assert [state.position("orders", "gone#1", slot) for slot in (-1, 4)] == ["", ""]
+    assert [state.position("orders", "lies#1", slot) for slot in (-1, 4)] == ["09", "11"]
+    assert shop.sources.told == [("orders", "gone#1")]
+    assert shop.faults() == []
+    await shop.close()
+    await shop.open_again(Gone())
+    assert [row.name for row in live_reader([shop.shard]).arrivals()] == ["lies"]
+
+
+async def test_an_arrival_stays_as_long_as_one_of_its_messages(shop: Shop) -> None:
+    await shop.open_again(Gone())
+    await shop.day(10)
+    await _arrivals(shop, "held", "gone")
+    await shop.shard.append([LegalHold((id_of(11),), True, shop.clock.now(), "ann", "case 12")])
+    await shop.day(80)
+    await shop.later(31)
+    await shop.day(80)
+    await shop.later(31)
+    await shop.day(80)
+    for _ in range(2):  # what is on hold is carried away first
+        await shop.settled()
+        await shop.retention.run()
+    assert [row.name for row in live_reader([shop.shard]).arrivals()] == ["held"]
+
+
+async def test_without_knowledge_of_the_sources_no_arrival_is_forgotten(shop: Shop) -> None:
+    await _arrivals(shop, "gone")
+    await shop.day(80)
+    await shop.later(62)
+    await shop.day(80)
+    await shop.settled()
+    assert (await shop.retention.run()).segments > 0
+    assert [row.name for row in live_reader([shop.shard]).arrivals()] == ["gone"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.store.paper_journal import PaperJournal, accepted, delivered, failed, id_of, produced, refs
 from waypost.core.message import id_text
-from waypost.store import posting
+from waypost.store import posting, search
 from waypost.store.chunk import pack as pack_bodies
 from waypost.store.chunk import unpack
 from waypost.store.embedded import EmbeddedStore
@@ -91,8 +91,7 @@ def test_a_key_found_in_what_was_produced_or_answered_leads_to_the_message(
 def test_a_hash_that_only_looks_like_the_key_is_not_taken_for_it(
     journal: PaperJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal.index.hasher, "hash", lambda value: b"same567")
-    monkeypatch.setattr(posting, "blake2b", lambda *_, **__: type("H", (), {"digest": lambda self: b"same567"})())
+    monkeypatch.setattr(journal.index.hasher, "_hashes", lambda values: bytes(16) * len(values))
     journal.commit(accepted(1), produced(1), delivered(1))
     journal.flush()
     assert ids(journal.reader().find(Query(key=("po", "1-2")))) == texts(id_of(1, 2))
@@ -259,7 +258,7 @@ def test_chunks_are_merged_a_bounded_step_at_a_time_and_lose_nothing(
     chunks = [row[0] for row in database.asker.execute("SELECT level FROM chunk")]
     assert len(chunks) < 12
     assert max(chunks) >= 2
-    assert database.asker.execute("SELECT count(*) FROM posting").fetchall() == [(59 * 3,)]
+    assert len(posting.everything(database.asker)) == 59 * 3
 
 
 def test_a_delivered_batch_costs_one_row_and_no_state(journal: PaperJournal) -> None:
@@ -335,3 +334,60 @@ async def test_a_running_shard_is_read_a_moment_after_the_commit(tmp_path: Path)
     again = await store.open_shard(0, 1)
     assert [type(record) for record in live_reader([again]).history(id_of(1, 0)).records] == [Delivered]  # type: ignore[union-attr]
     await again.close()
+
+
+def test_a_key_that_very_many_messages_carry_is_listed_newest_first(
+    journal: PaperJournal, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "PAGE", 20)
+    for seq in range(1, 99):
+        journal.commit(accepted(seq, 2, keys=(("country", (("US",), ("US",))),)))
+        if seq in (40, 70):
+            journal.flush()
+    settle(journal)
+    reader = journal.reader()
+    found, before = list[str](), b""
+    while page := reader.find(Query(key=("country", "us"), limit=60, before=before)):
+        found += ids(page)
+        before = page[-1].message
+    assert found == texts(*(id_of(seq, i) for seq in range(98, 0, -1) for i in (1, 0)))
+
+
+def test_an_index_of_an_earlier_layout_is_made_again(journal: PaperJournal) -> None:
+    journal.commit(accepted(1), produced(1), delivered(1))
+    journal.flush()
+    journal.index.database.writer.execute("CREATE TABLE posting (chunk INTEGER); PRAGMA user_version = 0")  # type: ignore[union-attr]
+    journal.reopen()
+    assert ids(journal.reader().find(Query(key=("po", "1-2")))) == texts(id_of(1, 2))
+    journal.index.flush()
+    tables = journal.index.database.asker.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert ("posting",) not in tables
+
+
+def test_what_is_taken_in_during_a_flush_counts_with_what_is_being_written(journal: PaperJournal) -> None:
+    def extents() -> list[tuple[int, ...]]:
+        return journal.index.database.asker.execute("SELECT * FROM extent").fetchall()
+
+    journal.commit(accepted(1))
+    write = journal.index.stage()
+    journal.commit(accepted(2))
+    write()
+    assert extents() == [(1, 1, 1, 3, 1001)]
+    journal.index.flush()
+    assert extents() == [(1, 1, 2, 6, 1002)]
+    assert ids(journal.reader().find(Query(key=("po", "2-0")))) == texts(id_of(2, 0))
+
+
+def test_a_flush_that_fails_keeps_the_segments_of_what_came_meanwhile(journal: PaperJournal) -> None:
+    journal.commit(accepted(1))
+    write, journal.segment = journal.index.stage(), 2
+    journal.commit(accepted(2))
+    writer = journal.index.database.writer
+    journal.index.database.writer = None
+    with pytest.raises(AssertionError):
+        write()
+    journal.index.database.writer = writer
+    journal.index.flush()
+    chunks = writer.execute("SELECT first_segment, last_segment FROM chunk").fetchall()  # type: ignore[union-attr]
+    assert chunks == [(1, 2)]
+    assert sorted(writer.execute("SELECT segment, messages FROM extent").fetchall()) == [(1, 3), (2, 3)]  # type: ignore[union-attr]

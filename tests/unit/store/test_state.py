@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from waypost.core.clock import ManualClock
@@ -224,3 +225,22 @@ def test_a_long_reader_does_not_stop_a_flush(tmp_path: Path, fold: StateFold, mo
     assert fold.watermark == (1, 400)
     reader.execute("ROLLBACK")
     assert reader.execute("SELECT count(*) FROM batch").fetchall() == [(3,)]
+
+
+def test_a_batch_stored_with_the_deaths_it_lived_through_is_read_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    journal = Journal(StateFold(path, ManualClock().now))
+    journal.commit(accepted(1, arrival=7), produced(1))
+    journal.fold.flush()
+    before = msgspec.msgpack.encode(journal.fold.batch(1))
+    journal.fold.close()
+    values = msgspec.msgpack.decode(before)
+    assert len(values) == 16  # 17 is how the old layout is told from this one: whoever adds a field changes that
+    connection = apsw.Connection(str(path))
+    old = msgspec.msgpack.encode([*values[:14], 2, *values[14:]])
+    connection.execute("UPDATE batch SET value = ?", (old,))
+    connection.close()
+    again = StateFold(path, ManualClock().now)
+    assert msgspec.msgpack.encode(again.batch(1)) == before
+    assert [batch.arrival for batch in again.open_batches()] == [7]
+    again.close()

@@ -75,7 +75,7 @@ def _decide(
     asked = query(which)
     if not ids and not asked:
         _refuse_nothing(verb)
-    answers = [ask(place, verb, **asked, **one, **choice, why=why) for one in _each(ids)]
+    answers = [ask(place, verb, **asked, **one, **choice, why=why) for one in each(ids)]
     count = sum(answer["count"] for answer in answers)
     made = [identifier for answer in answers for identifier in answer.get("ids", ())]
     if place.as_json:
@@ -84,7 +84,8 @@ def _decide(
         say("\n".join([*made, f"{count} {'delivery' if count == 1 else 'deliveries'} {done}"]))
 
 
-def _each(ids: list[str] | None) -> list[dict[str, str]]:
+def each(ids: list[str] | None) -> list[dict[str, str]]:
+    """What names each message in a question of its own; without ids one question that names none."""
     return [{"id": identifier} for identifier in ids] if ids else [{}]
 
 
@@ -125,7 +126,7 @@ def replay(
         return 1
     made: list[str] = []
     with progress("replay") as report:
-        for at, one in enumerate(_each(ids)):
+        for at, one in enumerate(each(ids)):
             report(at, len(ids or ()))
             made += ask(place, "replay", **asked, **one, **choice, why=why)["ids"]
     if place.as_json:
@@ -161,7 +162,7 @@ def _meaning(choice: dict[str, str]) -> str:
 def _dry_run(place: Place, ids: list[str] | None, asked: dict[str, Any], choice: dict[str, str]) -> int:
     compared: list[dict[str, Any]] = []
     with progress("dry run") as report:
-        for at, one in enumerate(_each(ids)):
+        for at, one in enumerate(each(ids)):
             report(at, len(ids or ()))
             compared += ask(place, "replay", **asked, **one, **choice, dry_run=True)["messages"]
     differ = [message for message in compared if _differs(message)]
@@ -184,5 +185,11 @@ def _differences(message: dict[str, Any]) -> list[str]:
     for output in message["outputs"]:
         if output["verdict"] != "same":
             lines.append(f"  {output['target']}/{output['ordinal']}: {output['verdict']}")
-            lines += [f"    {d['path']}: {json_text(d['was'])} → {json_text(d['is'])}" for d in output["differences"]]
+            lines += [f"    {d['path']}: {_value(d['was'])} → {_value(d['is'])}" for d in output["differences"]]
     return lines + [f"  {error}" for error in message.get("errors", ())]
+
+
+def _value(value: Any) -> str:
+    from waypost.flow.differ import MISSING
+
+    return MISSING if value == MISSING else json_text(value)

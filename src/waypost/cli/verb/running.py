@@ -32,7 +32,8 @@ def run(
     """Run the flows of a project until stopped, or once.
 
     With --once the exit code is 0 when everything of this run came out as intended, and 1 when something is dead,
-    parked or still open.
+    parked, still open or not read. It ends when nothing can move; what is left undone is then said with its place,
+    cause and remedy. With --wait it waits for retries, up to --timeout.
     """
     from waypost.core.errors import UsageError
     from waypost.flow.loop import run_loop
@@ -95,8 +96,12 @@ def _print_status(place: Place) -> None:
     if answer.get("listen"):
         say(f"listening on {answer['listen']}")
     say()
-    head = ("flow", "state", "accepted", "delivered", "open", "retrying", "parked", "dead", "filtered")
-    table(head, [[flow.get(name, "") for name in head] for flow in answer["flows"]], empty="no flows")
+    words = ("delivered", "open", "retrying", "parked", "dead", "filtered")
+    rows = [
+        [flow["flow"], flow["state"], flow["messages"]["accepted"], *(flow["deliveries"][word] for word in words)]
+        for flow in answer["flows"]
+    ]
+    table(("flow", "state", "messages", *(f"deliveries {words[0]}", *words[1:])), rows, empty="no flows")
     for line in [*_troubles(answer["flows"]), *answer.get("trouble", ())]:
         note(line)
 

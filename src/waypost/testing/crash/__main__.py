@@ -41,13 +41,18 @@ def _jobs(torn: int) -> Iterator[tuple[str, int, int]]:
             yield name, seed, torn
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options, with what they mean."""
+    options = argparse.ArgumentParser(prog="python -m waypost.testing.crash", description=__doc__)
+    options.add_argument("--images", type=int, default=200_000, help="distinct disk images to judge")
+    options.add_argument("--torn", type=int, default=12, help="random images after each operation")
+    options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    return options
+
+
 def main() -> int:
     """Explore until enough images were judged or a promise was broken; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m waypost.testing.crash", description=__doc__)
-    parser.add_argument("--images", type=int, default=200_000, help="distinct disk images to judge")
-    parser.add_argument("--torn", type=int, default=12, help="random images after each operation")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     started, total, jobs = time.monotonic(), Findings(), _jobs(arguments.torn)
     with ProcessPoolExecutor(arguments.processes) as pool:
         while total.images < arguments.images and not total.violations:

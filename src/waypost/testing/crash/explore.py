@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from waypost.store.segment import SUFFIX
@@ -12,7 +13,7 @@ from waypost.testing.crash.log import Acknowledged, Operation
 from waypost.testing.crash.platter import Platter
 from waypost.testing.crash.recording import Beginning, Recording
 from waypost.testing.crash.reference import Reference
-from waypost.testing.crash.workload import Across
+from waypost.testing.crash.workload import Across, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ def explore(
     every: int = 1,
     first: int = 0,
     stop_at: int = 20,
-    across: Across = lambda groups, counts: "",
+    across: Across = nothing,
 ) -> Findings:
     """Judge the images after every ``every``-th operation from ``first`` on: the sure ones, and ``torn`` random ones.
     Ends after ``stop_at`` violations."""
     references = {number: Reference(groups, recording.secret) for number, groups in recording.groups.items()}
-    inspector = Inspector(recording.root, references, recording.bodies, lambda counts: across(recording.groups, counts))
+    inspector = Inspector(recording.root, references, recording.bodies, partial(across, recording))
     platter, random, findings = Platter(recording.root), Random(seed), Findings()
     acknowledged = dict(recording.acknowledged)
     removed = set(recording.removed)

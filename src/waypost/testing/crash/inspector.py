@@ -75,7 +75,7 @@ class Inspector:
         root: str,
         references: Mapping[int, Reference],
         bodies: Mapping[str, bytes],
-        across: Callable[[Mapping[int, int]], str] = lambda counts: "",
+        across: Callable[[Mapping[int, int], Image], str] = lambda counts, image: "",
     ) -> None:
         self.root, self._references, self._bodies, self._across = root, references, bodies, across
         self._folder = tempfile.mkdtemp(prefix="waypost-image-", dir=SHARED_MEMORY)
@@ -116,7 +116,7 @@ class Inspector:
             fault, counts[number] = self._shard(number, reference, common, files, acknowledged.get(number, (0, 0)))
             if fault:
                 return f"shard {number}: {fault}"
-        return self._across(counts)
+        return self._across(counts, image)
 
     def _shard(
         self, number: int, reference: Reference, common: Image, files: Image, acknowledged: Watermark
@@ -187,7 +187,7 @@ class Inspector:
 
     def _chunk(self, opened: OpenedJournal, name: str) -> bytes:
         body = opened.chunks.load(name)
-        if body != self._bodies[name]:
+        if body != self._bodies[f"{Path(opened.folder.path).name}/{name}"]:
             raise WaypostError(f"another body in {name}")
         return body
 

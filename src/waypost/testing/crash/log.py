@@ -50,7 +50,7 @@ class Log:
             return self._inodes
 
     def add(self, kind: str, path: str, inode: int = 0, *, at: int = 0, data: bytes = b"", other: str = "") -> None:
-        site = f"{_site(path)} {kind}"
+        site = f"{site_of(path)} {kind}"
         with self._lock:
             phases = tuple(sorted(name for name, count in self._active.items() if count))
             self.entries.append(Operation(kind, path, inode, at, data, other, site, phases))
@@ -74,7 +74,7 @@ class Log:
 _NOT_SITES = ("waypost.testing.crash", "waypost.store.disk", "contextlib", "apsw")
 
 
-def _site(path: str) -> str:
+def site_of(path: str) -> str:
     """The function of the store that asked for the operation; for SQLite's own files the file."""
     name = path.rpartition("/")[2]
     if ".db" in name:

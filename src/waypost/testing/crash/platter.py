@@ -55,15 +55,19 @@ class _File:
         self.pending, self.since = [], []
 
     def content(self, way: int) -> bytes:
-        """What of it a stop leaves, in one of many ways."""
+        """What of it a stop leaves, in one of many ways: one copy for all ways where they leave the same."""
+        if way != EVERYTHING and not (self.pending or self.uncertain):
+            way = SAFE
         if way not in self._contents:
+            if len(self._contents) > 2 * WAYS:
+                self._contents.clear()
             self._contents[way] = self._content(way)
         return self._contents[way]
 
     def _content(self, way: int) -> bytes:
         if way == EVERYTHING:
             return bytes(self.live)
-        if way == SAFE or not (self.pending or self.uncertain):
+        if way == SAFE:
             return bytes(self.safe)
         random = Random(way)
         share, content = random.choice((0.1, 0.5, 0.9)), bytearray(self.safe)

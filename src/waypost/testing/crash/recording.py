@@ -34,6 +34,7 @@ from waypost.testing.crash.recording_disk import Fails, RecordingDisk, never
 from waypost.testing.crash.reference import SHARED_MEMORY
 from waypost.testing.crash.reference import never as no_time
 from waypost.testing.crash.vfs import RecordingVfs
+from waypost.testing.store_books import Books
 
 PHASES: Sequence[tuple[object, str, str]] = (
     (Committer, "commit", "commit"),
@@ -56,6 +57,7 @@ class Recording:
     log: Log
     groups: dict[int, list[CommittedGroup]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
+    """Large bodies, by their shard's folder and their name in it."""
     secret: bytes = b""
     acknowledged: dict[int, Watermark] = field(default_factory=dict)
     """What a caller relied on before it began."""
@@ -63,6 +65,10 @@ class Recording:
     """Segments, by shard and number, that were removed on purpose before it began."""
     continued: bool = False
     """It began on a disk that another left; everything up to ``settle`` only builds that."""
+    books: Books | None = None
+    """What all shards together held before the number of workers changed."""
+    made_again: dict[object, str] = field(default_factory=dict)
+    """What came out of finishing a change that broke off, by where it did."""
     recovered: dict[int, Watermark] = field(default_factory=dict)
     """Where each journal was found to end when it was last opened."""
 
@@ -172,7 +178,7 @@ def _watched(recording: Recording) -> Iterator[None]:
 
         def noted(folder: ChunkFolder, segment: int, body: bytes) -> str:
             name = store(folder, segment, body)
-            recording.bodies[name] = body
+            recording.bodies[f"{Path(folder._folder).parent.name}/{name}"] = body
             return name
 
         stack.enter_context(patch.object(ChunkFolder, "store", noted))

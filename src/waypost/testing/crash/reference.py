@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
 from waypost.store.index import SearchIndex
 from waypost.store.indexed import unpack_places
@@ -89,7 +90,7 @@ def dump_index(index: SearchIndex) -> bytes:
         "batches": database.batches(database.fetcher, "ORDER BY seq"),
         "failures": sorted(select(database.fetcher, "SELECT * FROM failure")),
         "groups": sorted(select(database.fetcher, "SELECT * FROM failure_group")),
-        "postings": sorted(set(select(database.fetcher, "SELECT entry FROM posting"))),
+        "postings": sorted(set(posting.everything(database.fetcher))),
         "extents": sorted(select(database.fetcher, "SELECT * FROM extent")),
         "marks": len(select(database.fetcher, "SELECT * FROM mark")),
         "names": database.totals().names,
@@ -110,7 +111,7 @@ def without_removed(dump: bytes, expected: bytes, present: Sequence[int]) -> byt
         if batch["seq"] in kept
     ]
     found["failures"] = [failure for failure in found["failures"] if failure[0] >> OUT_BITS in kept]
-    found["postings"] = [one for one in found["postings"] if int.from_bytes(one[0][-8:], "big") >> OUT_BITS in kept]
+    found["postings"] = [one for one in found["postings"] if posting.reference(one) >> OUT_BITS in kept]
     found["extents"] = [extent for extent in found["extents"] if extent[0] in present]
     found["groups"] = found["marks"] = None
     return msgspec.msgpack.encode(found)

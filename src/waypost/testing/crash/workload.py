@@ -7,19 +7,22 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError, StoreFull
+from waypost.flow.rebalance import rebalance
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
-from waypost.store.derived import CommittedGroup
 from waypost.store.record import AnyRecord, State, ref_of
 from waypost.store.retention import Ages, Retention
 from waypost.store.shard import EmbeddedShard
+from waypost.testing.crash.changed import copied_books, made_again
 from waypost.testing.crash.inspector import BACKED_UP, BACKUP
-from waypost.testing.crash.recording import Stage, Workload
+from waypost.testing.crash.platter import Image
+from waypost.testing.crash.recording import Recording, Stage, Workload
 from waypost.testing.crash.recording_disk import Fails, never
 
 
@@ -67,9 +70,10 @@ class Traffic:
             self.random.randbytes(LARGE + 1 if large and n == 0 else self.random.randint(0, 300)) for n in range(count)
         ]
         keys = (("po", tuple((f"{seq}-{n}",) for n in range(count))),)
+        first, key = self.shard.number << 96 | seq << 64, seq % 7 * 2 + self.shard.number
         accepted = r.Accepted(
-            seq, "orders", "v1", (seq << 64).to_bytes(16, "big"), count, self.time, pack(bodies),
-            partition="in", position=f"{seq:09d}", order=r.ORDER_ROW.pack(seq % 7) * count, keys=keys,
+            seq, "orders", "v1", first.to_bytes(16, "big"), count, self.time, pack(bodies), partition="in",
+            position=f"{seq:09d}", order=r.ORDER_ROW.pack(key) * count, keys=keys,
         )  # fmt: skip
         rows = b"".join(r.OUT_ROW.pack(n, 0, 0, State.OPEN, self.random.randbytes(16)) for n in range(count))
         produced = r.Produced(seq, ("erp",), rows, at=self.time)
@@ -100,14 +104,15 @@ class Traffic:
         n, now, refs = self.random.randint(0, 20), self.time, r.pack_refs([self._pick()])
         if self.random.random() < 0.2:
             number = self.shard.next_arrival()
-            begun = r.ArrivalBegun(number, "orders", "in", f"file-{number}", "id", 10, now)
+            name = f"file-{self.shard.number}-{number}"
+            begun = r.ArrivalBegun(number, "orders", name, name, "id", 10, now)
             return [begun, r.ArrivalEnded(number, now, 3, 10, "ab"), r.ArrivalDisposed(number, now)]
         chosen: list[Sequence[AnyRecord]] = [
             [r.Claimed((("scope", bytes([n]) * 16, self.random.randbytes(16), 0),))],
             [r.Numbered("control", now)],
             [r.TimerSet(f"timer-{n}", now + n, b"payload"), r.TimerDone(f"timer-{n + 1}")],
             [r.StepState("orders", "aggregate", str(n), self.random.randbytes(n))],
-            [r.Positioned("orders", f"part-{n}", f"{now:09d}", self.random.choice((-1, 3)))],
+            [r.Positioned("orders", f"part-{n}", f"{now:09d}", self.random.choice((-1, 2 + self.shard.number)))],
             [r.Decided(refs, State.OPEN, now, "ada", "why", "retry")],
             [r.Commanded("flow:orders", self.random.choice(("", "paused")), now, "ada", "")],
             [r.Activated(f"v{n}", now, "ada", {"flows": ["orders"]})],
@@ -137,6 +142,19 @@ async def recovering(stage: Stage) -> None:
     await traffic.accept()
     await traffic.run(4)
     await shard.close()
+
+
+async def changing(stage: Stage) -> None:
+    """The engine changes the number of workers, twice, over all that two shards may hold."""
+    await rebalance(Path(stage.store.folder), 2, store=stage.store)
+    for number in range(2):
+        shard = await stage.open(number, 2)
+        await Traffic(shard, stage.chance(number), large=0.1).run(25)
+        await shard.close()
+    stage.recording.books = await copied_books(stage.store.folder, 2)
+    for workers in (3, 1):
+        with stage.log.phase("change of workers"):
+            await rebalance(Path(stage.store.folder), workers, store=stage.store)
 
 
 async def failing(stage: Stage) -> None:
@@ -177,8 +195,9 @@ async def moving(stage: Stage) -> None:
     await first.close()
 
 
-def none_lost_in_moving(groups: Mapping[int, Sequence[CommittedGroup]], counts: Mapping[int, int]) -> str:
+def none_lost_in_moving(recording: Recording, counts: Mapping[int, int], image: Image) -> str:
     """Whatever one shard gave up, another has."""
+    groups = recording.groups
     records = {
         shard: [r for group in groups[shard][:count] for _, r in group.records] for shard, count in counts.items()
     }
@@ -231,8 +250,13 @@ async def backing_up(stage: Stage) -> None:
     await shard.close()
 
 
-Across = Callable[[Mapping[int, Sequence[CommittedGroup]], Mapping[int, int]], str]
-"""(groups per shard, how many of them are left) → what is wrong."""
+Across = Callable[[Recording, Mapping[int, int], Image], str]
+"""(what was recorded, how many commits of each shard are left, the disk) → what is wrong."""
+
+
+def nothing(recording: Recording, counts: Mapping[int, int], image: Image) -> str:
+    """Each shard is judged by itself."""
+    return ""
 
 
 class FullDisk:
@@ -256,7 +280,7 @@ class Scene:
 
     workload: Workload
     fails: Callable[[], Fails] = lambda: never
-    across: Across = lambda groups, counts: ""
+    across: Across = nothing
 
 
 SCENES = {
@@ -267,4 +291,5 @@ SCENES = {
     "retaining": Scene(retaining),
     "backing up": Scene(backing_up),
     "moving": Scene(moving, across=none_lost_in_moving),
+    "changing": Scene(changing, across=made_again),
 }

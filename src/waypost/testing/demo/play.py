@@ -86,8 +86,8 @@ class Play:
 
     async def _settled(self) -> bool:
         status = await self.stage.client.ask("status")
-        open_now = sum(flow["open"] + flow["retrying"] for flow in status["flows"])
-        accepted = {flow["flow"]: flow["accepted"] for flow in status["flows"]}
+        open_now = sum(flow["deliveries"]["open"] + flow["deliveries"]["retrying"] for flow in status["flows"])
+        accepted = {flow["flow"]: flow["messages"]["accepted"] for flow in status["flows"]}
         expected = len(SENT_TO_ERP) + len(TO_APPROVE) + len(REPEATED)
         return bool(open_now == 0 and accepted["sales-orders"] == expected)
 

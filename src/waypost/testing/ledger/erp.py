@@ -1,4 +1,5 @@
-"""A system behind HTTP that is away for a while and keeps a book: what it took, in order, by idempotency key."""
+"""A system behind HTTP that is away for a while and loses answers now and then. It keeps a book: what it took, in
+order, by idempotency key."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import json
 import threading
 from typing import Any
 
+LOSES_EVERY = 20
+"""The answer to every so many new orders is lost on the way: the caller must ask again."""
 _OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"
 
 
@@ -16,6 +19,8 @@ class Erp:
     def __init__(self) -> None:
         self.book: dict[str, dict[str, Any]] = {}
         self.repeated = 0
+        self.changed: list[str] = []
+        """Keys that came again with another body."""
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -58,14 +63,22 @@ class Erp:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 fields = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in head[1:])}
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
-                key = fields["idempotency-key"].strip('"')
-                if key in self.book:
-                    self.repeated += 1
-                else:
-                    self.book[key] = json.loads(body)
+                if not self._take(fields["idempotency-key"].strip('"'), json.loads(body)):
+                    writer.transport.abort()
+                    return
                 writer.write(_OK)
         except (asyncio.IncompleteReadError, OSError):
             return
         finally:
             self._open.discard(writer)
             writer.close()
+
+    def _take(self, key: str, body: dict[str, Any]) -> bool:
+        """Whether it is answered."""
+        if key in self.book:
+            self.repeated += 1
+            if self.book[key] != body:
+                self.changed.append(key)
+            return True
+        self.book[key] = body
+        return len(self.book) % LOSES_EVERY != 0

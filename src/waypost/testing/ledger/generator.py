@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from waypost.testing.ledger.project import ERP_EVERY, KEYS
@@ -14,11 +15,14 @@ PER_FILE = 1000
 
 
 class Generator:
-    """``written`` says how many messages every key has: their ``n`` are 0, 1, 2, …"""
+    """``written`` says how many messages every key has: their ``n`` are 0, 1, 2, …; more than that come while
+    ``more`` says so."""
 
-    def __init__(self, folder: Path, messages: int, per_second: float, seed: int) -> None:
+    def __init__(
+        self, folder: Path, messages: int, per_second: float, seed: int, more: Callable[[], bool] = lambda: False
+    ) -> None:
         self._folder, self._messages, self._per_second = folder, messages, per_second
-        self._random = random.Random(seed)
+        self._random, self._more = random.Random(seed), more
         self.written: Counter[str] = Counter()
         self.files = 0
         self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
@@ -45,8 +49,8 @@ class Generator:
 
     def _run(self) -> None:
         left = self._messages
-        while left and not self._ended.is_set():
-            count = min(left, PER_FILE)
+        while (left > 0 or self._more()) and not self._ended.is_set():
+            count = min(left, PER_FILE) if left > 0 else PER_FILE
             left -= count
             self._write(count)
             self._ended.wait(count / self._per_second)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from waypost.flow.client import Client
@@ -42,11 +43,23 @@ def appended(root: Path) -> list[tuple[str, int]]:
 
 def tabled(root: Path) -> list[tuple[str, int]]:
     """What was written to the table, in the order of its book."""
-    db = sqlite3.connect(f"file:{root / 'seen.db'}?mode=ro", uri=True, timeout=10)
-    try:
+    with closing(_seen(root)) as db:
         return list(db.execute("SELECT k, n FROM book ORDER BY at"))
-    finally:
-        db.close()
+
+
+def count_appended(root: Path) -> int:
+    """How many lines the appended file has."""
+    return sum(path.read_bytes().count(b"\n") for path in (root / "out").glob("*.ndjson"))
+
+
+def count_tabled(root: Path) -> int:
+    """How many rows the table has."""
+    with closing(_seen(root)) as db:
+        return int(db.execute("SELECT count(*) FROM seen").fetchone()[0])
+
+
+def _seen(root: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{root / 'seen.db'}?mode=ro", uri=True, timeout=10)
 
 
 def wanted_of(written: Mapping[str, int], every: int = 1) -> dict[str, Sequence[int]]:
@@ -57,7 +70,8 @@ def wanted_of(written: Mapping[str, int], every: int = 1) -> dict[str, Sequence[
 async def system_faults(client: Client, written: Mapping[str, int], files: int) -> list[str]:
     """What is wrong with what the system says of itself: its counts, its index, its arrivals."""
     total, rows = sum(written.values()), 2 * sum(written.values()) + sum(-(-n // ERP_EVERY) for n in written.values())
-    flow = (await client.ask("status"))["flows"][0]
+    said = (await client.ask("status"))["flows"][0]
+    flow = {**said["messages"], **said["deliveries"], "behind": said["behind"]}
     expected = {"accepted": total, "delivered": rows, "open": 0, "retrying": 0, "dead": 0, "parked": 0, "behind": 0}
     faults = [f"status: {n} is {flow[n]}, not {value}" for n, value in expected.items() if flow[n] != value]
     for key, count in written.items():

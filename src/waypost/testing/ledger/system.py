@@ -9,8 +9,9 @@ from pathlib import Path
 from waypost.core.errors import WaypostError
 from waypost.core.event import Event
 from waypost.core.registry import load_components
-from waypost.flow.supervisor import run
+from waypost.flow import supervisor
 from waypost.flow.worker import RunOptions, die_with_parent
+from waypost.testing.ledger.prepare import prepare
 
 
 def main(root: str, workers: str, parent: str) -> int:
@@ -20,9 +21,11 @@ def main(root: str, workers: str, parent: str) -> int:
         sys.stderr.write(f"{event}\n")
 
     die_with_parent(int(parent))
+    supervisor.NURSERY = "waypost.testing.ledger.nursery"
+    prepare()
     load_components()
     try:
-        return asyncio.run(run(Path(root), "dev", RunOptions(workers=int(workers)), say))
+        return asyncio.run(supervisor.run(Path(root), "dev", RunOptions(workers=int(workers)), say))
     except WaypostError as error:
         say(f"refused: {error}")
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import shutil
@@ -19,14 +20,16 @@ from pathlib import Path
 import waypost
 from waypost.core.errors import EndpointUnavailable
 from waypost.flow.client import Client
-from waypost.testing.ledger import judge
+from waypost.testing.crash.mortal import Schedule
+from waypost.testing.ledger import judge, prepare
 from waypost.testing.ledger.erp import Erp
 from waypost.testing.ledger.generator import Generator
 from waypost.testing.ledger.project import ERP_EVERY, write_project
 
 LOOK_SECONDS = 0.1
 AT_START = 0.2
-"""How likely a kill that is due hits a system that is not up yet: were it 1, a slow machine would never get up."""
+"""How likely a kill that is due hits a system of which not all processes are there: were it 1, one that takes longer to
+start than ``kill_every`` would never get up."""
 STOP_SECONDS = 40.0
 
 
@@ -38,9 +41,16 @@ class Plan:
     messages: int = 100_000
     workers: Sequence[int] = (2,)
     kill_every: float = 1.0
+    """Seconds between two kills; 0: none."""
     seed: int = 1
+    least_kills: int = 0
+    """Messages are written until there were so many."""
     supervisor_share: float = 0.25
     """How many of the kills hit the supervisor; as many as a tenth hit the nursery, the others a worker."""
+    die_at: Sequence[int] = ()
+    """The changes of the disk at which processes of the system die, one process after the other, besides the kills."""
+    plant: str = ""
+    """A bug to put into the engine, one of ``PLANTS``."""
     per_second: float = 5000.0
     erp_down_seconds: float = 5.0
     timeout_seconds: float = 900.0
@@ -52,6 +62,9 @@ class Result:
 
     seconds: float = 0.0
     kills: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
+    """How many processes died by themselves, by the call site of the change."""
+    messages: int = 0
     starts: list[int] = field(default_factory=list)
     repeated_at_erp: int = 0
     faults: list[str] = field(default_factory=list)
@@ -68,7 +81,9 @@ class Trial:
         self._erp.up()
         write_project(root, self._erp.port)
         self._erp.down()
-        self._generator = Generator(root / "in", plan.messages, plan.per_second, plan.seed)
+        self._schedule = Schedule(root / "schedule")
+        self._schedule.write(plan.die_at)
+        self._generator = Generator(root / "in", plan.messages, plan.per_second, plan.seed, more=self._unfinished)
         self._log = (root / "system.log").open("ab")
         self._system: subprocess.Popen[bytes]
 
@@ -83,6 +98,7 @@ class Trial:
             if not arrived:
                 self.result.faults.append(f"time: not everything arrived in {self.plan.timeout_seconds:.0f} seconds")
             self._generator.stop()
+            self._schedule.disarm()
             self._judge()
         finally:
             self._end()
@@ -94,12 +110,16 @@ class Trial:
         self._system = subprocess.Popen(
             [sys.executable, "-m", "waypost.testing.ledger.system", str(self.root), str(workers), str(os.getpid())],
             stdout=self._log, stderr=self._log, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(Path(waypost.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(waypost.__file__).parents[1]), **self._environment()},
         )  # fmt: skip
 
+    def _environment(self) -> dict[str, str]:
+        """What ``prepare`` reads."""
+        mortal = {prepare.SCHEDULE: str(self._schedule.folder), prepare.STORE: str(self.root / ".waypost")}
+        return {prepare.PLANT: self.plan.plant, **(mortal if self.plan.die_at else {})}
+
     def _torture(self, begun: float) -> bool:
-        client = Client(self.root)
-        next_kill = begun + self.plan.kill_every
+        next_kill = begun + (self.plan.kill_every or math.inf)
         while time.monotonic() < begun + self.plan.timeout_seconds:
             time.sleep(LOOK_SECONDS)
             now = time.monotonic()
@@ -114,24 +134,32 @@ class Trial:
                 return True
             if now < next_kill:
                 continue
-            if client.running or self._random.random() < AT_START:
-                self._kill()
-                next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
-            else:
-                next_kill = now + self.plan.kill_every * self._random.uniform(0.0, 0.5)
+            family = _family(self._system.pid)
+            if self._all_there(family) or self._random.random() < AT_START:
+                self._kill(family)
+            next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
         return False
+
+    def _unfinished(self) -> bool:
+        """Whether there is torture left for which messages are wanted."""
+        return self._schedule.left > 0 or self.result.kills.total() < self.plan.least_kills
 
     def _arrived(self) -> bool:
         wanted = sum(self._generator.written.values())
         return (
             len(self._erp.book) >= self._generator.erp_wanted
-            and _lines(self.root / "out") >= wanted
-            and len(judge.tabled(self.root)) >= wanted
+            and judge.count_tabled(self.root) >= wanted
+            and judge.count_appended(self.root) >= wanted
         )
 
-    def _kill(self) -> None:
+    def _all_there(self, family: Sequence[int]) -> bool:
+        """Whether every process of the system was born: supervisor, nursery and workers, or the only one, that
+        answers."""
+        workers = self.result.starts[-1]
+        return len(family) == workers + 2 or (workers == 1 and Client(self.root).running)
+
+    def _kill(self, family: Sequence[int]) -> None:
         """Kill one process of the system, as chance will have it."""
-        family = _family(self._system.pid)
         draw = self._random.random()
         name, victims = "worker", family[2:] or family[:1]
         if draw < self.plan.supervisor_share or len(family) < 3:
@@ -154,7 +182,9 @@ class Trial:
         faults += judge.sink_faults("table", judge.tabled(self.root), wanted)
         book = [(str(body["k"]), int(body["n"])) for body in self._erp.book.values()]
         faults += judge.sink_faults("http", book, judge.wanted_of(written, ERP_EVERY))
-        self.result.repeated_at_erp = self._erp.repeated
+        faults += [f"http: {key} came again with another body" for key in self._erp.changed]
+        self.result.repeated_at_erp, self.result.messages = self._erp.repeated, sum(written.values())
+        self.result.deaths = self._schedule.deaths()
         self._system.send_signal(signal.SIGTERM)
         try:
             if (code := self._system.wait(STOP_SECONDS)) != 0:
@@ -174,7 +204,7 @@ class Trial:
 
 def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]:
     """Wait until the system answers and says that nothing is left to do."""
-    said = "nothing"
+    moving = "nothing"
     for _ in range(600):
         time.sleep(LOOK_SECONDS)
         if system.poll() is not None:
@@ -182,19 +212,16 @@ def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]
         if not client.running:
             continue
         try:
-            flow = asyncio.run(client.ask("status"))["flows"][0]
+            said = asyncio.run(client.ask("status"))["flows"][0]
             files = asyncio.run(client.ask("files", limit=100_000))["files"]
         except EndpointUnavailable:
             continue
         left = [row["name"] for row in files if not row["ended_at"]]
-        said = f"{flow['open']} open, {flow['retrying']} retrying, {len(left)} files not ended"
-        if not (flow["open"] or flow["retrying"] or flow["behind"] or left):
+        deliveries = said["deliveries"]
+        moving = f"{deliveries['open']} open, {deliveries['retrying']} retrying, {len(left)} files not ended"
+        if not (deliveries["open"] or deliveries["retrying"] or said["behind"] or left):
             return []
-    return [f"system: does not come to rest: {said}"]
-
-
-def _lines(folder: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*.ndjson"))
+    return [f"system: does not come to rest: {moving}"]
 
 
 def _family(pid: int) -> list[int]:

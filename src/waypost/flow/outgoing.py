@@ -1,0 +1,109 @@
+"""The lanes of one worker: one for each target of the flows of the current version, made when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from waypost.core.traits import TargetTraits
+from waypost.flow.answers import answer_key_reader, answers_callers
+from waypost.flow.assemble import Surroundings
+from waypost.flow.channel import ChannelLane
+from waypost.flow.circuit import Circuit
+from waypost.flow.compiled import CompiledFlow
+from waypost.flow.definition import Project, Use
+from waypost.flow.host import Host
+from waypost.flow.lane import Lane
+from waypost.flow.numbering import Numbering
+from waypost.flow.recall import Recall
+from waypost.flow.said import EVERYTHING, said
+
+
+class Outgoing:
+    """Lanes by (flow, target), and circuits by connection."""
+
+    def __init__(self, host: Host, project: Project, around: Surroundings, recall: Recall) -> None:
+        self._host, self._project, self._around, self._recall = host, project, around, recall
+        self.lanes: dict[tuple[str, str], Lane] = {}
+        self._circuits: dict[str, Circuit] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def lane(self, flow: CompiledFlow, target: str) -> Lane:
+        """The lane to a target: the current version's connector, whatever version the output is of."""
+        at = (flow.name, target)
+        if at not in self.lanes:
+            lane = self.lanes[at] = self._made(flow, target)
+            lane.held = self._said_of(at, lane)
+            if not self._host.standing:
+                task = asyncio.ensure_future(lane.run())
+                task.add_done_callback(lambda t: None if t.cancelled() else self._host.fail(t.exception()))
+                self._tasks.append(task)
+        return self.lanes[at]
+
+    def _made(self, flow: CompiledFlow, target: str) -> Lane:
+        host, current = self._host, self._project.flows.get(flow.name)
+        definition = current if current is not None and target in current.targets else flow.definition
+        use, answer_keys = definition.targets[target].use, definition.targets[target].answer_keys
+        traits: TargetTraits = use.traits
+        lane_class = ChannelLane if use.component.name == "channel" else Lane
+        lane = lane_class(
+            flow.name, target, target=self._around.build(use, self._project, flow.name), traits=traits,
+            retry=definition.options.delivery.retry, circuit=self._circuit(use, (flow.name, target)), shard=host.shard,
+            clock=host.clock, random=host.random, events=host.events,
+            rebuild=lambda refs: self._recall.rebuild(flow.name, refs),
+            answer_keys=answer_key_reader(answer_keys) if answer_keys else None,
+        )  # fmt: skip
+        if isinstance(lane, ChannelLane):
+            lane.engine = host
+        if traits.numbered:
+            lane.numbering = Numbering(host.shard, flow.name, target, host.workers)
+        if answers_callers(flow):
+            lane.watch = host.answers.outcome
+        return lane
+
+    def _circuit(self, use: Use, at: tuple[str, str]) -> Circuit:
+        name = str(getattr(use.options, "connection", "") or "/".join(at))
+        if name not in self._circuits:
+            self._circuits[name] = Circuit(name, self._host.clock, self._host.random, self._host.events)
+        return self._circuits[name]
+
+    def _said_of(self, at: tuple[str, str], lane: Lane) -> str:
+        """Why a person wants nothing sent on a lane, or ''."""
+        flow, target = at
+        commands = self._host.shard.state.commands()
+        return said(commands, f"flow:{flow}", f"target:{flow}/{target}", f"connection:{lane.circuit.name}")
+
+    def obey(self, subject: str) -> None:
+        """Make so what people say now of the lanes that ``subject`` is about."""
+        kind, _, name = subject.partition(":")
+        for (flow, target), lane in self.lanes.items():
+            meant = (kind == "flow" and flow == name) or (kind == "target" and f"{flow}/{target}" == name)
+            if subject in EVERYTHING or meant or (kind == "connection" and lane.circuit.name == name):
+                cause = self._said_of((flow, target), lane)
+                lane.hold(cause) if cause else lane.resume()
+
+    async def stop(self) -> None:
+        """Send nothing more; return when nothing is in flight."""
+        for lane in self.lanes.values():
+            await lane.stop()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def waiting(self, flow: str) -> int:
+        """Outputs of a flow that are not yet ended."""
+        return sum(lane.open_count for (name, _), lane in self.lanes.items() if name == flow)
+
+    @property
+    def moving(self) -> bool:
+        """Something is being sent, or can be."""
+        return any(not lane.stuck for lane in self.lanes.values())
+
+    @property
+    def idle(self) -> bool:
+        return all(lane.idle for lane in self.lanes.values())
+
+    @property
+    def doubtful(self) -> bool:
+        """Something that may have arrived before a crash has not been sent again."""
+        return any(lane.suspect_below and not lane.idle for lane in self.lanes.values())
