@@ -33,6 +33,7 @@ class _Schemas:
     def __init__(self, load: Load, faults: list[Fault]) -> None:
         self.load, self.faults = load, faults
         self.documents: dict[str, Any] = {}
+        self.known: dict[tuple[str, str], Shape] = {}
 
     def document(self, file: str) -> Any:
         if file not in self.documents:
@@ -47,6 +48,11 @@ class _Schemas:
         """What ``file#pointer`` describes; anything for one that refers to itself."""
         if (file, pointer) in above or len(above) > _MAX_DEPTH:
             return ANY
+        if (file, pointer) not in self.known:
+            self.known[file, pointer] = self.found(file, pointer, above)
+        return self.known[file, pointer]
+
+    def found(self, file: str, pointer: str, above: tuple[tuple[str, str], ...]) -> Shape:
         at = self.document(file)
         for part in pointer.lstrip("/").split("/") if pointer else ():
             key = part.replace("~1", "/").replace("~0", "~")

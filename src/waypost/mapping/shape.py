@@ -80,7 +80,11 @@ def of_value(value: Any) -> Shape:
     return Shape(frozenset((kind,)), codes=(value,))
 
 
-def union(shapes: Iterable[Shape]) -> Shape:
+_MAX_MERGED = 3
+"""How deep the fields of alternatives are put together; what lies deeper is anything, so that the work stays bounded."""
+
+
+def union(shapes: Iterable[Shape], depth: int = 0) -> Shape:
     """What is known of a value that has one of several shapes."""
     found = list(shapes)
     if not found:
@@ -91,33 +95,38 @@ def union(shapes: Iterable[Shape]) -> Shape:
         return of_kind(MISSING)
     if any(shape.unknown for shape in certain):
         return ANY.maybe(missing)
+    if depth > _MAX_MERGED and len(certain) > 1:
+        return of_kind(*frozenset().union(*(shape.kinds for shape in certain))).maybe(missing)
     made = certain[0]
     for other in certain[1:]:
-        made = _both(made, other)
+        made = _both(made, other, depth + 1)
     return made.maybe(missing)
 
 
-def _both(one: Shape, other: Shape) -> Shape:
+def _both(one: Shape, other: Shape, depth: int) -> Shape:
     codes = None if one.codes is None or other.codes is None else tuple(dict.fromkeys((*one.codes, *other.codes)))
     items = [shape.item for shape in (one, other) if LIST in shape.kinds]
     texts = [shape.longest for shape in (one, other) if TEXT in shape.kinds]
     lengths = [each for each in texts if each is not None]
     maps = [shape for shape in (one, other) if MAP in shape.kinds]
-    fields, closed, needed = _fields(maps)
+    fields, closed, needed = _fields(maps, depth)
     return Shape(
         one.kinds | other.kinds, fields, closed, needed,
-        union(each for each in items if each is not None) if items and None not in items else None,
+        union((each for each in items if each is not None), depth) if items and None not in items else None,
         codes, max(lengths) if texts and len(lengths) == len(texts) else None,
     )  # fmt: skip
 
 
-def _fields(maps: list[Shape]) -> tuple[Mapping[str, Shape] | None, bool, frozenset[str]]:
+def _fields(maps: list[Shape], depth: int) -> tuple[Mapping[str, Shape] | None, bool, frozenset[str]]:
     """The fields of a mapping that is one of several: all of them, needed where each needs them."""
     if not maps or any(shape.fields is None for shape in maps):
         return None, False, frozenset()
+    closed, needed = all(s.closed for s in maps), frozenset.intersection(*(s.needed for s in maps))
+    if all(shape.fields is maps[0].fields for shape in maps):
+        return maps[0].fields, closed, needed
     names = dict.fromkeys(name for shape in maps for name in shape.fields or ())
-    made = {name: union((s.fields or {}).get(name, ANY) for s in maps if name in (s.fields or {})) for name in names}
-    return made, all(s.closed for s in maps), frozenset.intersection(*(s.needed for s in maps))
+    made = {name: union((s.fields[name] for s in maps if s.fields and name in s.fields), depth) for name in names}
+    return made, closed, needed
 
 
 def shown_codes(codes: Iterable[Any], most: int = 6) -> str:

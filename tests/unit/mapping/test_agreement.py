@@ -185,3 +185,25 @@ def test_variants_of_a_schema_are_put_together() -> None:
     source = "oneOf: [{type: object, properties: {a: {type: string}}}, {type: object, properties: {b: {type: number}}}]"
     found = told("map: m\nsource: s.yaml\nfields: {a: a, b: b, c: c}", source=source)
     assert len(found) == 1 and "'c'" in str(found[0])
+
+
+def test_a_schema_whose_parts_refer_to_many_others_is_read_once_each() -> None:
+    parts = "".join(
+        f"  n{at}: {{type: object, properties: {{a: {{$ref: '#/$defs/n{at + 1}'}}, b: {{$ref: '#/$defs/n{at + 1}'}}}}}}\n"
+        for at in range(30)
+    )
+    source = f"$ref: '#/$defs/n0'\n$defs:\n{parts}  n30: {{type: string}}\n"
+    found = told("map: m\nsource: s.yaml\nfields: {x: a.b.a.c}", source=source)
+    assert len(found) == 1 and "'c'" in str(found[0])
+
+
+def test_alternatives_that_are_deep_are_put_together_in_bounded_work() -> None:
+    def chain(name: str) -> str:
+        many = ", ".join(f"p{at}: {{$ref: '#/$defs/{name}NEXT'}}" for at in range(6))
+        return "".join(
+            f"  {name}{at}: {{type: object, properties: {{{many.replace('NEXT', str(at + 1))}}}}}\n" for at in range(20)
+        )
+
+    source = "oneOf: [{$ref: '#/$defs/a0'}, {$ref: '#/$defs/b0'}]\n$defs:\n" + chain("a") + chain("b")
+    found = told("map: m\nsource: s.yaml\nfields: {x: p0.p1.q}", source=source + "  a20: {}\n  b20: {}\n")
+    assert len(found) == 1 and "'q'" in str(found[0])
