@@ -166,8 +166,8 @@ def _delete_some(connection: apsw.Connection) -> bool:
 
 
 def forget_segments(connection: apsw.Connection, kept: Sequence[int]) -> None:
-    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that were there at the last
-    look. What comes from a later one was written since."""
+    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that were there when
+    somebody looked. What comes from a later one was written since."""
     with transaction(connection):
         held = msgspec.json.encode(list(kept)).decode()
         connection.execute(
