@@ -81,7 +81,8 @@ def of_value(value: Any) -> Shape:
 
 
 _MAX_MERGED = 3
-"""How deep the fields of alternatives are put together; what lies deeper is anything, so that the work stays bounded."""
+"""How deep the fields of alternatives are put together; what lies deeper is anything, so that the work stays
+bounded."""
 
 
 def union(shapes: Iterable[Shape], depth: int = 0) -> Shape:

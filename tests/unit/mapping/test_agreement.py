@@ -188,10 +188,8 @@ def test_variants_of_a_schema_are_put_together() -> None:
 
 
 def test_a_schema_whose_parts_refer_to_many_others_is_read_once_each() -> None:
-    parts = "".join(
-        f"  n{at}: {{type: object, properties: {{a: {{$ref: '#/$defs/n{at + 1}'}}, b: {{$ref: '#/$defs/n{at + 1}'}}}}}}\n"
-        for at in range(30)
-    )
+    one = "  nAT: {type: object, properties: {a: {$ref: '#/$defs/nNEXT'}, b: {$ref: '#/$defs/nNEXT'}}}\n"
+    parts = "".join(one.replace("AT", str(at)).replace("NEXT", str(at + 1)) for at in range(30))
     source = f"$ref: '#/$defs/n0'\n$defs:\n{parts}  n30: {{type: string}}\n"
     found = told("map: m\nsource: s.yaml\nfields: {x: a.b.a.c}", source=source)
     assert len(found) == 1 and "'c'" in str(found[0])
