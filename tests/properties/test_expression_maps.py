@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.properties.test_expression_properties import expressions, roots, same
 from waypost.core.errors import DataError, Fault
+from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.reader import read_map
 from waypost.mapping.replay import apply_slowly
@@ -18,6 +19,17 @@ rules = st.one_of(
     st.tuples(texts, texts).map(lambda t: {"from": t[0], "default": t[1], "null": True}),
     st.just({"value": [1, "x"]}),
     st.tuples(texts, texts).map(lambda t: {"each": f"{t[0]} as l", "from": t[1]}),
+    st.tuples(texts, st.sampled_from(["skip", "collect"])).map(lambda t: {"from": t[0], "on_error": t[1]}),
+    st.tuples(texts, texts, texts).map(lambda t: {"each": f"{t[0]} as l", "group_by": t[1], "from": t[2]}),
+    st.tuples(texts, texts, texts).map(lambda t: {"each": f"{t[0]} as l", "with": [f"{t[1]} as m"], "from": t[2]}),
+    st.tuples(texts, texts, st.sampled_from(["l.a", "l", "a", "m.a"]), texts, st.sampled_from(["all", "matched"])).map(
+        lambda t: {
+            "each": f"{t[0]} as l",
+            "from": t[3],
+            "where": t[2].replace("m", "l"),
+            "with": [{"each": f"{t[1]} as m", "on": t[2].replace("m", "l"), "equals": "m", "keep": t[4]}],
+        }
+    ),
 )
 targets = st.sampled_from(["p", "q", "r.s", "r.t", "u"])
 tables = st.recursive(
@@ -58,8 +70,9 @@ def test_a_compiled_map_and_the_slow_way_agree(fields: dict[str, Any], message: 
     if document is None:
         assert faults
         return
-    compiled = CompiledMap(document, {})
-    slow = result(lambda: apply_slowly(document, message, 3, {}))
+    bundle = Bundle(document)
+    compiled = CompiledMap(bundle)
+    slow = result(lambda: apply_slowly(bundle, message, 3))
     assert same(slow, result(lambda: compiled.apply(message, 3)))
     if not isinstance(slow, str):
         try:

@@ -32,8 +32,9 @@ roots = st.one_of(st.dictionaries(st.sampled_from(NAMES), documents, max_size=5)
 @st.composite
 def calls(draw: Any, inner: st.SearchStrategy[str]) -> str:
     name = draw(st.sampled_from([*FUNCTIONS, "default", "exists"]))
-    if name == "lookup":
-        return f"lookup('u', {draw(inner)})"
+    if FUNCTIONS.get(name) and FUNCTIONS[name].needs == "table":
+        given = ["'u'", *(draw(inner) for _ in range(FUNCTIONS[name].required))]
+        return f"{name}({', '.join(given)})"
     return f"{name}({', '.join(draw(st.lists(inner, max_size=3)))})"
 
 

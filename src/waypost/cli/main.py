@@ -23,6 +23,7 @@ from waypost.cli.verb import (
     legal_holding,
     looking,
     making,
+    mapping,
     measuring,
     repairing,
     running,
@@ -38,6 +39,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("new", making.new),
         ("check", checking.check),
         ("test", checking.test),
+        ("map", mapping.map_),
         ("describe", describing.describe),
     ),
     "Run it": (

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from waypost.cli.reference_map import functions_page, map_page
 from waypost.core.describe.page import (
     NOTICE,
     code,
@@ -26,6 +27,8 @@ OTHERS = (
     ("connections.md", "Connections: connections.yaml"),
     ("environment.md", "Environments: environments/*.yaml"),
     ("test.md", "Cases: tests/*.yaml"),
+    ("mapping.md", "Maps: maps/*.map.yaml"),
+    ("functions.md", "Functions of expressions"),
     ("cli.md", "The command line"),
     ("errors.md", "Errors"),
     ("states.md", "States of a message"),
@@ -41,6 +44,8 @@ def pages(registry: Registry, command: Any) -> dict[str, str]:
         "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),
+        "mapping.md": map_page(),
+        "functions.md": functions_page(),
     }
 
 

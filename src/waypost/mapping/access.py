@@ -6,10 +6,11 @@ As in ``operation``, each gives a value or raises ``Refused``; what is missing g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from waypost.mapping.fault import Refused, refuse_type
-from waypost.mapping.operation import MAX_ITEMS, equal, spend
+from waypost.mapping.operation import MAX_ITEMS, equal, exact, spend
 
 _MAX_NODES = 1_000_000
 
@@ -120,3 +121,23 @@ def bounded(value: Any) -> Any:
             raise Refused("the result is too large", f"at most {_MAX_NODES} values")
         rest.extend(child for child in children if isinstance(child, list | tuple | Mapping))
     return value
+
+
+# ── joining and grouping ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def join_key(value: Any) -> Any:
+    """``value`` as what items are joined and grouped by: equal values of the language are one key."""
+    if isinstance(value, float):
+        return exact(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Decimal) and not value.is_nan():
+        return value
+    raise refuse_type(value, "a text, a number, true or false to join or group by")
+
+
+def partners(index: Mapping[Any, list[Any]], key: Any, keep_all: bool) -> list[Any]:
+    """The items of a joined list with that key; missing has none. ``keep_all``: one missing item in place of none."""
+    found = index.get(key, []) if key is not None else []
+    return found or ([None] if keep_all else [])

@@ -41,8 +41,11 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
 class Checker:
     """Checks one tree, making its numbers exact and noting the places it reads. Raises ``ExpressionFault``."""
 
-    def __init__(self, parsed: Parsed, origins: Mapping[str, str], tables: list[str] | None) -> None:
+    def __init__(
+        self, parsed: Parsed, origins: Mapping[str, str], tables: list[str] | None, constants: Mapping[str, Any]
+    ) -> None:
         self.parsed, self.tables = parsed, tables
+        self.constants = {**CONSTANTS, **constants}
         self.scopes: list[dict[str, str]] = [dict(origins)]
 
     def check(self, node: ast.expr, depth: int) -> ast.expr:
@@ -92,8 +95,8 @@ class Checker:
         return made
 
     def name(self, node: Any, depth: int) -> ast.expr:
-        if node.id in CONSTANTS and not self.local(node.id):
-            return ast.copy_location(ast.Constant(CONSTANTS[node.id]), node)
+        if node.id in self.constants and not self.local(node.id):
+            return ast.copy_location(ast.Constant(self.constants[node.id]), node)
         self.note(self.path(node))
         return node  # type: ignore[no-any-return]
 
@@ -131,6 +134,8 @@ class Checker:
             self.refuse(node, f"the name {node.id!r} is not part of expressions", "the name of a field")
         if self.local(node.id):
             self.parsed.used.add(node.id)
+        elif node.id in self.constants and node.id not in CONSTANTS:
+            self.refuse(node, f"the constant {node.id!r} has no fields", "its name alone")
         return node
 
     def subscript(self, node: Any, depth: int, noted: bool = True) -> ast.expr:

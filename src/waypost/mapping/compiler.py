@@ -16,7 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from waypost.mapping import access, operation
-from waypost.mapping.function import FUNCTIONS
+from waypost.mapping.fault import Refused
+from waypost.mapping.function import FUNCTIONS, Function, is_light
 from waypost.mapping.lookup import Table
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
@@ -49,6 +50,10 @@ class Emitter:
         self.locals: tuple[str, ...] = ()
         self.known: Known = {}
         self._looping = False
+        self.counters: frozenset[str] = frozenset()
+        """Names that are small whole numbers for sure."""
+        self.doubtful: set[str] = set()
+        """Loop names that may stand for nothing."""
 
     def fresh(self, stem: str = "") -> str:
         """A name nobody else has."""
@@ -133,6 +138,7 @@ class Emitter:
             if held:
                 base, keys, certain = held, keys[length:], False
                 break
+        certain = certain and base not in self.doubtful
         tests: list[str] = []
         if keys and not certain:
             held = base if base.isidentifier() else self.fresh()
@@ -161,8 +167,16 @@ class Emitter:
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────
 
     def binary(self, node: Any) -> str:
+        if isinstance(node.left, ast.Name) and self.counts(node.left.id) and isinstance(node.op, ast.Add | ast.Sub):
+            right = node.right
+            if isinstance(right, ast.Constant) and type(right.value) is int and abs(right.value) < _EXACT_IN_FLOAT:
+                return f"({node.left.id} {'+' if isinstance(node.op, ast.Add) else '-'} {right.value})"
         code = f"{self.operation(_BINARY[type(node.op)])}({self.emit(node.left)}, {self.emit(node.right)})"
-        return self.paid(code) if isinstance(node.op, ast.Add) else code
+        counts = any(isinstance(each, ast.Constant) and _is_number(each.value) for each in (node.left, node.right))
+        return self.paid(code) if isinstance(node.op, ast.Add) and not counts else code
+
+    def counts(self, name: str) -> bool:
+        return name in self.counters and name in self.locals
 
     def unary(self, node: Any) -> str:
         operand = self.emit(node.operand)
@@ -220,22 +234,43 @@ class Emitter:
         return "{" + ", ".join(f"{key.value!r}: {self.emit(value)}" for key, value in pairs) + "}"
 
     def comprehension(self, node: Any) -> str:
-        outer, known, looping = self.locals, self.known, self._looping
-        given = tuple(dict.fromkeys((ROOT, "_now", "_work", *outer)))
-        name, made, weight = self.fresh("each"), self.fresh("made"), weight_of(node)
-        self.known = {}
-        lines, indent = [f"def {name}({', '.join(given)}):", f"    {made} = []"], "    "
+        clauses, element = self.clauses(node)
+        if any(":=" in walked for _, walked, _ in clauses):  # Python allows no assignment in what is walked
+            return self.walking(clauses, element)
+        parts = [
+            f"for {name} in {walked}" + "".join(f" if {test}" for test in tests) for name, walked, tests in clauses
+        ]
+        return f"[{element} {' '.join(parts)}]"
+
+    def clauses(self, node: Any) -> tuple[list[tuple[str, str, list[str]]], str]:
+        """The code of a comprehension's clauses (name, what is walked, tests) and of its element."""
+        outer = (self.locals, self.known, self.counters, self._looping)
+        weight, clauses = weight_of(node), []
         for clause in node.generators:
+            name = clause.target.id
             walked = f"{self.operation('items')}({self.emit(clause.iter)}, _work, {weight})"
-            lines.append(f"{indent}for {clause.target.id} in {walked}:")
+            self.locals, self.counters, self._looping = (*self.locals, name), self.counters - {name}, True
+            self.known = {chain: held for chain, held in self.known.items() if chain[0] != name}
+            clauses.append((name, walked, [self.emit(test) for test in clause.ifs]))
+        element = self.emit(node.elt)
+        self.locals, self.known, self.counters, self._looping = outer
+        return clauses, element
+
+    def walking(self, clauses: list[tuple[str, str, list[str]]], element: str) -> str:
+        """A comprehension as a function with loops of its own."""
+        name = self.fresh("each")
+        code = " ".join([element, *(part for _, walked, tests in clauses for part in (walked, *tests))])
+        held = [each for each in self.known.values() if each in code]
+        given = tuple(dict.fromkeys((ROOT, "_now", "_work", *self.locals, *held)))
+        lines, indent = [f"def {name}({', '.join(given)}):", "    _made = []"], "    "
+        for variable, walked, tests in clauses:
+            lines.append(f"{indent}for {variable} in {walked}:")
             indent += "    "
-            self.locals, self._looping = (*self.locals, clause.target.id), True
-            for test in clause.ifs:
-                lines.append(f"{indent}if {self.emit(test)}:")
+            for test in tests:
+                lines.append(f"{indent}if {test}:")
                 indent += "    "
-        lines += [f"{indent}{made}.append({self.emit(node.elt)})", f"    return {made}", ""]
+        lines += [f"{indent}_made.append({element})", "    return _made", ""]
         self.functions.append("\n".join(lines))
-        self.locals, self.known, self._looping = outer, known, looping
         return f"{name}({', '.join(given)})"
 
     def call(self, node: Any) -> str:
@@ -252,13 +287,28 @@ class Emitter:
             table = f"_table_{list(self.tables).index(node.args[0].value)}"
             self.globals[table] = self.tables[node.args[0].value]
             return f"{called}({', '.join([table, *map(self.emit, node.args[1:])])})"
+        if (prepared := self.prepared(function, node)) is not None:
+            return prepared
         arguments = [self.emit(each) for each in node.args]
-        if function.scalar or not self._looping:
+        if is_light(function, node.args) or not self._looping:
             return f"{called}({', '.join(arguments)})"
         charged = [
             a if isinstance(n, ast.Constant) else self.paid(a) for a, n in zip(arguments, node.args, strict=True)
         ]
         return self.paid(f"{called}({', '.join(charged)})")
+
+    def prepared(self, function: Function, node: Any) -> str | None:
+        """The call of a function that was prepared with its constants; None where it cannot be."""
+        rest = node.args[1:]
+        if function.prepare is None or not rest or not all(isinstance(each, ast.Constant) for each in rest):
+            return None
+        try:
+            made = function.prepare(*(each.value for each in rest))
+        except Refused:
+            return None  # said when it is evaluated, with the values
+        name = self.fresh(function.name)
+        self.globals[name] = made
+        return f"{name}({self.emit(node.args[0])})"
 
     def first_present(self, codes: Sequence[str]) -> str:
         """The first of the values that is not missing; later ones are evaluated only when needed."""
@@ -281,6 +331,10 @@ def _may_be_large(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id not in _SCALAR_RESULTS
     return not isinstance(node, ast.Compare)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def _is_plain(node: ast.expr) -> bool:

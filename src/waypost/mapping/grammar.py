@@ -10,15 +10,20 @@ import ast
 import keyword
 import warnings
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from waypost.mapping.checker import Checker
 from waypost.mapping.fault import ExpressionFault
 from waypost.mapping.parsed import MAX_DEPTH, MAX_LENGTH, Parsed, characters
 
 
-def parse(text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: Iterable[str] | None = None) -> Parsed:
+def parse(
+    text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: Iterable[str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+) -> Parsed:  # fmt: skip
     """The checked tree of ``text``. ``names`` are local names, with the path each stands for where that is known;
-    ``tables`` the lookups there are (None: any name is accepted). Raises ``ExpressionFault``."""
+    ``tables`` the lookups there are (None: any name is accepted); ``constants`` names that stand for a text or number.
+    Raises ``ExpressionFault``."""
     origins = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, "")
     line = text.strip().replace("\r", " ").replace("\n", " ").replace("\t", " ")
     if not line:
@@ -26,7 +31,7 @@ def parse(text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: I
     if len(line) > MAX_LENGTH:
         raise ExpressionFault(f"it has {len(line)} characters", text=line, expected=f"at most {MAX_LENGTH}")
     parsed = Parsed(line, _read(line), tuple(origins))
-    checker = Checker(parsed, origins, None if tables is None else list(tables))
+    checker = Checker(parsed, origins, None if tables is None else list(tables), constants or {})
     parsed.tree = checker.check(parsed.tree, 0)
     parsed.origin = checker.path(parsed.tree)
     return parsed

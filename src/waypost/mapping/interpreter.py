@@ -13,7 +13,7 @@ from typing import Any
 from waypost.mapping import access, operation
 from waypost.mapping.compiler import COMPARISONS
 from waypost.mapping.fault import ExpressionError, Refused, kind_of, show
-from waypost.mapping.function import FUNCTIONS
+from waypost.mapping.function import FUNCTIONS, is_light
 from waypost.mapping.lookup import Table
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
@@ -196,7 +196,7 @@ class Interpreter:
         operands = self.operands(list(zip(nodes, values, strict=True)))
         if function.needs == "table":
             return self.run(node, operands, function.call, self.tables[node.args[0].value], *values)
-        if function.scalar:
+        if is_light(function, node.args):
             return self.run(node, operands, function.call, *values)
         for value in values:
             self.paid(node, value)

@@ -17,7 +17,8 @@ CONSTANTS = {"true": True, "false": False, "null": None}
 class Parsed:
     """A checked expression. ``paths`` are the places of the message it reads, ``lines[].sku`` for a field of each
     item; ``names`` the local names it was given; ``loops`` whether it walks lists, ``uses_now`` whether it asks now(),
-    ``origin`` the place it stands for, where it is a plain path.
+    ``origin`` the place it stands for, where it is a plain path. ``broken`` is one that was refused and reported; it
+    stands in its place so that the rest can be checked, and is never run.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Parsed:
     loops: bool = False
     uses_now: bool = False
     origin: str | None = None
+    broken: bool = False
 
     def column(self, node: ast.AST) -> int:
         """The column of a part, counted in characters from 1."""

@@ -6,18 +6,24 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from waypost.core.errors import Fault, near
+from waypost.core.errors import Fault
 from waypost.core.yamlfile import Path, YamlFile, parse_yaml
-from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule
-from waypost.mapping.fault import ExpressionFault
+from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Source, Use
 from waypost.mapping.grammar import parse
 from waypost.mapping.parsed import CONSTANTS, ROOT, Parsed
+from waypost.mapping.reading import GROUP, INDEX, Values, broken
 
-INDEX = "index"
-_TOP = ("map", "description", "owner", "source", "target", "lookups", "fields")
-_RULE = ("from", "value", "default", "when", "null", "note", "owner")
-_LOOP = ("each", "where", "when", "fields", "from", "null", "note", "owner")
+_TOP = (
+    "map", "description", "owner", "source", "target", "lookups", "constants", "errors", "fields", "tests",
+)  # fmt: skip
+_RULE = ("from", "value", "default", "when", "null", "on_error", "note", "owner", "tests")
+_LOOP = (
+    "each", "with", "where", "group_by", "when", "fields", "from", "use", "null", "on_error", "default", "note",
+    "owner", "tests",
+)  # fmt: skip
 _GROUP = ("fields", "when", "note", "owner")
+_USE = ("use", "of", "when", "note", "owner")
+_SOURCE = ("each", "on", "equals", "keep")
 _EACH = re.compile(r"(?P<list>.*?)(\s+as\s+(?P<name>\S+))?\s*", re.DOTALL)
 _MAX_RULES = 20_000
 
@@ -28,6 +34,14 @@ LoadTable = Callable[[str, str, int], None]
 
 def read_map(text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None) -> MapDocument | None:
     """The map written in ``text``; None, with the reasons added to ``faults``, when it has any fault."""
+    before = len(faults)
+    document = read_document(text, file, faults, load_table)
+    return document if len(faults) == before else None
+
+
+def read_document(text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None) -> MapDocument | None:
+    """The same, with broken expressions in the place of those that were refused, so that the rest can be checked; None
+    for what is no map at all."""
     before = len(faults)
     yaml = parse_yaml(text, file, faults)
     if len(faults) > before:
@@ -42,49 +56,33 @@ def _is_mapping(yaml: YamlFile, faults: list[Fault]) -> bool:
     return False
 
 
-class _Reader:
+class _Reader(Values):
     def __init__(self, yaml: YamlFile, faults: list[Fault], load_table: LoadTable | None) -> None:
-        self.yaml, self.faults, self.load_table = yaml, faults, load_table
-        self.tables: list[str] = []
+        super().__init__(yaml, faults)
+        self.load_table = load_table
         self.count = 0
 
-    def document(self) -> MapDocument | None:
-        data, before = self.yaml.data, len(self.faults)
+    def document(self) -> MapDocument:
+        data = self.yaml.data
         self.words((), data, _TOP)
         name = self.text((), data, "map")
         if not name and "map" not in data:
             self.fault((), "the map has no name", "map: NAME")
         lookups = self.lookups(data.get("lookups"))
         self.tables = list(lookups)
+        self.constants = self.read_constants(data.get("constants"))
         entries: tuple[Entry, ...] = ()
         if "fields" in data:
             entries = self.fields(("fields",), data["fields"], {}, "")
         else:
             self.fault((), "the map has no fields", "fields: with a rule for each target")
-        made = MapDocument(
+        return MapDocument(
             name=name, file=self.yaml.name, entries=entries, lookups=lookups,
             description=self.text((), data, "description"), owner=self.text((), data, "owner"),
             source=self.text((), data, "source"), target=self.text((), data, "target"),
+            errors=self.text((), data, "errors"), constants=self.constants, tests=self.cases((), data),
+            lines={word: self.yaml.line((word,)) for word in data},
         )  # fmt: skip
-        return made if len(self.faults) == before else None
-
-    def fault(self, path: Path, found: str, expected: str = "", remedy: str = "") -> None:
-        self.faults.append(self.yaml.fault(path, "map", found, expected, remedy))
-
-    def words(self, path: Path, data: Mapping[str, Any], known: Iterable[str]) -> None:
-        for word in data:
-            if word not in known:
-                remedy = near(word, known) or f"known: {', '.join(known)}"
-                self.fault((*path, word), f"unknown word {word!r}", "", remedy)
-
-    def text(self, path: Path, data: Mapping[str, Any], word: str) -> str:
-        value = data.get(word)
-        if value is None or isinstance(value, str):
-            return value or ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-        self.fault((*path, word), f"{word} is no text", "a text")
-        return ""
 
     def lookups(self, data: Any) -> dict[str, str]:
         if data is None:
@@ -152,9 +150,12 @@ class _Reader:
     def entry(self, at: Path, name: str, target: str, value: Any, names: Mapping[str, str]) -> Entry | None:
         if not isinstance(value, Mapping):
             source = self.expression(at, value, names)
-            return None if source is None else Rule(name=name, path=target, line=self.yaml.line(at), source=source)
+            return Rule(name=name, path=target, line=self.yaml.line(at), source=source, names=tuple(names))
         if "each" in value:
             return self.loop(at, name, target, value, names)
+        if "use" in value:
+            self.words(at, value, _USE)
+            return self.use(at, name, target, value, names, self.optional(at, value, "of", names))
         if "fields" in value:
             self.words(at, value, _GROUP)
             return Group(
@@ -164,70 +165,102 @@ class _Reader:
         self.words(at, value, _RULE)
         return self.rule(at, name, target, value, names)
 
-    def rule(self, at: Path, name: str, target: str, value: Mapping[str, Any], names: Mapping[str, str]) -> Rule | None:
+    def rule(self, at: Path, name: str, target: str, value: Mapping[str, Any], names: Mapping[str, str]) -> Rule:
+        source = self.optional(at, value, "from", names)
         if ("from" in value) == ("value" in value):
             found = "both from and value" if "from" in value else "neither from nor value"
             self.fault(at, f"{target} has {found}", "from: EXPRESSION, or value: CONSTANT")
-            return None
-        source = self.optional(at, value, "from", names)
+            source = broken(names)
         return Rule(
             name=name, path=target, line=self.yaml.line(at), source=source, value=value.get("value"),
             default=self.optional(at, value, "default", names), when=self.optional(at, value, "when", names),
-            null=self.flag(at, value, "null"), note=self.text(at, value, "note"), owner=self.text(at, value, "owner"),
+            null=self.flag(at, value, "null"), on_error=self.policy(at, value), names=tuple(names),
+            note=self.text(at, value, "note"), owner=self.text(at, value, "owner"), tests=self.cases(at, value),
         )  # fmt: skip
 
-    def loop(self, at: Path, name: str, target: str, value: Mapping[str, Any], names: Mapping[str, str]) -> Loop | None:
+    def use(
+        self, at: Path, name: str, target: str, value: Mapping[str, Any], names: Mapping[str, str], of: Parsed | None
+    ) -> Use:
+        file = self.text(at, value, "use")
+        if of is None:
+            self.fault(at, f"{target} does not say what the map is applied to", "of: EXPRESSION")
+            of = broken(names)
+        return Use(
+            name=name, path=target, line=self.yaml.line(at), file=file, of=of, note=self.text(at, value, "note"),
+            when=self.optional(at, value, "when", names), owner=self.text(at, value, "owner"),
+        )  # fmt: skip
+
+    # ── loops ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def loop(self, at: Path, name: str, target: str, value: Mapping[str, Any], names: Mapping[str, str]) -> Loop:
         self.words(at, value, _LOOP)
-        match = _EACH.fullmatch(str(value["each"]))
-        variable = (match and match["name"]) or "item"
-        each = self.expression((*at, "each"), match["list"] if match else "", names)
-        if not variable.isidentifier() or variable.startswith("_") or variable in (ROOT, INDEX, *CONSTANTS):
-            self.fault((*at, "each"), f"the loop name {variable!r} cannot be used", "each: LIST as NAME")
-            return None
-        if ("fields" in value) == ("from" in value):
-            self.fault(at, f"the loop {target} has {'both' if 'from' in value else 'neither'} fields and from", "one")
-            return None
-        if each is None:
-            return None
-        inner = {**names, variable: _origin(each), INDEX: ""}
-        entries: tuple[Entry, ...] = ()
-        item: Rule | None = None
-        if "fields" in value:
-            entries = self.fields((*at, "fields"), value["fields"], inner, f"{target}[].")
-        else:
-            words = {word: value[word] for word in ("from", "null") if word in value}
-            item = self.rule(at, "", f"{target}[]", words, inner)
+        each, variable = self.walked((*at, "each"), value["each"], "item", names)
+        rows = {**names, variable: _origin(each)}
+        more: list[Source] = []
+        for place, one in enumerate(self.further(at, value)):
+            more.append(self.source((*at, "with", place), one, names, rows))
+            rows[more[-1].variable] = _origin(more[-1].each)
+        group_by = self.optional(at, value, "group_by", rows)
+        inner = {**names, GROUP: ""} if group_by is not None else rows
+        rows = rows if more or group_by is not None else {**rows, INDEX: ""}
+        entries, item = self.body(at, target, value, {**inner, INDEX: ""}, GROUP if group_by is not None else variable)
         return Loop(
-            name=name, path=target, line=self.yaml.line(at), each=each, variable=variable, names=tuple(inner),
-            where=self.optional(at, value, "where", inner), when=self.optional(at, value, "when", names),
-            entries=entries, item=item, note=self.text(at, value, "note"), owner=self.text(at, value, "owner"),
+            name=name, path=target, line=self.yaml.line(at), each=each, variable=variable,
+            names=tuple({**inner, INDEX: ""}), where=self.optional(at, value, "where", rows),
+            when=self.optional(at, value, "when", names), entries=entries, item=item, more=tuple(more),
+            group_by=group_by, row_names=tuple(rows), note=self.text(at, value, "note"), owner=self.text(at, value,
+        "owner"), )  # fmt: skip
+
+    def body(
+        self, at: Path, target: str, value: Mapping[str, Any], inner: Mapping[str, str], variable: str
+    ) -> tuple[tuple[Entry, ...], Rule | Use | None]:
+        """The fields of a loop's items, or the rule or map that makes an item."""
+        given = [word for word in ("fields", "from", "use") if word in value]
+        if len(given) != 1:
+            text = f"the loop {target} has {' and '.join(given) or 'none of fields, from and use'}"
+            self.fault(at, text, "one of fields, from and use")
+        elif given == ["fields"]:
+            return self.fields((*at, "fields"), value["fields"], inner, f"{target}[]."), None
+        elif given == ["use"]:
+            return (), self.use(at, "", f"{target}[]", {"use": value["use"]}, inner, parse(variable, names=inner))
+        else:
+            words = ("from", "null", "on_error", "default", "tests")
+            return (), self.rule(at, "", f"{target}[]", {word: value[word] for word in words if word in value}, inner)
+        return (), None
+
+    def further(self, at: Path, value: Mapping[str, Any]) -> list[Any]:
+        listed = value.get("with", [])
+        if isinstance(listed, list) and len(listed) <= 8 and all(isinstance(one, Mapping | str) for one in listed):
+            return listed
+        self.fault((*at, "with"), "with is no list of sources", "at most 8 of {each: LIST as NAME, on: …, equals: …}")
+        return []
+
+    def source(self, at: Path, value: Any, names: Mapping[str, str], rows: Mapping[str, str]) -> Source:
+        data = value if isinstance(value, Mapping) else {"each": value}
+        self.words(at, data, _SOURCE)
+        joined = "on" in data or "equals" in data
+        each, variable = self.walked((*at, "each"), data.get("each", ""), "", names if joined else rows)
+        if variable in rows:
+            self.fault(at, f"the loop name {variable!r} is taken", "another name")
+        if ("on" in data) != ("equals" in data):
+            self.fault(at, "one of on and equals is missing", "on: EXPRESSION and equals: EXPRESSION, or neither")
+        keep = data.get("keep", "all" if joined else "matched")
+        if keep not in ("all", "matched") or (keep == "all" and not joined):
+            self.fault((*at, "keep"), f"keep is {keep!r}", "all or matched; all needs on and equals")
+        return Source(
+            each=each, variable=variable, on=self.optional(at, data, "on", rows), keep_all=keep == "all",
+            equals=self.optional(at, data, "equals", {**names, variable: _origin(each)}),
         )  # fmt: skip
 
-    # ── values ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    def flag(self, at: Path, data: Mapping[str, Any], word: str) -> bool:
-        value = data.get(word, False)
-        if not isinstance(value, bool):
-            self.fault((*at, word), f"{word} is {value!r}", "true or false")
-        return value is True
-
-    def optional(self, at: Path, data: Mapping[str, Any], word: str, names: Mapping[str, str]) -> Parsed | None:
-        return self.expression((*at, word), data[word], names) if word in data else None
-
-    def expression(self, at: Path, value: Any, names: Mapping[str, str]) -> Parsed | None:
-        """The checked expression of a YAML value: text, or a number, true or false standing for itself."""
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        elif isinstance(value, int | float):
-            value = repr(value)
-        if not isinstance(value, str):
-            self.fault(at, "found a list" if isinstance(value, list) else "nothing is written", "an expression")
-            return None
-        try:
-            return parse(value, names=names, tables=self.tables)
-        except ExpressionFault as fault:
-            self.faults.append(fault.fault(self.yaml.name, self.yaml.line(at)))
-            return None
+    def walked(self, at: Path, value: Any, otherwise: str, names: Mapping[str, str]) -> tuple[Parsed, str]:
+        """The list and the name of ``LIST as NAME``."""
+        match = _EACH.fullmatch(str(value))
+        variable = (match and match["name"]) or otherwise
+        taken = (ROOT, INDEX, GROUP, *CONSTANTS, *self.constants)
+        if not variable.isidentifier() or variable.startswith("_") or variable in taken:
+            self.fault(at, f"the loop name {variable!r} cannot be used", "each: LIST as NAME")
+            variable = "item"
+        return self.expression(at, match["list"] if match else "", names), variable
 
 
 def _opened(entry: Entry | None) -> Any:

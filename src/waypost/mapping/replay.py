@@ -1,63 +1,116 @@
-"""A map evaluated rule by rule, to find the rule that failed and say so in the words of its author."""
+"""A map evaluated rule by rule: to find the rule that failed and say so in the words of its author, and to follow what
+its rules say about errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from waypost.core.errors import DataError
 from waypost.mapping import access
-from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule
+from waypost.mapping.bundle import Bundle
+from waypost.mapping.document import Entry, Group, Loop, Rule, Source, Use
 from waypost.mapping.fault import ExpressionError, Refused
 from waypost.mapping.interpreter import Interpreter
-from waypost.mapping.lookup import Table
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import Parsed
-from waypost.mapping.reader import INDEX
+from waypost.mapping.reading import GROUP, INDEX
+
+_MOST_ERRORS = 100
+Scope = Mapping[str, Any]
 
 
-def apply_slowly(document: MapDocument, body: Any, now: int, tables: Mapping[str, Table]) -> dict[str, Any]:
+def apply_slowly(bundle: Bundle, body: Any, now: int) -> dict[str, Any]:
     """The same as the compiled map; raises ``DataError`` naming file, line, target, expression and values."""
-    return _Replay(document, body, now, tables).entries(document.entries, {}, "", looping=False)
+    collected: list[DataError] = []
+    replay = _Replay(bundle, body, now, [MAX_MAP_WORK], collected)
+    made = replay.entries(bundle.document.entries, {}, "", looping=False)
+    if not collected:
+        return made
+    if bundle.document.errors:
+        return {**made, bundle.document.errors: [_told(error) for error in collected[:_MOST_ERRORS]]}
+    raise _together(collected)
+
+
+def evaluate_rule(bundle: Bundle, rule: Rule, body: Any, scope: Scope) -> Any:
+    """The value of one rule alone, as its test cases ask for it; None where its target is left out."""
+    replay = _Replay(bundle, body, 0, [MAX_MAP_WORK], [])
+    if rule.when is not None and not replay.value(rule.when, rule, rule.path, scope, False):
+        return None
+    return replay.rule(rule, scope, rule.path, False)
+
+
+def _told(error: DataError) -> dict[str, Any]:
+    return {"where": error.where, "error": error.found, "expected": error.expected}
+
+
+def _together(errors: list[DataError]) -> DataError:
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    details = [_told(error) for error in errors[:_MOST_ERRORS]]
+    text = "; ".join(str(error) for error in errors[:20])
+    return DataError(f"{len(errors)} rules failed: {text}", where=first.where.partition(":")[0], details=details)
 
 
 class _Replay:
-    def __init__(self, document: MapDocument, body: Any, now: int, tables: Mapping[str, Table]) -> None:
-        self.document, self.body, self.now, self.tables = document, body, now, tables
-        self.work = [MAX_MAP_WORK]
+    def __init__(self, bundle: Bundle, body: Any, now: int, work: list[int], collected: list[DataError]) -> None:
+        self.bundle, self.body, self.now, self.work, self.collected = bundle, body, now, work, collected
 
-    def value(self, parsed: Parsed, entry: Entry, place: str, scope: Mapping[str, Any], looping: bool) -> Any:
-        interpreter = Interpreter(parsed, self.body, self.now, self.tables, self.work)
+    def value(self, parsed: Parsed, entry: Entry, place: str, scope: Scope, looping: bool) -> Any:
+        interpreter = Interpreter(parsed, self.body, self.now, self.bundle.tables, self.work)
         try:
             return interpreter.evaluate(scope, looping=looping)
         except ExpressionError as error:
             raise self.error(entry, place, error.found, error.expected, error.remedy, error.where) from None
 
-    def error(
-        self, entry: Entry, place: str, found: str, expected: str, remedy: str, expression: str
-    ) -> DataError:  # fmt: skip
-        where = f"{self.document.file}:{entry.line}: {place} ← {expression}"
+    def run(self, parsed: Parsed, entry: Entry, place: str, call: Any, *arguments: Any) -> Any:
+        """What ``call`` gives; its refusal is one of ``parsed``."""
+        try:
+            return call(*arguments)
+        except Refused as refused:
+            where = f"`{parsed.text}`"
+            raise self.error(entry, place, refused.found, refused.expected, refused.remedy, where) from None
+
+    def error(self, entry: Entry, place: str, found: str, expected: str, remedy: str, expression: str) -> DataError:
+        where = f"{self.bundle.document.file}:{entry.line}: {place} ← {expression}"
         return DataError(found, where=where, expected=expected, remedy=remedy)
 
-    def entries(
-        self, entries: Sequence[Entry], scope: Mapping[str, Any], above: str, *, looping: bool
-    ) -> dict[str, Any]:  # fmt: skip
+    def entries(self, entries: Sequence[Entry], scope: Scope, above: str, *, looping: bool) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for entry in entries:
             place = f"{above}{entry.name}"
-            if entry.when is not None and not self.value(entry.when, entry, place, scope, looping):
+            left_out = False
+            if isinstance(entry, Rule):
+                value, left_out = self.tolerant(entry, scope, place, looping)
+            elif entry.when is not None and not self.value(entry.when, entry, place, scope, looping):
                 continue
-            if isinstance(entry, Group):
-                value: Any = self.entries(entry.entries, scope, f"{place}.", looping=looping) or None
-            elif isinstance(entry, Loop):
-                value = self.loop(entry, scope, place, looping)
+            elif isinstance(entry, Group):
+                value = self.entries(entry.entries, scope, f"{place}.", looping=looping) or None
+            elif isinstance(entry, Use):
+                value = self.use(entry, scope, place, looping) or None
             else:
-                value = self.rule(entry, scope, place, looping)
-            if value is not None or (isinstance(entry, Rule) and entry.null):
+                value = self.loop(entry, scope, place, looping)
+            if value is not None or (isinstance(entry, Rule) and entry.null and not left_out):
                 made[entry.name] = value
         return made
 
-    def rule(self, rule: Rule, scope: Mapping[str, Any], place: str, looping: bool) -> Any:
+    def tolerant(self, rule: Rule, scope: Scope, place: str, looping: bool) -> tuple[Any, bool]:
+        """The value of a rule, and whether its target is left out; its policy says what an error becomes."""
+        try:
+            if rule.when is not None and not self.value(rule.when, rule, place, scope, looping):
+                return None, True
+            return self.rule(rule, scope, place, looping), False
+        except DataError as error:
+            if self.work[0] < 0 or rule.on_error == "fail":
+                raise
+            if rule.on_error == "default" and rule.default is not None:
+                return self.value(rule.default, rule, place, scope, looping), False
+            if rule.on_error == "collect":
+                self.collected.append(error)
+            return None, True
+
+    def rule(self, rule: Rule, scope: Scope, place: str, looping: bool) -> Any:
         if rule.source is None:
             return rule.value
         value = self.value(rule.source, rule, place, scope, looping)
@@ -65,26 +118,88 @@ class _Replay:
             value = self.value(rule.default, rule, place, scope, looping)
         return value
 
-    def loop(self, loop: Loop, scope: Mapping[str, Any], place: str, looping: bool) -> list[Any] | None:
+    def use(self, use: Use, scope: Scope, place: str, looping: bool) -> dict[str, Any] | None:
+        body = self.value(use.of, use, place, scope, looping)
+        if body is None:
+            return None
+        bundle = self.bundle.uses[use.file]
+        inner = _Replay(bundle, body, self.now, self.work, self.collected)
+        return inner.entries(bundle.document.entries, {}, f"{place}.", looping=False)
+
+    # ── loops ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def loop(self, loop: Loop, scope: Scope, place: str, looping: bool) -> list[Any] | None:
         listed = self.value(loop.each, loop, place, scope, looping)
         if listed is None:
             return None
-        try:
-            found = access.items(listed, self.work, loop.weight)
-        except Refused as refused:
-            raise self.error(
-                loop, place, refused.found, refused.expected, refused.remedy, f"`{loop.each.text}`"
-            ) from None
+        found = self.run(loop.each, loop, place, access.items, listed, self.work, loop.weight)
         made: list[Any] = []
-        for index, item in enumerate(found):
-            inner = {**scope, loop.variable: item, INDEX: index}
+        for index, inner in self.scopes(loop, found, scope, place):
             here = f"{place}[{index}]"
-            if loop.where is not None and not self.value(loop.where, loop, here, inner, True):
-                continue
             if loop.item is None:
                 made.append(self.entries(loop.entries, inner, f"{here}.", looping=True))
                 continue
-            value = self.rule(loop.item, inner, here, True)
-            if value is not None or loop.item.null:
+            if isinstance(loop.item, Use):
+                value: Any = self.use(loop.item, inner, here, True)
+                left_out = value is None
+            else:
+                value, left_out = self.tolerant(loop.item, inner, here, True)
+                left_out = left_out or (value is None and not loop.item.null)
+            if not left_out:
                 made.append(value)
         return made
+
+    def scopes(
+        self, loop: Loop, found: Sequence[Any], scope: Scope, place: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The names of each item, and its number."""
+        if not loop.by_rows:
+            for index, item in enumerate(found):
+                inner = {**scope, loop.variable: item, INDEX: index}
+                if loop.where is None or self.value(loop.where, loop, f"{place}[{index}]", inner, True):
+                    yield index, inner
+            return
+        rows: list[dict[str, Any]] = []
+        indexes = [self.partners(loop, source, scope, place) for source in loop.more]
+        for item in found:
+            self.walk(loop, 0, indexes, {**scope, loop.variable: item}, place, rows)
+        if loop.group_by is None:
+            yield from ((index, {**row, INDEX: index}) for index, row in enumerate(rows))
+            return
+        groups: dict[Any, list[Any]] = {}
+        for row in rows:
+            value = self.value(loop.group_by, loop, place, row, True)
+            key = self.run(loop.group_by, loop, place, access.join_key, value)
+            names = (loop.variable, *(source.variable for source in loop.more))
+            item = {name: row[name] for name in names} if loop.more else row[loop.variable]
+            groups.setdefault(key, []).append(item)
+        for index, (key, items) in enumerate(groups.items()):
+            yield index, {**scope, GROUP: {"key": key, "items": items}, INDEX: index}
+
+    def partners(self, loop: Loop, source: Source, scope: Scope, place: str) -> dict[Any, list[Any]]:
+        """The items of a joined list by the value that joins."""
+        made: dict[Any, list[Any]] = {}
+        if source.equals is None:
+            return made
+        listed = self.value(source.each, loop, place, scope, False)
+        for item in self.run(source.each, loop, place, access.items, listed, self.work, 1):
+            value = self.value(source.equals, loop, place, {**scope, source.variable: item}, True)
+            made.setdefault(self.run(source.equals, loop, place, access.join_key, value), []).append(item)
+        return made
+
+    def walk(
+        self, loop: Loop, depth: int, indexes: list[dict[Any, list[Any]]], scope: dict[str, Any], place: str,
+        rows: list[dict[str, Any]],
+    ) -> None:  # fmt: skip
+        if depth == len(loop.more):
+            if loop.where is None or self.value(loop.where, loop, place, scope, True):
+                rows.append(scope)
+            return
+        source = loop.more[depth]
+        if source.on is None:
+            listed = self.value(source.each, loop, place, scope, True)
+        else:
+            key = self.run(source.on, loop, place, access.join_key, self.value(source.on, loop, place, scope, True))
+            listed = access.partners(indexes[depth], key, source.keep_all)
+        for item in self.run(source.each, loop, place, access.items, listed, self.work, loop.weight):
+            self.walk(loop, depth + 1, indexes, {**scope, source.variable: item}, place, rows)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from waypost.mapping import rows
 from waypost.mapping.compiler import Emitter, Known, is_field
-from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, expressions_of
+from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Use, expressions_of
 from waypost.mapping.lookup import Table
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import ROOT, Parsed
-from waypost.mapping.reader import INDEX
+from waypost.mapping.reading import INDEX
 
 Chain = tuple[str, ...]
+MapCall = Callable[[Any, int, list[int]], dict[str, Any]]
 _ALWAYS, _NONE, _SKIPPED = "", "None", "..."
 """How a value says that its target is left out: never, by being missing, by the ellipsis (where null is a value)."""
 
@@ -41,11 +44,11 @@ class _Value:
 class Writer:
     """Writes the function ``name`` of a map into ``emitter``: called with message and time, it returns the target."""
 
-    def __init__(self, document: MapDocument, tables: Mapping[str, Table]) -> None:
-        self.emitter = Emitter(tables)
+    def __init__(self, document: MapDocument, tables: Mapping[str, Table], uses: Mapping[str, MapCall]) -> None:
+        self.emitter, self.uses = Emitter(tables), uses
         self.emitter.constants.append(f"# {document.file}: map {document.name}")
         self.name = f"map_{_word(document.name)}"
-        lines = [f"def {self.name}(this, _now):", f"    _work = [{MAX_MAP_WORK}]"]
+        lines = [f"def {self.name}(this, _now, _work=None):", f"    _work = _work or [{MAX_MAP_WORK}]"]
         known = self.hold(lines, "    ", _chains(document.entries, ()), {})
         self.block(lines, "    ", document.entries, "_target", _Scope((), known, False))
         self.emitter.functions.append("\n".join([*lines, "    return _target", ""]))
@@ -106,7 +109,10 @@ class Writer:
             if entry.value is None and not entry.null:
                 return None
             return _Value(entry.name, self.emitter.literal(entry.value), _ALWAYS)
-        code = self.rule(entry, scope) if isinstance(entry, Rule) else self.loop(entry, scope)
+        if isinstance(entry, Rule):
+            code = self.rule(entry, scope)
+        else:
+            code = f"{self.use(entry, scope)} or None" if isinstance(entry, Use) else self.loop(entry, scope)
         absent = _ALWAYS if isinstance(entry, Rule) and entry.null else _NONE
         if code.isidentifier() and code.startswith("_"):
             return _Value(entry.name, code, absent)
@@ -123,30 +129,44 @@ class Writer:
             return code
         return self.emitter.first_present([code, self.code(rule.default, scope)])
 
+    def use(self, use: Use, scope: _Scope) -> str:
+        """The expression that applies another map."""
+        held = self.emitter.fresh()
+        name = self.emitter.use(f"use_{_word(use.file)}", self.uses[use.file])
+        return f"(None if ({held} := {self.code(use.of, scope)}) is None else {name}({held}, _now, _work))"
+
     def loop(self, loop: Loop, scope: _Scope) -> str:
         """Write the function of a loop; the expression that calls it."""
         name = self.emitter.fresh(_word(loop.name))
         given = [ROOT, "_now", "_work", *scope.names]
-        chains = _chains(loop.body, loop.names, loop.where)
+        walked = rows.variables(loop)
+        where = None if loop.by_rows else loop.where
+        chains = _chains(loop.body, loop.names, where)
         lines = [f"def {name}({', '.join(['_items_', *given])}):", "    _made = []"]
-        around = Counter({chain: uses for chain, uses in chains.items() if chain[0] not in (loop.variable, INDEX)})
+        around = Counter({chain: uses for chain, uses in chains.items() if chain[0] not in (*walked, INDEX)})
         known = self.hold(lines, "    ", around, {}, 1)
-        lines.append(self.head(loop))
-        own = Counter({chain: uses for chain, uses in chains.items() if chain[0] == loop.variable})
-        if loop.where is None:
-            known = self.hold(lines, " " * 8, own, known)
+        self.emitter.doubtful |= rows.doubtful(loop)
+        counters, self.emitter.counters = self.emitter.counters, frozenset((INDEX,))
+        lines.append(self.head(loop, given))
+        own = Counter({chain: uses for chain, uses in chains.items() if chain[0] in walked})
+        if where is not None:
             inner = _Scope(loop.names, known, True)
-        else:
-            inner = _Scope(loop.names, known, True)
-            lines += [f"        if not {self.code(loop.where, inner)}:", "            continue"]
-            inner = _Scope(loop.names, self.hold(lines, " " * 8, own, known), True)
-        self.body(lines, loop, inner)
+            lines += [f"        if not {self.code(where, inner)}:", "            continue"]
+        known = self.hold(lines, " " * 8, own, known)
+        self.body(lines, loop, _Scope(loop.names, known, True))
+        self.emitter.doubtful -= rows.doubtful(loop)
+        self.emitter.counters = counters
         self.emitter.functions.append("\n".join([*lines, "    return _made", ""]))
         held = self.emitter.fresh()
         each = self.code(loop.each, scope)
         return f"None if ({held} := {each}) is None else {name}({', '.join([held, *given])})"
 
-    def head(self, loop: Loop) -> str:
+    def head(self, loop: Loop, given: Sequence[str]) -> str:
+        if loop.by_rows:
+            made = rows.write(self.emitter, loop, given)
+            names = rows.variables(loop)
+            target = names[0] if len(names) == 1 else f"({', '.join(names)})"
+            return f"    for {INDEX}, {target} in {self.emitter.use('enumerate', enumerate)}({made}):"
         walked = f"{self.emitter.operation('items')}(_items_, _work, {loop.weight})"
         if any(INDEX in parsed.used for parsed in loop.inside):
             return f"    for {INDEX}, {loop.variable} in {self.emitter.use('enumerate', enumerate)}({walked}):"
@@ -158,8 +178,10 @@ class Writer:
             self.block(lines, indent, loop.entries, "_target", scope)
             lines.append(f"{indent}_made.append(_target)")
             return
-        lines.append(f"{indent}_value = {self.rule(loop.item, scope)}")
-        test = "" if loop.item.null else "if _value is not None: "
+        item = loop.item
+        code = self.use(item, scope) if isinstance(item, Use) else self.rule(item, scope)
+        lines.append(f"{indent}_value = {code}")
+        test = "" if isinstance(item, Rule) and item.null else "if _value is not None: "
         lines.append(f"{indent}{test}_made.append(_value)")
 
 

@@ -256,3 +256,16 @@ def test_deepest_nesting_of_every_construct_still_compiles() -> None:
 def test_generated_code_sees_no_builtins() -> None:
     compiled = compile_expression("n")
     assert compiled._call.__globals__["__builtins__"] == {}
+
+
+def test_comprehensions_within_comprehensions_are_written_once_each() -> None:
+    text = "a.b.c"
+    for _ in range(12):
+        text = f"[x for x in default({text}, [1])]"
+    assert compile_expression(text).evaluate({}) == [1]
+    assert len(compile_expression(text).source) < 20_000
+
+
+def test_a_path_that_is_held_is_known_inside_a_loop_over_a_doubtful_list() -> None:
+    made = compile_expression("[x + a.b for x in default(a.c, a.d.e)]")
+    assert made._call({"a": {"b": 1, "d": {"e": [1, 2]}}}, 0) == [2, 3]

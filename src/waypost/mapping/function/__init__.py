@@ -1,6 +1,20 @@
 """The function library of the mapping language; importing it fills ``FUNCTIONS``."""
 
-from waypost.mapping.function import code, collection, date, number, text
-from waypost.mapping.function.declaration import FUNCTIONS, Function
+from waypost.mapping.function import amount, code, collection, date, identifier, number, table, text, wording, zone
+from waypost.mapping.function.declaration import FUNCTIONS, Function, is_light
 
-__all__ = ["FUNCTIONS", "Function", "code", "collection", "date", "number", "text"]
+__all__ = [
+    "FUNCTIONS",
+    "Function",
+    "amount",
+    "code",
+    "collection",
+    "date",
+    "identifier",
+    "is_light",
+    "number",
+    "table",
+    "text",
+    "wording",
+    "zone",
+]  # fmt: skip

@@ -28,10 +28,25 @@ _CLOCK_PARTS = frozenset(("hour", "minute", "second", "fraction", "zone"))
 _EPOCH = datetime(1970, 1, 1)
 
 
+def _remembered(convert: Callable[[Any, Any], Any], pattern: Any) -> Callable[[Any], Any]:
+    """Dates repeat from message to message: what a text becomes is kept for the last thousand of a pattern."""
+    known = lru_cache(1024)(lambda text: convert(text, pattern))
+    return lambda value: known(value) if type(value) is str and len(value) <= 100 else convert(value, pattern)
+
+
+def _prepare_parse(pattern: Any) -> Callable[[Any], Any]:
+    return _remembered(parse_date, pattern)
+
+
+def _prepare_format(pattern: Any) -> Callable[[Any], Any]:
+    return _remembered(format_date, pattern)
+
+
 @function(
     "date", ("parse_date('20260331', '%Y%m%d')", "'2026-03-31'"),
     ("parse_date('31.03.26 14:05', '%d.%m.%y %H:%M')", "'2026-03-31T14:05:00'"), ("parse_date(None, '%Y')", "None"),
     scalar=True,
+    types="text, text -> text", prepare=_prepare_parse,
 )  # fmt: skip
 def parse_date(value: Any, pattern: Any) -> str | None:
     """A text written after the pattern as ISO 8601. Pattern: %Y %y %m %d %j %b, %H %M %S %f %z, %%; %y is 2000–2068 and
@@ -46,7 +61,7 @@ def parse_date(value: Any, pattern: Any) -> str | None:
         made = _assemble(dict(zip(names, match.groups(), strict=True)))
     except (ValueError, OverflowError) as error:
         raise Refused(f"found the text {value!r}: {error}", "a date of the calendar") from error
-    return _iso(made) if clocked else made.date().isoformat()
+    return iso(made) if clocked else made.date().isoformat()
 
 
 @lru_cache(512)
@@ -114,7 +129,8 @@ def _zone(text: str | None) -> timezone | None:
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """A time in ISO 8601; UTC is written Z."""
     text = moment.isoformat()
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
@@ -134,6 +150,7 @@ def read_iso(value: Any) -> date:
     "date", ("format_date('2026-03-31', '%Y%m%d')", "'20260331'"),
     ("format_date('2026-03-31T14:05:00Z', '%d %b %Y, %H:%M')", "'31 Mar 2026, 14:05'"),
     ("format_date(None, '%Y')", "None"), scalar=True,
+    types="text, text -> text", prepare=_prepare_format,
 )  # fmt: skip
 def format_date(value: Any, pattern: Any) -> str | None:
     """An ISO 8601 date written after the pattern (parts as in parse_date; a date alone has the time 00:00:00)."""
@@ -174,6 +191,7 @@ _UNITS = {"weeks": 10_080, "days": 1440, "hours": 60, "minutes": 1}
 @function(
     "date", ("date_add('2026-01-31', 1, 'months')", "'2026-02-28'"), ("date_add('2026-03-31', -1)", "'2026-03-30'"),
     ("date_add('2026-03-31T23:30:00', 90, 'minutes')", "'2026-04-01T01:00:00'"), scalar=True,
+    types="text, whole, text -> text",
 )  # fmt: skip
 def date_add(value: Any, amount: Any, unit: Any = "days") -> str | None:
     """The date so much later (earlier if negative). Units: years, months, weeks, days, hours, minutes; a day that the
@@ -196,7 +214,7 @@ def date_add(value: Any, amount: Any, unit: Any = "days") -> str | None:
 
 
 def _later(moment: date) -> str:
-    return _iso(moment) if isinstance(moment, datetime) else moment.isoformat()
+    return iso(moment) if isinstance(moment, datetime) else moment.isoformat()
 
 
 def _shift(moment: date, months: int) -> date:
@@ -207,7 +225,7 @@ def _shift(moment: date, months: int) -> date:
     return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
 
 
-@function("date", ("now()", "'1970-01-01T00:00:00Z'"), scalar=True, needs="now")
+@function("date", ("now()", "'1970-01-01T00:00:00Z'"), scalar=True, needs="now", types="-> text!")
 def now(received_at: int) -> str:
     """When the message was received, in UTC: the same at every recomputation."""
     return (_EPOCH + timedelta(microseconds=received_at)).isoformat() + "Z"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import decimal
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from waypost.mapping import operation
@@ -28,7 +30,12 @@ def _trimmed(value: str) -> str:
 
 
 @function(
-    "number", ("decimal('12.50')", "12.50"), ("decimal(' 7 ')", "decimal(7)"), ("decimal(None)", "None"), scalar=True
+    "number",
+    ("decimal('12.50')", "12.50"),
+    ("decimal(' 7 ')", "decimal(7)"),
+    ("decimal(None)", "None"),
+    scalar=True,
+    types="text|number -> number",
 )
 def decimal_(value: Any) -> Decimal | None:
     """The text or number as a decimal; missing of a missing value, an error of any other text."""
@@ -43,7 +50,15 @@ def decimal_(value: Any) -> Decimal | None:
     return Decimal(operation.number(value))
 
 
-@function("number", ("int('12')", "12"), ("int(12.9)", "12"), ("int(-12.9)", "-12"), ("int(None)", "None"), scalar=True)
+@function(
+    "number",
+    ("int('12')", "12"),
+    ("int(12.9)", "12"),
+    ("int(-12.9)", "-12"),
+    ("int(None)", "None"),
+    scalar=True,
+    types="text|number -> whole",
+)
 def int_(value: Any) -> int | None:
     """The text or number as a whole number; decimals are cut off, a text must be whole."""
     if value is None:
@@ -59,9 +74,22 @@ def int_(value: Any) -> int | None:
     return int(found)
 
 
+def _prepare_round(places: Any = 0, mode: Any = "half_even") -> Callable[[Any], Any]:
+    round_(0, places, mode)
+    exponent, context = Decimal(1).scaleb(-places), CONTEXT.copy()
+    context.rounding = _MODES[mode]
+    quantize = context.quantize
+
+    def prepared(value: Any) -> Any:
+        return quantize(value, exponent) if type(value) is Decimal else round_(value, places, mode)
+
+    return prepared if places else lambda value: round_(value, places, mode)
+
+
 @function(
     "number", ("round(2.345, 2)", "2.34"), ("round(2.345, 2, 'half_up')", "2.35"), ("round(2.5)", "2"),
     ("round(None, 2)", "None"), scalar=True,
+    types="number, whole, text -> number", prepare=_prepare_round,
 )  # fmt: skip
 def round_(value: Any, places: Any = 0, mode: Any = "half_even") -> int | Decimal | None:
     """The number with so many decimals; a whole number for none. Modes: half_even, half_up, up, down."""
@@ -76,7 +104,7 @@ def round_(value: Any, places: Any = 0, mode: Any = "half_even") -> int | Decima
     return made if places else int(made)
 
 
-@function("number", ("abs(-3)", "3"), ("abs(None)", "None"), scalar=True)
+@function("number", ("abs(-3)", "3"), ("abs(None)", "None"), scalar=True, types="number -> number")
 def abs_(value: Any) -> int | Decimal | None:
     """The number without its sign."""
     if value is None:
@@ -85,11 +113,24 @@ def abs_(value: Any) -> int | Decimal | None:
     return abs(found) if isinstance(found, int) else CONTEXT.abs(found)
 
 
-@function("number", ("sum([1, 2, 3])", "6"), ("sum([1.10, 2])", "3.10"), ("sum([])", "0"), ("sum(None)", "0"))
+@function(
+    "number",
+    ("sum([1, 2, 3])", "6"),
+    ("sum([1.10, 2])", "3.10"),
+    ("sum([])", "0"),
+    ("sum(None)", "0"),
+    types="list -> number!",
+)
 def sum_(values: Any) -> Any:
     """The items of a list added up; 0 of an empty or missing list. A missing item is an error."""
     total: Any = 0
     found = sequence(values)
+    kinds = set(map(type, found))
+    if len(kinds) == 1:
+        if Decimal in kinds:
+            return reduce(CONTEXT.add, found, Decimal(0))
+        if int in kinds:
+            return operation.bounded_integer(sum(found))
     for value in found:
         if type(value) is not Decimal and type(value) is not int and type(value) is not float:
             place = next(place for place, each in enumerate(found) if each is value)
@@ -98,13 +139,13 @@ def sum_(values: Any) -> Any:
     return total
 
 
-@function("number", ("min([3, 1, 2])", "1"), ("min(3, 1.5)", "1.5"), ("min([])", "None"))
+@function("number", ("min([3, 1, 2])", "1"), ("min(3, 1.5)", "1.5"), ("min([])", "None"), types="any -> any?")
 def min_(*values: Any) -> Any:
     """The smallest of the values, or of the items of one list; missing ones are left out."""
     return _extreme(values, least=True)
 
 
-@function("number", ("max([3, 1, 2])", "3"), ("max('a', 'b')", "'b'"), ("max(None, 4)", "4"))
+@function("number", ("max([3, 1, 2])", "3"), ("max('a', 'b')", "'b'"), ("max(None, 4)", "4"), types="any -> any?")
 def max_(*values: Any) -> Any:
     """The largest of the values, or of the items of one list; missing ones are left out."""
     return _extreme(values, least=False)

@@ -29,6 +29,7 @@ def want_count(value: Any, most: int = MAX_TEXT) -> int:
 @function(
     "text", ("text(12)", "'12'"), ("text(1.50)", "'1.50'"), ("text(true)", "'true'"), ("text(None)", "None"),
     scalar=True,
+    types="scalar -> text",
 )  # fmt: skip
 def text(value: Any) -> str | None:
     """A number, true or false as text; a number as it is written, without exponent."""
@@ -49,19 +50,19 @@ def text(value: Any) -> str | None:
     raise refuse_type(value, "a text, a number, true or false")
 
 
-@function("text", ("upper('abc')", "'ABC'"))
+@function("text", ("upper('abc')", "'ABC'"), types="text -> text")
 def upper(value: Any) -> str | None:
     """The text in capitals."""
     return None if value is None else want_text(value).upper()
 
 
-@function("text", ("lower('ABC')", "'abc'"))
+@function("text", ("lower('ABC')", "'abc'"), types="text -> text")
 def lower(value: Any) -> str | None:
     """The text in small letters."""
     return None if value is None else want_text(value).lower()
 
 
-@function("text", ("trim('  a b ')", "'a b'"), ("trim('--a-', '-')", "'a'"))
+@function("text", ("trim('  a b ')", "'a b'"), ("trim('--a-', '-')", "'a'"), types="text, text -> text")
 def trim(value: Any, characters: Any = None) -> str | None:
     """The text without white space (or the given characters) at both ends."""
     if value is None:
@@ -69,13 +70,13 @@ def trim(value: Any, characters: Any = None) -> str | None:
     return want_text(value).strip(None if characters is None else want_text(characters))
 
 
-@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"))
+@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"), types="text, whole -> text", cuts=True)
 def left(value: Any, length: Any) -> str | None:
     """The first characters of the text."""
     return None if value is None else want_text(value)[: want_count(length)]
 
 
-@function("text", ("right('4711-A', 1)", "'A'"), ("right('ab', 0)", "''"))
+@function("text", ("right('4711-A', 1)", "'A'"), ("right('ab', 0)", "''"), types="text, whole -> text", cuts=True)
 def right(value: Any, length: Any) -> str | None:
     """The last characters of the text."""
     if value is None:
@@ -84,7 +85,12 @@ def right(value: Any, length: Any) -> str | None:
     return whole[max(0, len(whole) - want_count(length)) :]
 
 
-@function("text", ("substring('abcdef', 2)", "'cdef'"), ("substring('abcdef', 2, 3)", "'cde'"))
+@function(
+    "text",
+    ("substring('abcdef', 2)", "'cdef'"),
+    ("substring('abcdef', 2, 3)", "'cde'"),
+    types="text, whole, whole -> text",
+)
 def substring(value: Any, start: Any, length: Any = None) -> str | None:
     """The characters from position ``start`` on (the first is 0), at most ``length`` of them."""
     if value is None:
@@ -93,7 +99,7 @@ def substring(value: Any, start: Any, length: Any = None) -> str | None:
     return whole[begin:] if length is None else whole[begin : begin + want_count(length)]
 
 
-@function("text", ("replace('1.234,5', '.', '')", "'1234,5'"))
+@function("text", ("replace('1.234,5', '.', '')", "'1234,5'"), types="text, text, text -> text")
 def replace(value: Any, old: Any, new: Any) -> str | None:
     """The text with every ``old`` become ``new``."""
     if value is None:
@@ -107,13 +113,18 @@ def replace(value: Any, old: Any, new: Any) -> str | None:
     return whole.replace(before, after)
 
 
-@function("text", ("pad_left('47', 5, '0')", "'00047'"), ("pad_left('12345', 3)", "'12345'"))
+@function(
+    "text",
+    ("pad_left('47', 5, '0')", "'00047'"),
+    ("pad_left('12345', 3)", "'12345'"),
+    types="text, whole, text -> text",
+)
 def pad_left(value: Any, length: Any, fill: Any = " ") -> str | None:
     """The text filled up at its left to ``length`` characters; a longer text stays whole."""
     return None if value is None else want_text(value).rjust(want_count(length), _one(fill))
 
 
-@function("text", ("pad_right('47', 5)", "'47   '"))
+@function("text", ("pad_right('47', 5)", "'47   '"), types="text, whole, text -> text")
 def pad_right(value: Any, length: Any, fill: Any = " ") -> str | None:
     """The text filled up at its right to ``length`` characters; a longer text stays whole."""
     return None if value is None else want_text(value).ljust(want_count(length), _one(fill))
@@ -125,13 +136,21 @@ def _one(fill: Any) -> str:
     raise refuse_type(fill, "one character to fill with")
 
 
-@function("text", ("concat('PO-', 4711)", "'PO-4711'"), ("concat('a', None, 'b')", "'ab'"))
+@function("text", ("concat('PO-', 4711)", "'PO-4711'"), ("concat('a', None, 'b')", "'ab'"), types="scalar -> text!")
 def concat(*values: Any) -> str:
     """All values as one text; missing ones are left out."""
+    if all(type(value) is str for value in values) and sum(map(len, values)) <= MAX_TEXT:
+        return "".join(values)
     return _glue("", values)
 
 
-@function("text", ("join(['a', 'b'], '-')", "'a-b'"), ("join([1, None, 2], ',')", "'1,2'"), ("join(None, ',')", "''"))
+@function(
+    "text",
+    ("join(['a', 'b'], '-')", "'a-b'"),
+    ("join([1, None, 2], ',')", "'1,2'"),
+    ("join(None, ',')", "''"),
+    types="list, text -> text!",
+)
 def join(values: Any, separator: Any = "") -> str:
     """The items of a list as one text with a separator between them; missing ones are left out."""
     return _glue(want_text(separator), sequence(values))
@@ -149,7 +168,13 @@ def _glue(separator: str, values: Any) -> str:
     return separator.join(parts)
 
 
-@function("text", ("split('a,b,,c', ',')", "['a', 'b', '', 'c']"), ("split(None, ',')", "[]"), ("split('', ',')", "[]"))
+@function(
+    "text",
+    ("split('a,b,,c', ',')", "['a', 'b', '', 'c']"),
+    ("split(None, ',')", "[]"),
+    ("split('', ',')", "[]"),
+    types="text, text -> list of text!",
+)
 def split(value: Any, separator: Any) -> list[str]:
     """The parts of a text between separators; no parts of a missing or empty text."""
     if value is None or value == "":
@@ -163,19 +188,26 @@ def split(value: Any, separator: Any) -> list[str]:
     return parts
 
 
-@function("text", ("contains('order', 'rd')", "True"), ("contains(['a', 'b'], 'c')", "False"))
+@function(
+    "text",
+    ("contains('order', 'rd')", "True"),
+    ("contains(['a', 'b'], 'c')", "False"),
+    types="text|list|map, any -> bool!",
+)
 def contains(value: Any, item: Any) -> bool:
     """Whether a text has the part, or a list the item; false of a missing value. The same as ``item in value``."""
     return holds(value, item)
 
 
-@function("text", ("starts_with('ISA*00', 'ISA')", "True"), ("starts_with(None, 'x')", "False"))
+@function(
+    "text", ("starts_with('ISA*00', 'ISA')", "True"), ("starts_with(None, 'x')", "False"), types="text, text -> bool!"
+)
 def starts_with(value: Any, beginning: Any) -> bool:
     """Whether the text begins so; false of a missing text."""
     return value is not None and want_text(value).startswith(want_text(beginning))
 
 
-@function("text", ("ends_with('a.csv', '.csv')", "True"))
+@function("text", ("ends_with('a.csv', '.csv')", "True"), types="text, text -> bool!")
 def ends_with(value: Any, ending: Any) -> bool:
     """Whether the text ends so; false of a missing text."""
     return value is not None and want_text(value).endswith(want_text(ending))
@@ -184,6 +216,7 @@ def ends_with(value: Any, ending: Any) -> bool:
 @function(
     "text", ("like('PO-4711.edi', 'PO-*.edi')", "True"), ("like('A7', 'A?')", "True"), ("like('A', 'A?')", "False"),
     ("like(None, '*')", "False"),
+    types="text, text -> bool!",
 )  # fmt: skip
 def like(value: Any, pattern: Any) -> bool:
     """Whether the whole text fits the pattern: ``*`` any characters, ``?`` one character. Regular expressions are not

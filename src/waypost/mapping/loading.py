@@ -1,0 +1,84 @@
+"""Reading a map with all it names: lookups, the maps it uses, the schemas it is checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from waypost.core.errors import Fault, WaypostError
+from waypost.mapping.agreement import check_agreement
+from waypost.mapping.bundle import Bundle
+from waypost.mapping.document import MapDocument, Use, all_entries
+from waypost.mapping.lookup import Table, read_table
+from waypost.mapping.reader import read_document
+from waypost.mapping.schema import read_schema
+from waypost.mapping.shape import ANY, Shape
+
+_MAX_USES = 16
+Read = Callable[[str], bytes]
+
+
+def load_bundle(file: str, read: Read, faults: list[Fault]) -> Bundle | None:
+    """The map of a project file; None where there is none. What is wrong with it, or does not agree with its schemas,
+    is added to ``faults``, all of it at once."""
+    data = read_bytes(file, file, 0, read, faults)
+    return None if data is None else _bundle(file, data, read, faults, (file,))
+
+
+def _bundle(file: str, data: bytes, read: Read, faults: list[Fault], above: tuple[str, ...]) -> Bundle | None:
+    tables: dict[str, Table] = {}
+
+    def load_table(name: str, path: str, line: int) -> None:
+        found = read_bytes(path, file, line, read, faults)
+        if found is not None:
+            tables[name] = read_table(path, found, faults)
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        faults.append(Fault(file, 0, "map", f"byte {error.start} is not UTF-8", "UTF-8 text"))
+        return None
+    document = read_document(text, file, faults, load_table)
+    if document is None:
+        return None
+    uses: dict[str, Bundle] = {}
+    for use in (entry for entry in all_entries(document.entries) if isinstance(entry, Use)):
+        used = uses.get(use.file) or _used(use, file, read, faults, above)
+        if used is not None:
+            uses[use.file] = used
+    source, target = (_schema(word, document, read, faults) for word in ("source", "target"))
+    check_agreement(document, source, target, faults)
+    return Bundle(document, tables, uses)
+
+
+def _used(use: Use, file: str, read: Read, faults: list[Fault], above: tuple[str, ...]) -> Bundle | None:
+    if use.file in above or len(above) > _MAX_USES:
+        shown = " → ".join((*above, use.file))
+        faults.append(Fault(file, use.line, "map", f"the map uses itself: {shown}", "maps that end", "write the rules"))
+        return None
+    data = read_bytes(use.file, file, use.line, read, faults)
+    return None if data is None else _bundle(use.file, data, read, faults, (*above, use.file))
+
+
+def _schema(word: str, document: MapDocument, read: Read, faults: list[Fault]) -> Shape:
+    path = str(getattr(document, word))
+    if not path:
+        return ANY
+    line = document.lines.get(word, 1)
+
+    def load(file: str) -> str | None:
+        data = read_bytes(file, document.file, line, read, faults)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    return read_schema(path, load, faults)
+
+
+def read_bytes(path: str, file: str, line: int, read: Read, faults: list[Fault]) -> bytes | None:
+    """The bytes of a project file that ``file`` names in ``line``; None, with the reason in ``faults``."""
+    try:
+        return read(path)
+    except LookupError:
+        cause = "no such file"
+    except (OSError, WaypostError) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    faults.append(Fault(file, line, "file", f"{path!r} cannot be read: {cause}", "a file of the project"))
+    return None
