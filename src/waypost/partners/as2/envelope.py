@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -32,7 +32,10 @@ _NONCE_BYTES, _TAG_BYTES = 12, 16
 class GcmParameters(cms.Core.Sequence):  # type: ignore[misc]
     """RFC 5084 section 3.2."""
 
-    _fields = (("nonce", cms.Core.OctetString), ("tag_bytes", cms.Core.Integer, {"default": 12}))
+    _fields: ClassVar[list[Any]] = [
+        ("nonce", cms.Core.OctetString),
+        ("tag_bytes", cms.Core.Integer, {"default": 12}),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from waypost.partners.as2.mime import (
     decoded,
     entity_of,
     parse_entity,
+    signed_forms,
     split_parts,
 )
 from waypost.partners.as2.outgoing import Payload
@@ -91,10 +92,7 @@ class _Opening:
         parts = split_parts(entity, self.terms.limits)
         if len(parts) != 2:
             raise As2Error(_BROKEN, f"found {len(parts)} parts in multipart/signed", expected="content and signature")
-        forms = [parts[0]]
-        if (as_signed := canonical(parts[0])) != parts[0]:
-            forms.append(as_signed)
-        return self._verify(cms_bytes(parse_entity(parts[1], self.terms.limits)), forms)
+        return self._verify(cms_bytes(parse_entity(parts[1], self.terms.limits)), signed_forms(parts[0]))
 
     def _verify(self, der: bytes, forms: Sequence[bytes]) -> Entity:
         self._once(self.verified is not None, "signed")

@@ -178,10 +178,10 @@ def canonical(data: bytes) -> bytes:
     return _BARE_LF.sub(b"\r\n", data)
 
 
-def write_entity(headers: Mapping[str, str], content: bytes) -> bytes:
-    """Headers, a blank line and the content, put in the transfer encoding the headers name."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return head.encode("ascii") + b"\r\n" + encoded(headers, content)
+def signed_forms(part: bytes) -> list[bytes]:
+    """What may have been signed: the part as it came and, where that differs, in canonical form."""
+    ended = canonical(part)
+    return [part] if ended == part else [part, ended]
 
 
 def encoded(headers: Mapping[str, str], content: bytes) -> bytes:

@@ -61,6 +61,10 @@ class Protection:
                     expected="a stronger one", remedy="or allow legacy algorithms for this partner",
                 )  # fmt: skip
 
+    @property
+    def compresses_after_signing(self) -> bool:
+        return self.sign is not None and self.compress is Compression.BEFORE_ENCRYPT
+
     def spelled(self, digest: Digest) -> str:
         return digest.short if self.old_digest_names else digest.value
 
@@ -103,12 +107,12 @@ def build(
     encoding = protection.transfer_encoding
     part = _part(described, payload.content, encoding)
     checked, digest = part.raw, mic_digest
-    if protection.compress is Compression.BEFORE_SIGN or (protection.compress and not protection.sign):
-        part = _compressed(part, encoding) if protection.compress is not Compression.NONE else part
+    if protection.compress is not Compression.NONE and not protection.compresses_after_signing:
+        part = _compressed(part, encoding)
     if protection.sign:
         checked, digest = part.raw, protection.sign
         part = _signed(part, protection, choose(ours, Use.SIGN, now), now)
-        if protection.compress is Compression.BEFORE_ENCRYPT:
+        if protection.compresses_after_signing:
             part = _compressed(part, encoding)
     if protection.encrypt:
         recipient = choose(partner, Use.ENCRYPT, now)

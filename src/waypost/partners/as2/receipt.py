@@ -24,7 +24,7 @@ from waypost.partners.as2.mime import (
     split_parts,
     write_multipart,
 )
-from waypost.partners.as2.outgoing import Built, signed_entity
+from waypost.partners.as2.outgoing import signed_entity
 from waypost.partners.as2.signature import Verifier, verify
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
@@ -55,8 +55,8 @@ class Receipt:
 
 def write_receipt(
     head: Head, answer: Answer, *, ours: Sequence[Credential], now: datetime, message_id: str, legacy: bool = False
-) -> Built:
-    """The receipt for the message with that head, signed if its sender asked for it; headers are those of a request.
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the receipt for the message with that head, signed if its sender asked for it.
 
     ``ConfigurationRefused`` if it must be signed and none of our certificates can.
     """
@@ -64,7 +64,6 @@ def write_receipt(
     kind = f'multipart/report; report-type=disposition-notification; boundary="{boundary}"'
     headers: Mapping[str, str] = {"Content-Type": kind}
     wanted = head.receipt
-    mic = answer.mic or Mic(Digest.SHA256, b"", "")
     if wanted is not None and wanted.signed:
         signer = choose(ours, Use.SIGN, now)
         spelled, digest = preferred_digest(wanted.micalgs, legacy=legacy) or (Digest.SHA256.value, Digest.SHA256)
@@ -78,7 +77,7 @@ def write_receipt(
         "Date": format_datetime(now),
         "MIME-Version": "1.0",
     }
-    return Built({**addressed, **headers}, body, mic)
+    return {**addressed, **headers}, body
 
 
 def _explanation(answer: Answer) -> bytes:
@@ -130,7 +129,7 @@ def _verified(entity: Entity, terms: Terms) -> tuple[Entity, Credential]:
     if len(parts) != 2:
         raise As2Error(_BROKEN, f"found {len(parts)} parts in multipart/signed", expected="a report and a signature")
     verifier = Verifier(credentials=terms.partner, now=terms.now, limits=terms.limits, legacy=terms.legacy)
-    verified = verify(cms_bytes(parse_entity(parts[1], terms.limits)), [parts[0], canonical(parts[0])], verifier)
+    verified = verify(cms_bytes(parse_entity(parts[1], terms.limits)), signed_forms(parts[0]), verifier)
     return parse_entity(verified.content, terms.limits), verified.credential
 
 

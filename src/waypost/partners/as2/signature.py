@@ -160,7 +160,7 @@ def _check_signature(signer: Any, credential: Credential, digest: Digest, conten
     """Whether it is PSS; an ``As2Error`` if it is false."""
     algorithm = signer["signature_algorithm"]
     name = algorithm["algorithm"].native
-    pss = name == "rsassa_pss"
+    pss = bool(name == "rsassa_pss")
     if pss:
         scheme = _pss_of(algorithm["parameters"], digest)
     elif name in ("rsassa_pkcs1v15", f"{digest.short}_rsa"):
