@@ -15,7 +15,9 @@ from waypost.partners.as2.incoming import Terms
 from waypost.partners.as2.outgoing import Payload
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ORDER = Payload(content=b"ISA*00*~\nGS*PO~\r\n\x00\xff--IEA*1~", content_type="application/edi-x12", filename="po 1.edi")
+ORDER = Payload(
+    content=b"ISA*00*~\nGS*PO~\r\n\x00\xff--IEA*1~", content_type="application/edi-x12", filename="po 1.edi"
+)
 """Line ends of both kinds, bytes of no text, and what looks like a delimiter."""
 
 
