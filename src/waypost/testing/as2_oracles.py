@@ -85,13 +85,12 @@ class OpenSsl:
 
     def _verified(self, mime: bytes) -> bytes:
         trusted = ["-verify", "-CAfile", "acme.crt", "-purpose", "any", "-attime", str(int(NOW.timestamp()))]
-        trusted += ["-binary"]
         if not mime.lower().startswith(b"content-type: multipart/signed") or b"Encoding: binary" not in mime:
-            return self._cms([*trusted, "-in", "it"], mime)
+            return self._cms([*trusted, "-in", "it"], mime)  # brings the lines of a multipart into canonical form
         boundary = mime.partition(b'boundary="')[2].partition(b'"')[0]
         _, content, signature, _ = mime.split(b"--" + boundary)
         self._write("content", content.removeprefix(_CRLF).removesuffix(_CRLF))
-        return self._cms([*trusted, "-content", "content", "-in", "it"], signature.removeprefix(_CRLF)[: -len(_CRLF)])
+        return self._cms([*trusted, "-binary", "-content", "content", "-in", "it"], signature.removeprefix(_CRLF)[: -len(_CRLF)])
 
     @staticmethod
     def _inflated(mime: bytes) -> bytes:
@@ -158,14 +157,14 @@ def _deflated(mime: bytes) -> bytes:
 
 
 class LibAs2:
-    """The npm package libas2, in one process of node. Neither compresses nor does PSS; its GCM is that of no RFC."""
+    """The npm package libas2, in one process of node. The flag lets it decrypt with RSAES PKCS #1 v1.5, which node forbids and AS2 uses."""
 
     name = "libas2"
 
     def __init__(self, modules: Path) -> None:
         script = Path(__file__).with_name("as2_libas2.js")
         self._node = subprocess.Popen(
-            ["node", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            ["node", "--security-revert=CVE-2023-46809", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "NODE_PATH": str(modules.resolve())},
         )  # fmt: skip
 
@@ -209,7 +208,8 @@ class LibAs2:
         assert self._node.stdin is not None and self._node.stdout is not None
         self._node.stdin.write(json.dumps({"verb": verb, **question}) + "\n")
         self._node.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._node.stdout.readline() or '{"error": "node ended"}')
+        lines = (line for line in self._node.stdout if line.startswith("{"))  # node warns of its flag
+        answer: dict[str, Any] = json.loads(next(lines, '{"error": "node ended"}'))
         if "error" in answer:
             raise OracleRefused(f"libas2: {answer['error']}")
         return answer
