@@ -21,6 +21,7 @@ from waypost.partners.as2.mime import (
     cms_bytes,
     entity_of,
     parse_entity,
+    signed_forms,
     split_parts,
     write_multipart,
 )
