@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from waypost.partners.as2.failure import As2Error
 from waypost.partners.as2.incoming import Opened, open_message
 from waypost.partners.as2.limits import LIMITS
 from waypost.partners.as2.mime import parse_entity
-from waypost.partners.as2.outgoing import Built, Compression, Payload, Protection, build
+from waypost.partners.as2.outgoing import Built, Compression, Payload, Protection, TransferEncoding, build
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, Oracle, OracleRefused, find_libas2, find_openssl
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, public, terms
 
@@ -33,14 +34,11 @@ def protections() -> Iterator[Protection]:
     """Every combination, legacy algorithms included."""
     signatures = [(None, False, False), *product(Digest, (False, True), (False, True))]
     ciphers = [(None, False), *product(Cipher, (False, True))]
-    for (sign, pss, opaque), (cipher, oaep), compress in product(signatures, ciphers, Compression):
+    encodings: tuple[TransferEncoding, ...] = ("binary", "base64")
+    for (sign, pss, opaque), (cipher, oaep), compress, encoding in product(signatures, ciphers, Compression, encodings):
         yield Protection(
-            sign=sign, pss=pss, opaque=opaque, encrypt=cipher, oaep=oaep, compress=compress, legacy=True,
-            transfer_encoding="binary",
-        )  # fmt: skip
-        yield Protection(
-            sign=sign, pss=pss, opaque=opaque, encrypt=cipher, oaep=oaep, compress=compress, legacy=True,
-            transfer_encoding="base64",
+            sign=sign, pss=pss, opaque=opaque, encrypt=cipher, oaep=oaep, compress=compress,
+            transfer_encoding=encoding, legacy=True,
         )  # fmt: skip
 
 
@@ -104,13 +102,12 @@ def try_all(tally: Tally, oracles: list[Oracle], chosen: Callable[[Protection], 
     """Try each combination ``chosen`` with ourselves and with every oracle, in both directions."""
     for protection in filter(chosen, protections()):
         row = row_of(protection)
-        tally.count(row, "self", lambda p=protection: _round_trip(ORDER, p))  # type: ignore[misc]
+        tally.count(row, "self", partial(_round_trip, ORDER, protection))
         for oracle in oracles:
             payload = TEXT if oracle.name == "libas2" else ORDER
-            if oracle.lacks(protection, payload):
-                continue
-            tally.count(row, f"to {oracle.name}", lambda o=oracle, p=protection, d=payload: _to(o, d, p))  # type: ignore[misc]
-            tally.count(row, f"from {oracle.name}", lambda o=oracle, p=protection, d=payload: _from(o, d, p))  # type: ignore[misc]
+            if not oracle.lacks(protection, payload):
+                tally.count(row, f"to {oracle.name}", partial(_to, oracle, payload, protection))
+                tally.count(row, f"from {oracle.name}", partial(_from, oracle, payload, protection))
 
 
 def _to(oracle: Oracle, payload: Payload, protection: Protection) -> str:
@@ -128,29 +125,34 @@ def _from(oracle: Oracle, payload: Payload, protection: Protection) -> str:
     return "" if got == payload.content else f"we read {got[:60]!r}"
 
 
-def main() -> int:
-    console = Console()
-    openssl, libas2 = find_openssl(), find_libas2()
-    oracles: list[Oracle] = [*([OpenSsl()] if openssl else []), *([LibAs2(libas2)] if libas2 else [])]
-    for name, found in (("openssl", openssl), ("libas2", libas2)):
-        if found is None:
-            console.print(f"PEER MISSING: {name}; run tools/setup")
-    tally = Tally()
-    try:
-        try_all(tally, oracles)
-    finally:
-        for oracle in oracles:
-            oracle.close()
+def as_table(tally: Tally, oracles: list[Oracle]) -> Table:
+    """A row per signature and cipher, and one with the sums."""
     columns = ["self", *(f"{way} {oracle.name}" for oracle in oracles for way in ("to", "from"))]
     table = Table("protection", *columns, title="AS2: combinations that worked, of those tried")
     for row in dict.fromkeys(map(row_of, protections())):
         table.add_row(row, *(tally.cell(row, column) for column in columns))
-    total = {
-        c: (sum(n for (_, k), n in tally.good.items() if k == c), sum(n for (_, k), n in tally.tried.items() if k == c))
-        for c in columns
-    }
-    table.add_row("all", *(f"{good}/{tried}" for good, tried in total.values()), style="bold")
-    console.print(table)
+    table.add_row("all", *(f"{_sum(tally.good, column)}/{_sum(tally.tried, column)}" for column in columns))
+    return table
+
+
+def _sum(counts: Counter[tuple[str, str]], column: str) -> int:
+    return sum(count for (_, of), count in counts.items() if of == column)
+
+
+def main() -> int:
+    console, tally, oracles = Console(), Tally(), list[Oracle]()
+    openssl, libas2 = find_openssl(), find_libas2()
+    for name, found in (("openssl", openssl), ("libas2", libas2)):
+        if found is None:
+            console.print(f"PEER MISSING: {name}; run tools/setup")
+    try:
+        oracles += [OpenSsl()] if openssl else []
+        oracles += [LibAs2(libas2)] if libas2 else []
+        try_all(tally, oracles)
+    finally:
+        for oracle in oracles:
+            oracle.close()
+    console.print(as_table(tally, oracles))
     for failure in tally.failures[:40]:
         console.print(failure, markup=False)
     return 1 if tally.failures else 0

@@ -90,7 +90,8 @@ class OpenSsl:
         boundary = mime.partition(b'boundary="')[2].partition(b'"')[0]
         _, content, signature, _ = mime.split(b"--" + boundary)
         self._write("content", content.removeprefix(_CRLF).removesuffix(_CRLF))
-        return self._cms([*trusted, "-binary", "-content", "content", "-in", "it"], signature.removeprefix(_CRLF)[: -len(_CRLF)])
+        signature = signature.removeprefix(_CRLF).removesuffix(_CRLF)
+        return self._cms([*trusted, "-binary", "-content", "content", "-in", "it"], signature)
 
     @staticmethod
     def _inflated(mime: bytes) -> bytes:
@@ -157,14 +158,16 @@ def _deflated(mime: bytes) -> bytes:
 
 
 class LibAs2:
-    """The npm package libas2, in one process of node. The flag lets it decrypt with RSAES PKCS #1 v1.5, which node forbids and AS2 uses."""
+    """The npm package libas2, in one process of node."""
 
     name = "libas2"
 
     def __init__(self, modules: Path) -> None:
         script = Path(__file__).with_name("as2_libas2.js")
+        # The flag lets it decrypt with RSAES PKCS #1 v1.5, which this node forbids and AS2 uses.
         self._node = subprocess.Popen(
-            ["node", "--security-revert=CVE-2023-46809", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            ["node", "--security-revert=CVE-2023-46809", str(script)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "NODE_PATH": str(modules.resolve())},
         )  # fmt: skip
 
