@@ -15,6 +15,7 @@ import pytest
 
 from tests.peers.postgres import PostgresServer, find_postgres
 from tests.peers.ssh import SshServer, find_sshd
+from waypost.testing.as2_oracles import LibAs2, OpenSsl, find_libas2, find_openssl
 
 _used = pytest.StashKey[set[str]]()
 _missing = pytest.StashKey[set[str]]()
@@ -55,6 +56,23 @@ def ssh_server(pytestconfig: pytest.Config) -> Iterator[SshServer]:
 def own_ssh_server(pytestconfig: pytest.Config) -> Iterator[SshServer]:
     """A running OpenSSH server for one test alone, to be stopped and started at will."""
     yield from _served(SshServer(require(pytestconfig, "ssh", find_sshd())))
+
+
+@pytest.fixture(scope="session")
+def openssl_oracle(pytestconfig: pytest.Config) -> Iterator[OpenSsl]:
+    """The two partners of ``waypost.testing.as2_people``, played by the command ``openssl cms``."""
+    require(pytestconfig, "openssl", find_openssl())
+    oracle = OpenSsl()
+    yield oracle
+    oracle.close()
+
+
+@pytest.fixture(scope="session")
+def libas2_oracle(pytestconfig: pytest.Config) -> Iterator[LibAs2]:
+    """The two partners of ``waypost.testing.as2_people``, played by the npm package libas2."""
+    oracle = LibAs2(require(pytestconfig, "libas2", find_libas2()))
+    yield oracle
+    oracle.close()
 
 
 def _served(server: Server) -> Iterator[Server]:

@@ -44,7 +44,8 @@ _PROTECTIONS = (
 _TOKENS = (
     b"\r\n", b"\r\n\r\n", b"--", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x00\x00", b"\x24\x80", b"\xa0\x80",
     b"Content-Type: multipart/signed; boundary=x\r\n", b"Content-Type: application/pkcs7-mime\r\n\r\n", b"\x31",
-    b"Content-Transfer-Encoding: base64\r\n", b"\x06\x09*\x86H\x86\xf7\r\x01\x07\x02", b"=?", b"%", b'"', b"\x02\x01\x00",
+    b"Content-Transfer-Encoding: base64\r\n", b"\x06\x09*\x86H\x86\xf7\r\x01\x07\x02", b"=?", b"%", b'"',
+    b"\x02\x01\x00",
 )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def read_all(request: bytes) -> int:
         lambda: read_receipt(entity.headers, entity.body, judged),
     ):
         try:
-            read()  # type: ignore[no-untyped-call]
+            read()
             taken += 1
         except As2Error:
             pass  # what is to happen

@@ -27,7 +27,8 @@ from waypost.testing.as2_people import ACME, GLOBEX, NOW
 _LIBAS2 = Path(".cache/libas2/node_modules")
 _CRLF = b"\r\n"
 _ZLIB_BER = bytes.fromhex(
-    "3080 060b2a864886f70d0109100109 a080 3080 020100 300d060b2a864886f70d0109100308 3080 06092a864886f70d010701 a080 2480"
+    "3080 060b2a864886f70d0109100109 a080 3080 020100 300d060b2a864886f70d0109100308"
+    "3080 06092a864886f70d010701 a080 2480"
 )
 """RFC 3274 CompressedData with indefinite lengths, up to the first piece of the content."""
 

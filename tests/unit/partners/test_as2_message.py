@@ -14,11 +14,13 @@ from waypost.core.errors import ConfigurationRefused
 from waypost.partners.as2 import cms
 from waypost.partners.as2.algorithm import Cipher, Digest
 from waypost.partners.as2.certificate import Credential, Use, choose, load_credential
+from waypost.partners.as2.envelope import encrypt
 from waypost.partners.as2.failure import As2Error, Disposition
 from waypost.partners.as2.incoming import Opened, open_message
 from waypost.partners.as2.limits import Limits
 from waypost.partners.as2.mime import canonical
 from waypost.partners.as2.outgoing import Built, Compression, Payload, Protection, build
+from waypost.partners.as2.signature import sign
 from waypost.testing.as2_matrix import Tally, protections, try_all
 from waypost.testing.as2_oracles import key_pem, pem
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, make_credential, public, terms
@@ -82,8 +84,6 @@ def test_line_ends_of_an_unsigned_part_are_made_canonical_unless_the_partner_doe
     as_received: bool, line_end: bytes
 ) -> None:
     entity = b"Content-Type: text/plain\n\na\nb\n"
-    from waypost.partners.as2.envelope import encrypt
-
     sealed = Built({"Content-Type": "application/pkcs7-mime"}, encrypt(entity, GLOBEX, Cipher.AES128_CBC), _MIC)
     mic = opened(sealed, mic_as_received=as_received).mic()
     assert mic is not None and mic.value == Digest.SHA256.of(entity.replace(b"\n", line_end))
@@ -218,8 +218,6 @@ def test_a_cut_zlib_stream_is_refused() -> None:
 def test_a_layer_put_on_twice_is_refused() -> None:
     inner = made(SIGNED)
     head = "".join(f"{n}: {v}\r\n" for n, v in inner.headers.items()).encode()
-    from waypost.partners.as2.signature import sign
-
     der = sign(head + b"\r\n" + inner.body, ACME, Digest.SHA256, now=NOW, detached=False)
     built = Built({"Content-Type": "application/pkcs7-mime"}, der, _MIC)
     assert refusal(built) is Disposition.UNEXPECTED_PROCESSING_ERROR
@@ -234,6 +232,12 @@ def test_a_signature_of_bytes_with_bare_line_feeds_is_also_tried_in_canonical_fo
     built = made(SIGNED, text)
     spoiled = built.body.replace(b"a\r\nb\r\n", b"a\nb\n")
     assert opened(built, spoiled).checked == canonical(opened(built, spoiled).checked)
+
+
+def test_a_signature_that_leaves_out_the_last_line_end_is_true() -> None:
+    built = made(SIGNED, Payload(content=b"a", content_type="text/plain"))
+    longer = built.body.replace(b"\r\n\r\na\r\n--", b"\r\n\r\na\r\n\r\n--")
+    assert longer != built.body and opened(built, longer).parts[0].content == b"a"
 
 
 # ── payloads ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -94,7 +94,7 @@ class _Opening:
             raise As2Error(_BROKEN, f"found {len(parts)} parts in multipart/signed", expected="content and signature")
         return self._verify(cms_bytes(parse_entity(parts[1], self.terms.limits)), signed_forms(parts[0]))
 
-    def _verify(self, der: bytes, forms: Sequence[bytes]) -> Entity:
+    def _verify(self, der: bytes, forms: Iterable[bytes] | None) -> Entity:
         self._once(self.verified is not None, "signed")
         terms = self.terms
         verifier = Verifier(credentials=terms.partner, now=terms.now, limits=terms.limits, legacy=terms.legacy)
@@ -104,7 +104,7 @@ class _Opening:
     def _cms(self, content_type: str, der: bytes) -> Entity:
         terms = self.terms
         if content_type == "signed_data":
-            return self._verify(der, ())
+            return self._verify(der, None)
         if content_type == "compressed_data":
             self._once(self.compressed, "compressed")
             self.compressed = True

@@ -178,10 +178,15 @@ def canonical(data: bytes) -> bytes:
     return _BARE_LF.sub(b"\r\n", data)
 
 
-def signed_forms(part: bytes) -> list[bytes]:
-    """What may have been signed: the part as it came and, where that differs, in canonical form."""
+def signed_forms(part: bytes) -> Iterator[bytes]:
+    """What may have been signed, the likeliest first: the part as it came, in canonical form, and either without its
+    last line end, which libas2 and others leave out where the part is a multipart itself."""
+    yield part
     ended = canonical(part)
-    return [part] if ended == part else [part, ended]
+    if ended != part:
+        yield ended
+    if ended.endswith(b"\r\n"):
+        yield ended[:-2]
 
 
 def encoded(headers: Mapping[str, str], content: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,26 +89,26 @@ def _pss_parameters(digest: Digest) -> dict[str, Any]:
     }
 
 
-def verify(der: bytes, contents: Sequence[bytes], verifier: Verifier) -> Verified:
+def verify(der: bytes, forms: Iterable[bytes] | None, verifier: Verifier) -> Verified:
     """Check a signature against one of the partner's certificates.
 
-    ``contents`` are the forms the signed bytes may have had, tried in turn; none where the signature holds them
-    (opaque). An ``As2Error`` says authentication-failed for a wrong signer or signature, integrity-check-failed for
-    changed content, insufficient-message-security for a digest that is too weak.
+    ``forms`` are what the signed bytes may have been, tried in turn; None where the signature holds them (opaque).
+    An ``As2Error`` says authentication-failed for a wrong signer or signature, integrity-check-failed for changed
+    content, insufficient-message-security for a digest that is too weak.
     """
-    if contents and len(der) > verifier.limits.structure:
+    if forms is not None and len(der) > verifier.limits.structure:
         raise As2Error(_FALSE, f"the signature takes {len(der)} bytes", expected=f"≤ {verifier.limits.structure}")
     with reading(_FALSE, "the signature"):
         kind, signed = cms.load(der)
         if kind != "signed_data":
             raise As2Error(_FALSE, f"found CMS content {kind!r}", expected="signed_data")
         encapsulated = signed["encap_content_info"]
-        if not contents:
-            contents = [_octets(encapsulated["content"])]
+        if forms is None:
+            forms = [_octets(encapsulated["content"])]
         signers = cms.bounded(signed["signer_infos"], verifier.limits.structure, _FALSE, "signers")
         signer, credential = _signer(signers, verifier)
         digest = allowed_digest(signer["digest_algorithm"]["algorithm"].native, legacy=verifier.legacy)
-        content = _content_signed(signer, contents, digest, encapsulated["content_type"].dotted)
+        content = _content_signed(signer, forms, digest, encapsulated["content_type"].dotted)
         pss = _check_signature(signer, credential, digest, content)
     return Verified(credential, digest, content, pss)
 
@@ -137,20 +137,21 @@ def _signer(signers: Sequence[Any], verifier: Verifier) -> tuple[Any, Credential
     )  # fmt: skip
 
 
-def _content_signed(signer: Any, contents: Sequence[bytes], digest: Digest, content_type: str) -> bytes:
+def _content_signed(signer: Any, forms: Iterable[bytes], digest: Digest, content_type: str) -> bytes:
     """The form of the content whose digest was signed."""
     attributes = signer["signed_attrs"]
     if not attributes:  # then the signature is over the content itself, and says itself whether it was changed
-        if contents[0][:1] == b"\x31":  # signed attributes of another message, passed off as content
+        content = next(iter(forms))
+        if content[:1] == b"\x31":  # signed attributes of another message, passed off as content
             raise As2Error(_FALSE, "the content is a set of signed attributes", expected="a MIME entity")
-        return contents[0]
+        return content
     values = {attribute["type"].native: attribute["values"] for attribute in attributes}
     if "message_digest" not in values or "content_type" not in values:
         raise As2Error(_FALSE, "a signed attribute is missing", expected="content-type and message-digest")
     if [value.dotted for value in values["content_type"]] != [content_type]:
         raise As2Error(_FALSE, "the signed content type is not that of the content", expected=content_type)
     (signed,) = values["message_digest"].native
-    for content in contents:
+    for content in forms:
         if hmac.compare_digest(digest.of(content), signed):
             return content
     raise As2Error(_CHANGED, f"the {digest} digest of the content is not the signed one", expected="unchanged content")
