@@ -34,6 +34,9 @@ class Dispatch(RuleBasedStateMachine):
         self.again: set[int] = set()
         """Outputs a person wanted though they had ended: they may arrive twice."""
         self.in_flight_when_cancelled: set[int] = set()
+        self.wanted_before_a_death: set[int] = set()
+        """What a person wanted again of what had ended, before the process died: the journal does not say that it may
+        have arrived (known limits)."""
         self.paused = False
         self.wrong: list[str] = []
 
@@ -56,8 +59,10 @@ class Dispatch(RuleBasedStateMachine):
         if unwanted := (self.cancelled - self.in_flight_when_cancelled) & set(sent):
             self.wrong.append(f"sent though cancelled: {unwanted}")
         for message in batch:  # type: ignore[attr-defined]
-            if int(message.body) in self.bench.target.arrived and not message.possible_duplicate:
-                self.wrong.append(f"sent again, and not marked as a possible duplicate: {int(message.body)}")
+            number = int(message.body)
+            unmarked = number in self.bench.target.arrived and not message.possible_duplicate
+            if unmarked and number not in self.wanted_before_a_death:
+                self.wrong.append(f"sent again, and not marked as a possible duplicate: {number}")
         if len(flying) != len(set(flying)):
             self.wrong.append(f"an output is in flight twice: {flying}")
         keys = [self.keys[number] for number in flying if self.keys[number]]
@@ -120,6 +125,7 @@ class Dispatch(RuleBasedStateMachine):
 
     @rule(lost=st.sampled_from([0, 1, 3]))
     def the_process_dies(self, lost: int) -> None:
+        self.wanted_before_a_death = set(self.again)
         forgotten = self._do(self.bench.crash(lost, self.keys))
         self.again |= forgotten
         self.in_flight_when_cancelled = set()

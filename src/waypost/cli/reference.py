@@ -175,12 +175,21 @@ def _verb_parts(name: str, command: Any) -> Iterator[str]:
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
     context = command.make_context(name, [], resilient_parsing=True)
     yield f"### waypost {name}"
-    yield code("text", " ".join(["waypost", name, *command.collect_usage_pieces(context)]))
+    yield code("text", " ".join(["waypost", name, *_usage(command, context)]))
     yield "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     rows = [[f"`{a.metavar or a.name.upper()}`", a.help or ""] for a in arguments]
     rows += [[f"`{', '.join(o.opts)}{' ' + o.metavar if o.metavar else ''}`", _option_help(o)] for o in options]
     if rows:
         yield table(["", ""], rows)
+
+
+def _usage(command: Any, context: Any) -> Iterator[str]:
+    """What may stand behind the command, with ``...`` where there may be several."""
+    if command.options_metavar:
+        yield command.options_metavar
+    for parameter in command.get_params(context):
+        for piece in parameter.get_usage_pieces(context):
+            yield piece if parameter.nargs != -1 or piece.endswith("...") else f"{piece}..."
 
 
 def _option_help(option: Any) -> str:

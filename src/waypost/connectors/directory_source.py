@@ -23,18 +23,18 @@ from waypost.connectors.file_error import file_error
 from waypost.connectors.file_look import (
     Disposition,
     FileFeed,
-    FileOrder,
     FileSeen,
     FileSkipped,
+    FileSourceOptions,
     Glob,
     readable_name,
 )
-from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, pattern_faults, printable_name
+from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, printable_name
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import BugError, EndpointUnavailable, ErrorClass, WaypostError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import Option, OptionFault
+from waypost.core.spec import Option
 from waypost.core.traits import SourceTraits
 
 PIECE_BYTES = 256 << 10
@@ -43,29 +43,8 @@ MAX_NAMES_SAID = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DirectorySourceOptions:
+class DirectorySourceOptions(FileSourceOptions):
     path: Annotated[str, Option("Glob of the files to read, from the project's folder or absolute.", "in/*.ndjson")]
-    after: Annotated[Disposition, Option("What happens to a file once the flow has accepted it.")] = Disposition.ARCHIVE
-    archive_path: Annotated[
-        str, Option("Folder accepted files are moved to; by default 'archive' beside them.", "done")
-    ] = ""
-    rejected_path: Annotated[
-        str, Option("Folder files are moved to that can never be read; by default 'rejected' beside them.", "bad")
-    ] = ""
-    order: Annotated[FileOrder, Option("In which order files are read.")] = FileOrder.NAME
-    keys_from_name: Annotated[
-        str, Option("Pattern that reads headers 'file.NAME' from a file's name.", "{partner}_{po}.edi")
-    ] = ""
-    poll_seconds: Annotated[float, Option("Pause between two looks.", minimum=0.01)] = 1.0
-    settle_seconds: Annotated[
-        float, Option("How long a file must have been unchanged before it is read.", minimum=0)
-    ] = 0.0
-
-    def faults(self) -> Iterable[OptionFault]:
-        if self.keys_from_name:
-            yield from (OptionFault("keys_from_name", *fault) for fault in pattern_faults(self.keys_from_name))
-        if self.path.endswith("/") or not self.path or "\0" in self.path:
-            yield OptionFault("path", f"found {self.path!r}", "a glob of files", "write in/* for every file in 'in'")
 
 
 @registry.register(

@@ -8,14 +8,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
+from waypost.connectors.file_name import pattern_faults
 from waypost.core.clock import Clock, sleep_unless
 from waypost.core.component import Delivery
 from waypost.core.errors import EndpointError
 from waypost.core.event import Event, Level
+from waypost.core.spec import Option, OptionFault
 
 TEMPORARY_ENDINGS = (".tmp", ".part", ".filepart")
 
@@ -33,6 +35,34 @@ class FileOrder(StrEnum):
 
     NAME = "name"
     MTIME = "mtime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSourceOptions:
+    """What every source of files asks; each says itself where its files are."""
+
+    path: str
+    after: Annotated[Disposition, Option("What happens to a file once the flow has accepted it.")] = Disposition.ARCHIVE
+    archive_path: Annotated[
+        str, Option("Folder accepted files are moved to; by default 'archive' beside them.", "done")
+    ] = ""
+    rejected_path: Annotated[
+        str, Option("Folder files are moved to that can never be read; by default 'rejected' beside them.", "bad")
+    ] = ""
+    order: Annotated[FileOrder, Option("In which order files are read.")] = FileOrder.NAME
+    keys_from_name: Annotated[
+        str, Option("Pattern that reads headers 'file.NAME' from a file's name.", "{partner}_{po}.edi")
+    ] = ""
+    poll_seconds: Annotated[float, Option("Pause between two looks.", minimum=0.01)] = 1.0
+    settle_seconds: Annotated[
+        float, Option("How long a file must have been unchanged before it is read.", minimum=0)
+    ] = 0.0
+
+    def faults(self) -> Iterable[OptionFault]:
+        if self.keys_from_name:
+            yield from (OptionFault("keys_from_name", *fault) for fault in pattern_faults(self.keys_from_name))
+        if self.path.endswith("/") or not self.path or "\0" in self.path:
+            yield OptionFault("path", f"found {self.path!r}", "a glob of files", "write in/* for every file in 'in'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,15 +17,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from waypost.connectors.file_look import Disposition, FileFeed, FileOrder, FileSeen, FileSkipped, Glob, readable_name
-from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, pattern_faults, printable_name, raw_name
+from waypost.connectors.file_look import (
+    Disposition,
+    FileFeed,
+    FileSeen,
+    FileSkipped,
+    FileSourceOptions,
+    Glob,
+    readable_name,
+)
+from waypost.connectors.file_name import CONTENT_TYPES, NamePattern, printable_name, raw_name
 from waypost.connectors.sftp_connection import SftpConnection, SftpMissing
 from waypost.connectors.sftp_disposal import SftpDisposal
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import BugError, EndpointError, EndpointUnavailable, ErrorClass, WaypostError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Option, OptionFault
+from waypost.core.spec import ConnectionRef, Option
 from waypost.core.traits import SourceTraits
 
 PIECE_BYTES = 1 << 20
@@ -34,32 +42,10 @@ MAX_NAMES_SAID = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SftpSourceOptions:
+class SftpSourceOptions(FileSourceOptions):
     connection: Annotated[ConnectionRef, Option("The SFTP server, as named in connections.yaml.", kinds=("sftp",))]
     path: Annotated[str, Option("Glob of the files to fetch, on the server.", example="/outbound/*.edi")]
-    after: Annotated[Disposition, Option("What happens to a file there once the flow has accepted it.")] = (
-        Disposition.ARCHIVE
-    )
-    archive_path: Annotated[
-        str, Option("Folder there accepted files are moved to; by default 'archive' beside them.", "/done")
-    ] = ""
-    rejected_path: Annotated[
-        str, Option("Folder there for files that can never be read; by default 'rejected' beside them.", "/bad")
-    ] = ""
-    order: Annotated[FileOrder, Option("In which order files are read.")] = FileOrder.NAME
-    keys_from_name: Annotated[
-        str, Option("Pattern that reads headers 'file.NAME' from a file's name.", "{partner}_{po}.edi")
-    ] = ""
     poll_seconds: Annotated[float, Option("Pause between two looks.", minimum=0.01)] = 10.0
-    settle_seconds: Annotated[
-        float, Option("How long a file must have been unchanged before it is read.", minimum=0)
-    ] = 0.0
-
-    def faults(self) -> Iterable[OptionFault]:
-        if self.keys_from_name:
-            yield from (OptionFault("keys_from_name", *fault) for fault in pattern_faults(self.keys_from_name))
-        if self.path.endswith("/") or not self.path or "\0" in self.path:
-            yield OptionFault("path", f"found {self.path!r}", "a glob of files", "write in/* for every file in 'in'")
 
 
 @registry.register(

@@ -166,14 +166,15 @@ def _delete_some(connection: apsw.Connection) -> bool:
 
 
 def forget_segments(connection: apsw.Connection, kept: Sequence[int]) -> None:
-    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that are there."""
+    """Let chunks die whose postings all come from segments that are gone; ``kept`` are those that were there when
+    somebody looked. What comes from a later one was written since."""
     with transaction(connection):
         held = msgspec.json.encode(list(kept)).decode()
         connection.execute(
             "UPDATE chunk SET stage = 2, done = 0, slices = postings / ?2 + 1 "
-            "WHERE stage = 0 AND successor = 0 AND NOT EXISTS ("
+            "WHERE stage = 0 AND successor = 0 AND last_segment < ?3 AND NOT EXISTS ("
             "SELECT 1 FROM json_each(?1) WHERE value BETWEEN first_segment AND last_segment)",
-            (held, SLICE * DELETED),
+            (held, SLICE * DELETED, max(kept, default=0)),
         )
 
 

@@ -99,7 +99,8 @@ class PaperShard:
 @dataclass
 class ScriptedTarget:
     """``answers`` has, per output, what each try says, the last for good; without any it is delivered. An error in
-    ``down`` is raised for whole sends. While ``gate`` is clear sends wait in flight."""
+    ``down`` is raised for whole sends. While ``gate`` is clear sends wait in flight. Asked, it says what arrived, and
+    what ``found`` says."""
 
     answers: dict[int, list[Answer]] = field(default_factory=dict)
     down: WaypostError | Exception | None = None
@@ -149,7 +150,8 @@ class ScriptedTarget:
     async def resolve(self, batch: Sequence[Outbound]) -> Sequence[Outcome | None]:
         numbers = [number_of(message) for message in batch]
         self.asked += numbers
-        return [self.found.get(number) for number in numbers]
+        arrived = Outcome(delivered=True)
+        return [self.found.get(number) or (arrived if number in self.arrived else None) for number in numbers]
 
     async def close(self) -> None:
         self.closed = True

@@ -253,6 +253,7 @@ async def test_what_is_on_legal_hold_outlives_its_age_with_its_whole_history(sho
     await shop.day(40)
     held = (id_of(1), id_of(30, 2))
     await shop.shard.append([LegalHold(held, True, shop.clock.now(), "ann", "case 12")])
+    await shop.shard.findable()
     shown = live_reader([shop.shard]).history(id_of(30, 2))
     for _ in range(4):
         await shop.later(31)
