@@ -140,6 +140,7 @@ def run(seconds: float, seed: int) -> Run:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Run as the module says; 0, or 1 with a defect, or 2 if called in another way."""
     if not 1 <= len(arguments) <= 2 or not all(a.isdecimal() for a in arguments):
         sys.stderr.write("usage: python -m waypost.testing.as2_fuzz SECONDS [SEED]\n")
         return 2

@@ -140,6 +140,7 @@ def _sum(counts: Counter[tuple[str, str]], column: str) -> int:
 
 
 def main() -> int:
+    """Try everything with the oracles that are installed, and print it; 1 if something failed."""
     console, tally, oracles = Console(), Tally(), list[Oracle]()
     openssl, libas2 = find_openssl(), find_libas2()
     for name, found in (("openssl", openssl), ("libas2", libas2)):
