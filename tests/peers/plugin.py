@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from tests.peers.postgres import PostgresServer, find_postgres
 from tests.peers.ssh import SshServer, find_sshd
-from waypost.testing.as2_oracles import LibAs2, OpenSsl, find_libas2, find_openssl
+
+if TYPE_CHECKING:
+    from waypost.testing.as2_oracles import LibAs2, OpenSsl
 
 _used = pytest.StashKey[set[str]]()
 _missing = pytest.StashKey[set[str]]()
@@ -61,6 +63,8 @@ def own_ssh_server(pytestconfig: pytest.Config) -> Iterator[SshServer]:
 @pytest.fixture(scope="session")
 def openssl_oracle(pytestconfig: pytest.Config) -> Iterator[OpenSsl]:
     """The two partners of ``waypost.testing.as2_people``, played by the command ``openssl cms``."""
+    from waypost.testing.as2_oracles import OpenSsl, find_openssl  # makes keys, which only these tests need
+
     require(pytestconfig, "openssl", find_openssl())
     oracle = OpenSsl()
     yield oracle
@@ -70,6 +74,8 @@ def openssl_oracle(pytestconfig: pytest.Config) -> Iterator[OpenSsl]:
 @pytest.fixture(scope="session")
 def libas2_oracle(pytestconfig: pytest.Config) -> Iterator[LibAs2]:
     """The two partners of ``waypost.testing.as2_people``, played by the npm package libas2."""
+    from waypost.testing.as2_oracles import LibAs2, find_libas2
+
     oracle = LibAs2(require(pytestconfig, "libas2", find_libas2()))
     yield oracle
     oracle.close()
