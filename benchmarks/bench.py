@@ -29,14 +29,16 @@ class Plan:
     steady_seconds: float = 60.0
     held: int = 1_000_000
     volume: int = 1_000_000
+    stream_mb: int = 100
     sync_ms: tuple[float, ...] = (0, 1, 5)
 
 
 QUICK = Plan(
     name="quick", repeats=1, journal_seconds=3, raw_seconds=0.2, messages=10_000, files=500, http_seconds=1,
     stored=(10_000,), open=2_000, searches=30, steady_seconds=10, held=50_000, volume=50_000, sync_ms=(0, 5),
+    stream_mb=10,
 )  # fmt: skip
-FULL = Plan(name="full", stored=(1_000_000, 10_000_000), steady_seconds=600)
+FULL = Plan(name="full", stored=(1_000_000, 10_000_000), steady_seconds=600, stream_mb=1_000)
 
 
 @dataclass

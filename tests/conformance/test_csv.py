@@ -44,3 +44,11 @@ class TestCsvWithFixedColumns(FormatConformance):
     contents = (b"x,y,1\r\n\nz,,\n", b'"1,5",",",-3')
     stream = staticmethod(lambda: repeat(b"x" * 1000 + b",y,1\r\n"))
     broken = (b"x,y\n", b"x,y,one\n", b'"x"y,z,1\n', b"x,y,1\r2\n")
+
+
+class TestTsvWithoutQuotes(FormatConformance):
+    name, options = "csv", '{delimiter: "\\t", quote: "", columns: [a, b], header: false, ragged: fill}'
+    documents = st.fixed_dictionaries({"a": TEXTS.filter(lambda t: not set(t) & set("\r\n\t")), "b": st.just("x")})
+    contents = (b'x"y\t"z\nshort\none\ttwo\tthree\tfour\n',)
+    broken = (b"\xff\ty\n", b"\t" * 20_000)
+    stream = staticmethod(lambda: repeat(b"x" * 1000 + b'\t"y\n'))

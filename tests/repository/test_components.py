@@ -24,7 +24,10 @@ from waypost.core.spec import Spec
 from waypost.core.yamlfile import parse_yaml
 
 WITHOUT_SUITE = {"connection"}  # settings alone: they are proved by what uses them
-LAZY = ["aiohttp", "asyncpg", "asyncssh", "cronsim", "jsonschema_rs", "uvicorn", "uvloop", "zstandard"]
+LAZY = [
+    "aiohttp", "asyncpg", "asyncssh", "cronsim", "fastavro", "google.protobuf", "jsonschema_rs", "lxml", "openpyxl",
+    "uvicorn", "uvloop", "zstandard",
+]  # fmt: skip
 COMPONENTS = {f"{c.kind}-{c.name}": c for c in load_components()}
 
 each_component = pytest.mark.parametrize("component", COMPONENTS.values(), ids=COMPONENTS)

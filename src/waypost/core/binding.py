@@ -1,4 +1,4 @@
-"""The socket of the HTTP listener: loopback unless callers are authenticated."""
+"""The socket of a listener: loopback unless callers are authenticated."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import socket
 from waypost.core.errors import ConfigurationRefused
 
 
-def bind(host: str, port: int, authenticated: bool) -> socket.socket:
+def bind(host: str, port: int, authenticated: bool, what: str = "http listener") -> socket.socket:
     """A bound socket. ``ConfigurationRefused`` where it would be open to strangers, or is taken."""
-    where = f"http listener {host}:{port}"
+    where = f"{what} {host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:

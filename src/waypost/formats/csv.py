@@ -31,7 +31,9 @@ class CsvOptions:
     """The dialect, and what the columns are."""
 
     delimiter: Annotated[str, Option("The character between two fields.", example=";")] = ","
-    quote: Annotated[str, Option("The character around fields that hold others.", advanced=True)] = '"'
+    quote: Annotated[
+        str, Option("The character around fields that hold others; empty where none is quoted, as in many TSV files.")
+    ] = '"'
     header: Annotated[bool, Option("Whether the first record of a content names the columns.")] = True
     columns: Annotated[
         tuple[str, ...],
@@ -46,17 +48,33 @@ class CsvOptions:
         Option("What columns hold; those not named are text. Empty is null.", example={"price": "decimal"}),
     ] = field(default_factory=dict)
     encoding: Annotated[
-        Literal["utf-8", "utf-8-sig", "latin-1", "cp1252"],
+        Literal["utf-8", "utf-8-sig", "latin-1", "iso-8859-15", "cp1250", "cp1252"],
         Option("Character encoding; a UTF-8 byte order mark is passed over, and written by utf-8-sig."),
     ] = "utf-8"
+    ragged: Annotated[
+        Literal["refuse", "fill"],
+        Option(
+            "A record of another number of fields than columns: refused, or read with empty texts for those missing "
+            "and with those beyond as a list under `beyond`."
+        ),
+    ] = "refuse"
+    quoting: Annotated[
+        Literal["needed", "texts", "all"], Option("Which fields are quoted when written.", advanced=True)
+    ] = "needed"
     write_header: Annotated[bool, Option("Whether each document written begins with a header line.")] = False
     line_ending: Annotated[Literal["crlf", "lf"], Option("What ends a record written.", advanced=True)] = "crlf"
 
     def faults(self) -> Iterable[OptionFault]:
         for name in ("delimiter", "quote"):
             value = getattr(self, name)
+            if name == "quote" and not value:
+                continue
             if len(value) != 1 or not value.isascii() or value in "\r\n\0":
                 yield OptionFault(name, f"found {value!r}", "one ASCII character")
+        if not self.quote and self.quoting != "needed":
+            yield OptionFault("quoting", f"found {self.quoting!r} and no quote", "a quote")
+        if self.ragged == "fill" and "beyond" in self.columns:
+            yield OptionFault("columns", "'beyond' is a column", "another name, since `ragged: fill` uses it")
         if self.delimiter == self.quote:
             yield OptionFault("quote", "the same character as the delimiter", "another character")
         for name in sorted({n for n in self.columns if self.columns.count(n) > 1}):
@@ -71,8 +89,9 @@ class CsvFormat:
     """Delimited records with quoted fields; a field may hold line ends.
 
     A record is read as a mapping of column to value: text as it stands, or by ``types`` a whole number, a decimal, or
-    null where empty. Columns without a name are ``column_1``, ``column_2`` … Lines of no character are gaps. Written:
-    a mapping is one record, a list of mappings several; null is empty, true and false are words; fields are those of
+    null where empty. With `delimiter: "\\t"` it reads and writes TSV. Columns without a name are ``column_1``,
+    ``column_2`` … Lines of no character are gaps. Written: a mapping is one record, a list of mappings several; null is
+    empty, true and false are words; fields are those of
     ``columns``, else those of the document.
     """
 
@@ -108,7 +127,10 @@ class CsvFormat:
         return rows if len(rows) == len(batch) else None
 
     def _reader(self, texts: list[str]) -> Iterable[list[str]]:
-        return csv.reader(texts, delimiter=self._options.delimiter, quotechar=self._options.quote, strict=True)
+        options = self._options
+        if not options.quote:
+            return csv.reader(texts, delimiter=options.delimiter, quoting=csv.QUOTE_NONE, strict=True)
+        return csv.reader(texts, delimiter=options.delimiter, quotechar=options.quote, strict=True)
 
     def _row(self, data: bytes) -> list[str] | DataError:
         if len(data) >= MOST_COLUMNS and self._has_too_many(data):
@@ -131,11 +153,17 @@ class CsvFormat:
         if isinstance(row, DataError):
             return row
         names = layout.names or [f"column_{i}" for i in range(1, len(row) + 1)]
+        beyond: list[str] | None = None
+        if len(row) != len(names) and self._options.ragged == "fill":
+            beyond = row[len(names) :]
+            row = [*row[: len(names)], *[""] * (len(names) - len(row))]
         if len(row) != len(names):
             return DataError(f"{len(row)} fields, the first {row[0][:40]!r}" if row else "no fields",
                              where=f"column {min(len(row), len(names)) + 1}", expected=f"{len(names)} fields",
                              remedy="check the delimiter and quotes of this record", code="csv-ragged")  # fmt: skip
         document: dict[str, Any] = dict(zip(names, row, strict=True))
+        if beyond:
+            document["beyond"] = beyond
         faults: list[str] = []
         for name, convert, words in layout.conversions:
             try:
@@ -182,7 +210,7 @@ class CsvFormat:
             columns = self._columns(records)
             lines = [self._line(columns)] if self._options.write_header else []
             for number, record in enumerate(records, 1):
-                lines.append(self._line(_fields(record, columns, number)))
+                lines.append(self._record(record, columns, number))
             return "".join(lines).encode(self._options.encoding)
         except DataError as error:
             return error
@@ -191,10 +219,29 @@ class CsvFormat:
                              where=f"character {wrong.start}", expected=self._options.encoding,
                              remedy="write utf-8, or replace it in a map", code="csv-encoding")  # fmt: skip
 
-    def _line(self, fields: Sequence[str]) -> str:
-        """A record by RFC 4180, section 2; quotes only where they are needed."""
-        needs_quotes, quote = self._needs_quotes, self._options.quote
-        written = [quote + text.replace(quote, quote * 2) + quote if needs_quotes(text) else text for text in fields]
+    def _record(self, record: Any, columns: list[str], number: int) -> str:
+        fields = _fields(record, columns, number)
+        if self._options.quote:
+            texts = {n for n in columns if isinstance(record.get(n), str)} if self._options.quoting == "texts" else None
+            return self._line(fields, [name in texts for name in columns] if texts is not None else ())
+        for name, text in zip(columns, fields, strict=True):
+            if self._needs_quotes(text):
+                raise DataError(f"{text[:40]!r} in field {name!r}", where=f"record {number}",
+                                expected="no delimiter or line end, since nothing is quoted",
+                                remedy="replace it in a map, or set quote", code="csv-record")  # fmt: skip
+        if len(fields) == 1 and not fields[0]:
+            raise DataError("an empty field alone", where=f"record {number}", expected="a value",
+                            remedy="set quote", code="csv-record")  # fmt: skip
+        return self._options.delimiter.join(fields) + self._end
+
+    def _line(self, fields: Sequence[str], quoted: Sequence[bool] = ()) -> str:
+        """A record by RFC 4180, section 2; quotes where ``quoting`` says so and where they are needed."""
+        needs_quotes, quote, every = self._needs_quotes, self._options.quote, self._options.quoting == "all"
+        marks = quoted or [every] * len(fields)
+        written = [
+            quote + text.replace(quote, quote * 2) + quote if mark or needs_quotes(text) else text
+            for text, mark in zip(fields, marks, strict=True)
+        ]
         line = self._options.delimiter.join(written)
         return (line or quote * 2) + self._end  # a record of one empty field is not an empty line
 

@@ -16,14 +16,15 @@ class CsvFramer:
     """One slice a record, ended by LF or CRLF outside quotes; empty lines are gaps; the context is the header record.
 
     A quote opens a quoted field only as the first character of a field, and a doubled quote inside stands for one
-    (RFC 4180, section 2). Every byte is looked at once, so a quote never closed costs no more than the limit.
+    (RFC 4180, section 2); without a quote each line is a record. Every byte is looked at once, so a quote never closed
+    costs no more than the limit.
     """
 
     def __init__(
         self, delimiter: bytes, quote: bytes, header: bool, bom: bool, limit_bytes: int, offset: int, context: bytes
     ) -> None:
         self._quote, self._limit, self._bom = quote, limit_bytes, bom
-        self._closed_after, self._closes_in = _quote_patterns(delimiter, quote)
+        self._closed_after, self._closes_in = _quote_patterns(delimiter, quote) if quote else (bool, bool)
         self._header_due = header and not context
         self._context = context
         self._start = offset  # of the record being gathered
@@ -73,7 +74,7 @@ class CsvFramer:
             if not still_open:
                 line = bytes(self._record + line)
         else:
-            still_open = self._quote in line and not self._closed_after(line)
+            still_open = bool(self._quote) and self._quote in line and not self._closed_after(line)
         if not still_open:
             return self._end_record(line, slices)
         self._record += line
@@ -140,6 +141,8 @@ def _field(d: bytes, q: bytes) -> bytes:
 
 def has_more_fields(delimiter: bytes, quote: bytes, most: int) -> Callable[[bytes], bool]:
     """What says of a record whether it has more than ``most`` fields, without making them."""
+    if not quote:
+        return lambda data: data.count(delimiter) >= most
     d, q = re.escape(delimiter), re.escape(quote)
     beyond = re.compile(rb"(?:%b%b){%d}" % (_field(d, q), d, most)).match
     return lambda data: data.count(delimiter) >= most and beyond(data) is not None

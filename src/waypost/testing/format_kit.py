@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,15 +34,16 @@ Framed = tuple[list[Slice], str]
 """The slices of a content, and the text of the refusal that ended it."""
 
 
-def build_format(name: str, options: str = "{}") -> Format:
-    """The registered format ``name`` with its options in YAML, linted as a flow's would be."""
+def build_format(name: str, options: str = "{}", files: Mapping[str, bytes] | None = None) -> Format:
+    """The registered format ``name`` with its options in YAML, linted as a flow's would be; ``files`` are those of the
+    project by their path."""
     component = load_components().find("format", name)
     assert component is not None, f"no format {name!r} is registered"
     faults: list[Fault] = []
     file = parse_yaml(options, "options.yaml", faults)
     parsed = component.spec.parse(file, file.data, (), faults)
     assert not faults, "\n".join(map(str, faults))
-    made: Format = component.build(parsed, Grants(root=Path(".")))
+    made: Format = component.build(parsed, Grants(root=Path("."), read_file=files.__getitem__ if files else None))
     return made
 
 
@@ -84,6 +85,8 @@ class FormatConformance:
 
     name: ClassVar[str]
     options: ClassVar[str] = "{}"
+    files: ClassVar[Mapping[str, bytes]] = {}
+    """Files of the project that the options name."""
     documents: ClassVar[st.SearchStrategy[Any]]
     """Documents that can be written and read back."""
     contents: ClassVar[Sequence[bytes]]
@@ -105,7 +108,7 @@ class FormatConformance:
 
     @pytest.fixture
     def format_(self) -> Format:
-        return build_format(self.name, self.options)
+        return build_format(self.name, self.options, self.files)
 
     @property
     def traits(self) -> FormatTraits:
@@ -119,6 +122,9 @@ class FormatConformance:
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def test_what_is_written_is_read_back(self, format_: Format) -> None:
+        if not self.traits.writes:
+            pytest.skip("this format only reads")
+
         @_quick
         @given(document=self.documents)
         def holds(document: Any) -> None:
@@ -131,6 +137,9 @@ class FormatConformance:
         holds()
 
     def test_equal_documents_give_equal_bytes_in_any_batch(self, format_: Format) -> None:
+        if not self.traits.writes:
+            pytest.skip("this format only reads")
+
         @_quick
         @given(documents=st.lists(self.documents, max_size=4))
         def holds(documents: list[Any]) -> None:
@@ -146,7 +155,7 @@ class FormatConformance:
         here = [_written(format_, content) for content in self.contents]
         program = (
             "import sys; from waypost.testing.format_kit import _written, build_format;"
-            f"f = build_format({self.name!r}, {self.options!r});"
+            f"f = build_format({self.name!r}, {self.options!r}, {dict(self.files)!r});"
             f"print([_written(f, c) for c in {list(self.contents)!r}])"
         )
         environment = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Kathmandu", "LC_ALL": "C",

@@ -145,3 +145,35 @@ def test_options_that_make_no_sense_are_faults(options: str, says: str) -> None:
     file = parse_yaml(options, "flow.yaml", faults)
     assert component.spec.parse(file, file.data, (), faults) is None
     assert says in str(faults[0])
+
+
+def test_ragged_records_can_be_filled() -> None:
+    assert read(b"a,b\n1\n1,2,3,4\n", "{ragged: fill}") == [
+        {"a": "1", "b": ""},
+        {"a": "1", "b": "2", "beyond": ["3", "4"]},
+    ]
+
+
+def test_without_a_quote_quotes_are_characters_like_others() -> None:
+    options = '{delimiter: "\\t", quote: "", line_ending: lf}'
+    assert read(b'a\tb\n"x\ty"\n', options) == [{"a": '"x', "b": 'y"'}]
+    written, *refused = build_format("csv", options).encode(
+        [{"a": '"x', "b": 1}, {"a": "x\ty"}, {"a": ""}, {"a": "\n"}]
+    )
+    assert written == b'"x\t1\n'
+    assert all(isinstance(error, DataError) and error.code == "csv-record" for error in refused)
+
+
+@pytest.mark.parametrize(
+    ("quoting", "expected"), [("needed", b'x,1,"a,b",\n'), ("texts", b'"x",1,"a,b",\n'), ("all", b'"x","1","a,b",""\n')]
+)
+def test_more_fields_can_be_quoted_than_need_it(quoting: str, expected: bytes) -> None:
+    format_ = build_format("csv", f"{{quoting: {quoting}, line_ending: lf}}")
+    assert format_.encode([{"t": "x", "n": 1, "c": "a,b", "e": None}]) == [expected]
+
+
+@pytest.mark.parametrize("options", ["{quote: '', quoting: all}", "{ragged: fill, columns: [beyond]}"])
+def test_dialects_that_contradict_themselves_are_faults(options: str) -> None:
+    faults: list[Fault] = []
+    component, file = load_components().find("format", "csv"), parse_yaml(options, "flow.yaml", faults)
+    assert component and component.spec.parse(file, file.data, (), faults) is None and faults

@@ -1,0 +1,152 @@
+"""Gzip and zip around another format: the files inside and their records."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from waypost.core.component import Format, Framer
+from waypost.core.errors import DataError, Fault, ProjectError
+from waypost.core.grants import Grants
+from waypost.core.registry import registry
+from waypost.core.spec import Option, OptionFault, Size
+from waypost.core.traits import FormatTraits
+from waypost.core.yamlfile import YamlFile
+from waypost.formats.archive_unpack import Budget, gunzip, unzip
+from waypost.formats.line import WholeFramer
+
+_LIMIT = Size(64 << 20)
+_MOST_FAULTS = 20
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveOptions:
+    """What is packed, and how much of it may come out."""
+
+    format: Annotated[str, Option("The format of the files inside.", example="csv")]
+    options: Annotated[
+        dict[str, Any], Option("The options of that format.", example={"delimiter": ";"})
+    ] = field(default_factory=dict)  # fmt: skip
+    pack: Annotated[Literal["gzip", "zip"], Option("What is written; both are read.")] = "gzip"
+    unpacked_bytes: Annotated[Size, Option("Most bytes all files together may unpack to.", maximum=1 << 32)] = _LIMIT
+
+    def faults(self) -> Iterable[OptionFault]:
+        known = registry.names("format")
+        if self.format == "archive" or self.format not in known:
+            yield OptionFault("format", f"found {self.format!r}", "a format", registry.near("format", self.format))
+
+
+@registry.register(
+    "format", "archive", options=ArchiveOptions, traits=FormatTraits(streams=False),
+    example="{format: csv, options: {delimiter: ';'}, unpacked_bytes: 256MiB}",
+)  # fmt: skip
+class ArchiveFormat:
+    """Files packed by gzip or zip, read by another format; one document a content.
+
+    A document holds `files`: each with its `name` (empty in gzip) and `records`, the documents of the other format in
+    order; the `split` step makes messages of them. A content is unpacked in memory, to `unpacked_bytes` at most, and is
+    refused as a whole when a record of it is broken, with every fault. Nothing is ever written to disk; encrypted files
+    and names that lead out of the archive are refused. Written is the same, the same bytes for the same document.
+    """
+
+    content_type = "application/octet-stream"
+
+    def __init__(self, options: ArchiveOptions, grants: Grants) -> None:
+        self._options = options
+        self._inner = _inner(options, grants)
+        self.content_type = "application/gzip" if options.pack == "gzip" else "application/zip"
+
+    def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        return WholeFramer(limit_bytes, offset)
+
+    def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        return [self._decode(data) for data in batch]
+
+    def _decode(self, data: bytes) -> Any:
+        budget = Budget(self._options.unpacked_bytes)
+        try:
+            if data.startswith(b"\x1f\x8b"):
+                return {"files": [self._file("", gunzip(data, budget))]}
+            if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+                return {"files": [self._file(name, content) for name, content in unzip(data, budget)]}
+            raise DataError(f"bytes {data[:4].hex()}", where="byte 0", expected="a gzip or zip file",
+                            remedy="read it by its own format if it is not packed", code="archive-syntax",
+                            )  # fmt: skip
+        except DataError as refusal:
+            return refusal
+
+    def _file(self, name: str, content: bytes) -> dict[str, Any]:
+        framer = self._inner.framer(self._options.unpacked_bytes)
+        records: list[Any] = []
+        faults: list[str] = []
+        for item in (*framer.feed(content), *framer.finish()):
+            (made,) = [item.fault] if item.fault else self._inner.decode([item.data], item.context)
+            if item.fault or isinstance(made, DataError):
+                faults.append(f"byte {item.start}: {made}")
+            records.append(made)
+        if faults:
+            more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
+            raise DataError("; ".join(fault[:300] for fault in faults[:_MOST_FAULTS])[:1500] + more,
+                            where=f"file {name!r}", code="archive-content")  # fmt: skip
+        return {"name": name, "records": records}
+
+    def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
+        return [self._encode(document) for document in documents]
+
+    def _encode(self, document: Any) -> bytes | DataError:
+        try:
+            files = [self._content(file, n) for n, file in enumerate(_files(document))]
+        except DataError as refusal:
+            return refusal
+        if self._options.pack == "zip":
+            return _zipped(files)
+        if len(files) != 1:
+            return DataError(f"{len(files)} files", where="document", expected="one, as gzip has", remedy="pack: zip",
+                             code="archive-value")  # fmt: skip
+        return gzip.compress(files[0][1], mtime=0)
+
+    def _content(self, file: Any, number: int) -> tuple[str, bytes]:
+        where = f"files[{number}]"
+        if not isinstance(file, Mapping) or not isinstance(file.get("records"), list | tuple):
+            raise DataError("no records", where=where, expected="a mapping of name and records", code="archive-value")
+        name = file.get("name", "")
+        if self._options.pack == "zip" and not (isinstance(name, str) and name and "\0" not in name):
+            raise DataError(f"the name {name!r}", where=where, expected="a text", code="archive-value")
+        parts = list(self._inner.encode(file["records"]))
+        for part in parts:
+            if isinstance(part, DataError):
+                raise DataError(str(part), where=where, code="archive-value")
+        return str(name), b"".join(parts)
+
+
+def _inner(options: ArchiveOptions, grants: Grants) -> Format:
+    component = registry.find("format", options.format)
+    assert component is not None, "the options were linted"
+    faults: list[Fault] = []
+    parsed = component.spec.parse(YamlFile("archive options", None), dict(options.options), (), faults)
+    if faults:
+        raise ProjectError(faults)
+    made: Format = component.build(parsed, grants)
+    return made
+
+
+def _files(document: Any) -> Sequence[Any]:
+    files = document.get("files") if isinstance(document, Mapping) else None
+    if not isinstance(files, list | tuple):
+        raise DataError("no files", where="document", expected="files, a list", code="archive-value")
+    return files
+
+
+def _zipped(files: Sequence[tuple[str, bytes]]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return made.getvalue()

@@ -1,0 +1,98 @@
+"""Unpacks gzip and zip within bounds of size, ratio and number, never to disk."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from waypost.core.errors import DataError
+
+MOST_FILES = 10_000
+_PIECE = 1 << 18
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+           UnicodeError, OverflowError, LookupError)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be unpacked of one content."""
+
+    limit_bytes: int
+    used: int = 0
+
+    def spend(self, count: int, where: str) -> None:
+        """``DataError`` once more was unpacked than allowed."""
+        self.used += count
+        if self.used > self.limit_bytes:
+            raise DataError(f"more than {self.limit_bytes} bytes unpacked", where=where,
+                            expected=f"at most {self.limit_bytes}",
+                            remedy="raise unpacked_bytes where the sender is to be trusted", code="archive-size",
+                            )  # fmt: skip
+
+
+def gunzip(data: bytes, budget: Budget) -> bytes:
+    """The content of a gzip file, all its members. ``DataError`` where it is broken or unpacks to too much."""
+    made, rest = list[bytes](), data
+    try:
+        while rest:
+            member = zlib.decompressobj(wbits=31)
+            piece = member.decompress(rest, _PIECE)
+            while piece or not member.eof:
+                budget.spend(len(piece), "gzip")
+                made.append(piece)
+                if member.eof or not (piece or member.unconsumed_tail):
+                    break
+                piece = member.decompress(member.unconsumed_tail, _PIECE)
+            if not member.eof:
+                raise EOFError("it ends too early")
+            rest = member.unused_data.lstrip(b"\0")
+    except (zlib.error, EOFError) as wrong:
+        raise _broken("gzip", wrong) from None
+    return b"".join(made)
+
+
+def unzip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of a zip archive, folders left out. ``DataError`` as ``gunzip``, and for what is
+    encrypted, packed otherwise than stored or deflated, or named as if to leave the folder it is unpacked in."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MOST_FILES:
+                raise DataError(f"{len(entries)} files", where="zip", expected=f"at most {MOST_FILES}",
+                                code="archive-size")  # fmt: skip
+            for entry in entries:
+                if not entry.is_dir():
+                    _refuse_entry(entry)
+                    yield entry.filename, _content(archive, entry, budget)
+    except _BROKEN as wrong:
+        raise _broken("zip", wrong) from None
+
+
+def _refuse_entry(entry: zipfile.ZipInfo) -> None:
+    where, name = f"zip, file {entry.filename[:80]!r}", entry.filename
+    if name.startswith("/") or "\\" in name or ".." in posixpath.normpath(name).split("/"):
+        raise DataError("a name that leads out of the archive", where=where, expected="a relative path",
+                        code="archive-name")  # fmt: skip
+    if entry.flag_bits & 1:
+        raise DataError("an encrypted file", where=where, expected="one that is not", code="archive-syntax")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"compression method {entry.compress_type}", where=where, expected="stored or deflated",
+                        code="archive-syntax")  # fmt: skip
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
+    made = list[bytes]()
+    with archive.open(entry) as file:
+        while piece := file.read(_PIECE):
+            budget.spend(len(piece), f"zip, file {entry.filename[:80]!r}")
+            made.append(piece)
+    return b"".join(made)
+
+
+def _broken(kind: str, wrong: BaseException) -> DataError:
+    return DataError(f"{wrong}"[:200] or type(wrong).__name__, where=kind, expected=f"a sound {kind} file",
+                     remedy="have it sent again", code="archive-syntax")  # fmt: skip
