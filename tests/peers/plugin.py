@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from tests.peers.postgres import PostgresServer, find_postgres
 from tests.peers.ssh import SshServer, find_sshd
+
+if TYPE_CHECKING:
+    from waypost.testing.as2_oracles import LibAs2, OpenSsl
 
 _used = pytest.StashKey[set[str]]()
 _missing = pytest.StashKey[set[str]]()
@@ -55,6 +58,27 @@ def ssh_server(pytestconfig: pytest.Config) -> Iterator[SshServer]:
 def own_ssh_server(pytestconfig: pytest.Config) -> Iterator[SshServer]:
     """A running OpenSSH server for one test alone, to be stopped and started at will."""
     yield from _served(SshServer(require(pytestconfig, "ssh", find_sshd())))
+
+
+@pytest.fixture(scope="session")
+def openssl_oracle(pytestconfig: pytest.Config) -> Iterator[OpenSsl]:
+    """The two partners of ``waypost.testing.as2_people``, played by the command ``openssl cms``."""
+    from waypost.testing.as2_oracles import OpenSsl, find_openssl  # makes keys, which only these tests need
+
+    require(pytestconfig, "openssl", find_openssl())
+    oracle = OpenSsl()
+    yield oracle
+    oracle.close()
+
+
+@pytest.fixture(scope="session")
+def libas2_oracle(pytestconfig: pytest.Config) -> Iterator[LibAs2]:
+    """The two partners of ``waypost.testing.as2_people``, played by the npm package libas2."""
+    from waypost.testing.as2_oracles import LibAs2, find_libas2
+
+    oracle = LibAs2(require(pytestconfig, "libas2", find_libas2()))
+    yield oracle
+    oracle.close()
 
 
 def _served(server: Server) -> Iterator[Server]:

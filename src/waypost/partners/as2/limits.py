@@ -1,0 +1,24 @@
+"""How much of a message is read before it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes. A message that is larger anywhere is refused, before memory grows with it."""
+
+    content: int = 64 << 20
+    """A body, also after decryption and decompression."""
+    structure: int = 1 << 20
+    """A detached signature, the recipients of an envelope, the signers of signed data, a receipt."""
+    headers: int = 64 << 10
+    """All headers of one MIME entity, or of one request."""
+    fields: int = 200
+    """Headers of one MIME entity, or of one request."""
+    parts: int = 100
+    """Parts of a multipart."""
+
+
+LIMITS = Limits()
