@@ -7,12 +7,14 @@ from typing import Any
 
 from waypost.mapping.jsonata import operator, path
 from waypost.mapping.jsonata.error import JsonataError
-from waypost.mapping.jsonata.frame import Evaluate, Frame, Function, Lambda, Native, Partial, Pending
+from waypost.mapping.jsonata.frame import MAX_FRAMES, Evaluate, Frame, Function, Lambda, Native, Partial, Pending
 from waypost.mapping.jsonata.match import Regex
 from waypost.mapping.jsonata.parser import Node
 from waypost.mapping.jsonata.signature import Signature
 from waypost.mapping.jsonata.transform import Transform
-from waypost.mapping.jsonata.value import NOTHING, Built, Sequence, append, is_number, number, single, truth
+from waypost.mapping.jsonata.value import (
+    NOTHING, Built, Sequence, append, is_number, number, single, truth,
+)  # fmt: skip
 
 FRAMES_PER_CALL = 6
 
@@ -280,7 +282,7 @@ def _chain(first: Function, second: Function) -> Function:
     def both(run: Any, value: Any) -> Any:
         run.spend(1)
         run.depth += FRAMES_PER_CALL
-        if run.depth > 3000:
+        if run.depth > MAX_FRAMES:
             raise JsonataError("U1001")
         made = second([single(first([value], NOTHING, run))], NOTHING, run)
         run.depth -= FRAMES_PER_CALL
