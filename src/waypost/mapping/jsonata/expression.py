@@ -13,7 +13,7 @@ from typing import Any
 from waypost.mapping.jsonata.compiler import compile_node
 from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.frame import MAX_FRAMES, MAX_STEPS, Frame, Function, Native, Run
-from waypost.mapping.jsonata.library import collection, moment, numeric, text
+from waypost.mapping.jsonata.library import collection, moment, numeric, picture, text
 from waypost.mapping.jsonata.resolve import read
 from waypost.mapping.jsonata.signature import Signature
 from waypost.mapping.jsonata.value import NOTHING, Sequence, plain
@@ -80,7 +80,7 @@ class _Evaluated(Function):
 
 def _library() -> dict[str, Any]:
     made: dict[str, Function] = {}
-    for module in (text, numeric, collection, moment):
+    for module in (text, numeric, collection, moment, picture):
         for name, (function, signature) in module.FUNCTIONS.items():
             made[name] = Native(name, function, signature)
         for name, (function, signature) in getattr(module, "RUN_FUNCTIONS", {}).items():
