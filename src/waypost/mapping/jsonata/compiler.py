@@ -199,6 +199,8 @@ def _apply(node: Node, function: Any, given: list[Any], context: Any, frame: Fra
         raise JsonataError("T1006", node.position, _called(node))
     if thunk and type(function) is Lambda:
         return Pending(function, given, context)
+    if type(context) is Sequence and context.outer:
+        context = context[0]
     try:
         return single(function(given, context, frame.run))
     except JsonataError as error:

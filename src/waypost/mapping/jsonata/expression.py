@@ -85,6 +85,7 @@ def _library() -> dict[str, Any]:
             made[name] = Native(name, function, signature)
         for name, (function, signature) in getattr(module, "RUN_FUNCTIONS", {}).items():
             made[name] = Native(name, function, signature, uses_run=True)
+    made["string"].arity = 1
     made["eval"] = evaluated = _Evaluated()
     evaluated.arity = 2
     made["random"] = Native("random", lambda run: run.random.random(), "<:n>", uses_run=True)

@@ -340,7 +340,7 @@ def compile_group(pairs: list[tuple[Node, Node]], compile_node: Compile) -> Whol
         items = context if isinstance(context, list) else [context]
         groups: dict[str, tuple[Any, int]] = {}
         frame.run.spend(len(items) * len(keys) + 1)
-        for item in items or [NOTHING]:
+        for item in items or [{"@": NOTHING} if tuples else NOTHING]:
             scope = Frame(item, frame, frame.run) if tuples else frame
             for at, key in enumerate(keys):
                 name = key(item["@"] if tuples else item, scope)

@@ -84,8 +84,6 @@ class _Resolver:
         path = left if left.kind == "path" else Node("path", position=raw.position, items=[left])
         if left.kind == "parent":
             path.seeking = [left.slot]
-        elif left.kind != "path":
-            path.seeking = list(left.seeking)
         rest = self.node(raw.rhs)
         if rest.kind == "path":
             path.items.extend(rest.items)

@@ -54,7 +54,7 @@ class Signature:
                     at += 1
                 continue
             for symbol in matched:
-                argument = arguments[at]
+                argument = arguments[at] if at < len(arguments) else NOTHING
                 if parameter.kind == "a" and symbol != "m":
                     direct = direct and symbol == "a" and not parameter.subtype
                     argument = _array(argument, symbol, matched, parameter.subtype, at)

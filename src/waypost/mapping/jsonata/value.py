@@ -143,7 +143,7 @@ def array(value: Any) -> list[Any]:
 def text_of(value: float | Decimal) -> str:
     """A number as JSONata writes it: at most 15 significant digits."""
     if type(value) is int:
-        if abs(value) < 10**15:
+        if abs(value) <= 1 << 53:
             return str(value)
         value = float(value)
     value = float(value)

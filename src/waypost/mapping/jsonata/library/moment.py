@@ -1,4 +1,4 @@
-"""Functions of date and time, in ISO 8601. Pictures of XPath are not supported: they are refused, never ignored."""
+"""Functions of date and time, in ISO 8601 or as a picture shows them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.frame import Run
+from waypost.mapping.jsonata.library import date_picture
 from waypost.mapping.jsonata.value import NOTHING
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,22 +18,16 @@ _ISO = re.compile(
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def _no_picture(picture: Any) -> None:
-    if picture is not NOTHING:
-        raise JsonataError(
-            "D3132", -1, picture, "pictures of dates are not supported; use ISO 8601, or format the date in a map"
-        )
-
-
 def written(run: Run, millis: Any, picture: Any = NOTHING, zone: Any = NOTHING) -> Any:
-    """Milliseconds since 1970 as a date and time of ISO 8601."""
+    """Milliseconds since 1970 as a date and time."""
     if millis is NOTHING:
         return NOTHING
-    _no_picture(picture)
     try:
         moment = (_EPOCH + timedelta(milliseconds=int(millis))).astimezone(_zone(zone))
     except OverflowError:
         raise JsonataError("D3110", -1, millis, "the moment lies outside the years 1 to 9999") from None
+    if picture is not NOTHING:
+        return date_picture.write(moment, picture)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -47,10 +42,12 @@ def _zone(text: Any) -> timezone:
 
 
 def read(run: Run, text: Any, picture: Any = NOTHING) -> Any:
-    """The milliseconds since 1970 of a date and time of ISO 8601; UTC where it says nothing else. Raises D3110."""
+    """The milliseconds since 1970 of a date and time; UTC where it says nothing else. Raises D3110."""
     if text is NOTHING:
         return NOTHING
-    _no_picture(picture)
+    if picture is not NOTHING:
+        found = date_picture.read(text, picture, _EPOCH + timedelta(milliseconds=run.now))
+        return NOTHING if found is None else (found - _EPOCH) // _MILLISECOND
     match = _ISO.fullmatch(text)
     try:
         if match is None:

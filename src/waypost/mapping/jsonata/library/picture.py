@@ -104,10 +104,10 @@ def _check(
     started = [char in digits for char in whole if char in digits or char == optional]
     ended = [char in digits for char in fraction if char in digits or char == optional]
     rules = (
+        (any(char not in active for char in body), "D3086"),
         (text.count(point) > 1, "D3081"), (percents > 1, "D3082"), (milles > 1, "D3083"),
         (percents > 0 and milles > 0, "D3084"),
         (not any(c in digits or c == optional for c in mandatory), "D3085"),
-        (any(char not in active for char in body), "D3086"),
         (bool(has_point) and (whole.endswith(group) or fraction.startswith(group)), "D3087"),
         (not has_point and whole.endswith(group), "D3088"), (group * 2 in text, "D3089"),
         (started != sorted(started), "D3090"), (ended != sorted(ended, reverse=True), "D3091"),

@@ -110,6 +110,8 @@ def pad(text: Any, width: Any, char: Any = NOTHING) -> Any:
 def contains(run: Run, text: Any, token: Any) -> Any:
     if text is NOTHING:
         return NOTHING
+    if token is NOTHING:
+        return NOTHING
     if isinstance(token, str):
         return token in text
     if isinstance(token, Regex):
@@ -268,7 +270,7 @@ def to_number(value: Any) -> Any:
         return value
     if value is True or value is False:
         return int(value)
-    if re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?", value):
+    if re.fullmatch(r"-?([0-9]+)(\.[0-9]+)?([Ee][-+]?[0-9]+)?", value):
         made = float(value)
         if abs(made) != float("inf"):
             return int(made) if made.is_integer() and abs(made) <= 1 << 53 else made
