@@ -36,7 +36,12 @@ class JsonataOptions:
 
 
 @registry.register(
-    "step", "jsonata", options=JsonataOptions, traits=StepTraits(), shorthand="file", example="{text: '{\"id\": number}'}"
+    "step",
+    "jsonata",
+    options=JsonataOptions,
+    traits=StepTraits(),
+    shorthand="file",
+    example="{text: '{\"id\": number}'}",
 )
 class JsonataStep:
     """Translate the message by an expression of JSONata.

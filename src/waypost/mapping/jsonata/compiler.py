@@ -13,7 +13,14 @@ from waypost.mapping.jsonata.parser import Node
 from waypost.mapping.jsonata.signature import Signature
 from waypost.mapping.jsonata.transform import Transform
 from waypost.mapping.jsonata.value import (
-    NOTHING, Built, Sequence, append, is_number, number, single, truth,
+    NOTHING,
+    Built,
+    Sequence,
+    append,
+    is_number,
+    number,
+    single,
+    truth,
 )  # fmt: skip
 
 FRAMES_PER_CALL = 6

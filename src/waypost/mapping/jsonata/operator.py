@@ -12,7 +12,16 @@ from waypost.mapping.jsonata.frame import Evaluate, Frame
 from waypost.mapping.jsonata.library.text import string
 from waypost.mapping.jsonata.parser import Node
 from waypost.mapping.jsonata.value import (
-    MAX_ITEMS, MAX_TEXT, NOTHING, Sequence, equal, is_number, number, shrink, single, truth,
+    MAX_ITEMS,
+    MAX_TEXT,
+    NOTHING,
+    Sequence,
+    equal,
+    is_number,
+    number,
+    shrink,
+    single,
+    truth,
 )  # fmt: skip
 
 

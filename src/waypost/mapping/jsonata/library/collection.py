@@ -9,7 +9,16 @@ from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.frame import Function, Run, call
 from waypost.mapping.jsonata.path import lookup
 from waypost.mapping.jsonata.value import (
-    NOTHING, Sequence, append, array, boolean, equal, is_number, number, single, truth,
+    NOTHING,
+    Sequence,
+    append,
+    array,
+    boolean,
+    equal,
+    is_number,
+    number,
+    single,
+    truth,
 )  # fmt: skip
 
 
