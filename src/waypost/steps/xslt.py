@@ -44,8 +44,9 @@ class Xslt:
         transform = _load(options.file, reader(grants), faults)
         if transform is None:
             raise ProjectError(faults)
-        from lxml import etree
+        import lxml.etree
 
+        etree: Any = lxml.etree
         self._transform, self._file, self._etree = transform, str(options.file), etree
         self._parameters = {name: etree.XSLT.strparam(value) for name, value in options.parameters.items()}
 
@@ -94,13 +95,15 @@ def _parser(etree: Any) -> Any:
 
 def _load(name: str, read: Callable[[str], bytes], faults: list[Fault]) -> Any:
     try:
-        from lxml import etree
+        import lxml.etree
+
+        etree: Any = lxml.etree
     except ImportError:
         raise ConfigurationRefused(
             "the xslt step needs lxml", where=name, remedy="pip install 'waypost[xml]'"
         ) from None
 
-    class ProjectFiles(etree.Resolver):  # type: ignore[misc]
+    class ProjectFiles(etree.Resolver):
         def resolve(self, address: str, public_id: str, context: Any) -> Any:
             inside = posixpath.normpath(address.removeprefix(_SCHEME)).lstrip("/")
             if not address.startswith(_SCHEME) or inside.startswith(".."):

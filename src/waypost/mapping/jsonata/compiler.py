@@ -64,7 +64,7 @@ def _constant(node: Node) -> Evaluate:
 
 
 def _regex(node: Node) -> Evaluate:
-    regex = Regex(*node.value, position=node.position)
+    regex = Regex(node.value[0], node.value[1], node.position)
     return lambda context, frame: regex
 
 

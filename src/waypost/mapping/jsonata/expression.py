@@ -55,6 +55,9 @@ class _Evaluated(Function):
 
     __slots__ = ("arity",)
 
+    def __init__(self) -> None:
+        self.arity = 2
+
     def __call__(self, arguments: list[Any], context: Any, run: Run) -> Any:
         source, *given = _EVAL.fit(arguments, context)
         if source is NOTHING:
@@ -85,9 +88,8 @@ def _library() -> dict[str, Any]:
             made[name] = Native(name, function, signature)
         for name, (function, signature) in getattr(module, "RUN_FUNCTIONS", {}).items():
             made[name] = Native(name, function, signature, uses_run=True)
-    made["string"].arity = 1
-    made["eval"] = evaluated = _Evaluated()
-    evaluated.arity = 2
+    made["string"] = Native("string", text.string, text.FUNCTIONS["string"][1], arity=1)
+    made["eval"] = _Evaluated()
     made["random"] = Native("random", lambda run: run.random.random(), "<:n>", uses_run=True)
     return made
 

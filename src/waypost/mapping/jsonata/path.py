@@ -100,12 +100,10 @@ def _names(names: list[str]) -> Evaluate:
         value = context
         if type(value) is dict:
             value = value.get(first, NOTHING)
-            at = 0
-            for name in rest:
+            for at, name in enumerate(rest):
                 if type(value) is not dict:
                     return _spread(value, rest[at:], frame)
                 value = value.get(name, NOTHING)
-                at += 1
             return single(value)
         return _spread(value, names, frame)
 
@@ -293,9 +291,10 @@ def compile_sort(step: Node, compile_node: Compile) -> Whole:
                     raise JsonataError("T2008", step.position, value)
             if isinstance(a, str) != isinstance(b, str):
                 raise JsonataError("T2007", step.position, b)
-            a, b = (a, b) if isinstance(a, str) else (number(a), number(b))
-            if a != b:
-                return -1 if (a < b) is not falling else 1
+            first: Any = a if isinstance(a, str) else number(a)
+            second: Any = b if isinstance(b, str) else number(b)
+            if first != second:
+                return -1 if (first < second) is not falling else 1
         return 0
 
     def sort(items: Any, frame: Frame) -> Any:

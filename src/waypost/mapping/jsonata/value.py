@@ -60,7 +60,7 @@ def is_number(value: Any) -> bool:
 
 def number(value: Any) -> int | float:
     """A number to compute with."""
-    return shrink(float(value)) if type(value) is Decimal else value  # type: ignore[no-any-return]
+    return shrink(float(value)) if type(value) is Decimal else value
 
 
 def shrink(value: float) -> int | float:

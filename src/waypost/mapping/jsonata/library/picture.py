@@ -66,7 +66,7 @@ def _read(text: str, marks: dict[str, str]) -> _Picture:
     at = body.find(marks["exponent-separator"])
     if at >= 0:
         mandatory, exponent = body[:at], body[at + 1 :]
-    whole, point, fraction = mandatory.partition(marks["decimal-separator"])
+    whole, _, fraction = mandatory.partition(marks["decimal-separator"])
     _check(text, body, mandatory, exponent, at >= 0, marks, active, digits)
     factor = 100 if marks["percent"] in text else 1000 if marks["per-mille"] in text else 1
     least, least_fraction = _count(whole, digits), _count(fraction, digits)

@@ -147,7 +147,8 @@ def split(run: Run, text: Any, separator: Any, limit: Any = NOTHING) -> Any:
     most = None if limit is NOTHING else int(limit)
     if isinstance(separator, str):
         return (text.split(separator) if separator else list(text))[:most]
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for one in matches(run, separator, text):
         if most is not None and len(parts) >= most:
             return parts
