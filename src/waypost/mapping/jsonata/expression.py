@@ -1,6 +1,7 @@
 """An expression of JSONata, compiled once and evaluated on many messages.
 
->>> Jsonata("$sum(lines.(price * quantity))").evaluate({"lines": [{"price": 2, "quantity": 3}, {"price": 1, "quantity": 1}]})
+>>> lines = [{"price": 2, "quantity": 3}, {"price": 1, "quantity": 1}]
+>>> Jsonata("$sum(lines.(price * quantity))").evaluate({"lines": lines})
 7
 """
 
