@@ -103,7 +103,7 @@ def _load(name: str, read: Callable[[str], bytes], faults: list[Fault]) -> Any:
             "the xslt step needs lxml", where=name, remedy="pip install 'waypost[xml]'"
         ) from None
 
-    class ProjectFiles(etree.Resolver):
+    class ProjectFiles(etree.Resolver):  # type: ignore[misc]
         def resolve(self, address: str, public_id: str, context: Any) -> Any:
             inside = posixpath.normpath(address.removeprefix(_SCHEME)).lstrip("/")
             if not address.startswith(_SCHEME) or inside.startswith(".."):
