@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from waypost.mapping.jsonata import operator, path
+from waypost.mapping.jsonata import operator, order, path
 from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.frame import MAX_FRAMES, Evaluate, Frame, Function, Lambda, Native, Partial, Pending
 from waypost.mapping.jsonata.match import Regex
@@ -32,7 +32,7 @@ def compile_node(node: Node) -> Evaluate:
     for predicate in node.predicates:
         evaluate = _filtered(evaluate, path.compile_filter(predicate.lhs, compile_node))
     if node.group is not None and node.kind != "path":
-        evaluate = _grouped(evaluate, path.compile_group(node.group.items, compile_node))
+        evaluate = _grouped(evaluate, order.compile_group(node.group.items, compile_node))
     return _kept(evaluate) if node.keep_array else evaluate
 
 
@@ -108,7 +108,7 @@ def _array(node: Node) -> Evaluate:
 
 
 def _object(node: Node) -> Evaluate:
-    group = path.compile_group(node.items, compile_node)
+    group = order.compile_group(node.items, compile_node)
     return lambda context, frame: group(context, frame)
 
 
@@ -283,7 +283,7 @@ def _wrapped(evaluate: Evaluate, node: Node) -> Evaluate:
     for predicate in node.predicates:
         evaluate = _filtered(evaluate, path.compile_filter(predicate.lhs, compile_node))
     if node.group is not None:
-        evaluate = _grouped(evaluate, path.compile_group(node.group.items, compile_node))
+        evaluate = _grouped(evaluate, order.compile_group(node.group.items, compile_node))
     return evaluate
 
 

@@ -23,15 +23,18 @@ from waypost.mapping.jsonata.value import (
 
 
 def count(values: Any) -> int:
+    """The function ``$count``."""
     return 0 if values is NOTHING else len(values)
 
 
 def negated(value: Any) -> Any:
+    """The function ``$not``."""
     truth_ = boolean(value)
     return NOTHING if truth_ is NOTHING else not truth_
 
 
 def mapped(run: Run, values: Any, function: Function) -> Any:
+    """The function ``$map``."""
     if values is NOTHING:
         return NOTHING
     made = Sequence()
@@ -43,12 +46,14 @@ def mapped(run: Run, values: Any, function: Function) -> Any:
 
 
 def filtered(run: Run, values: Any, function: Function) -> Any:
+    """The function ``$filter``."""
     if values is NOTHING:
         return NOTHING
     return Sequence([v for at, v in enumerate(values) if truth(call(run, function, v, at, values))])
 
 
 def only(run: Run, values: Any, function: Any = NOTHING) -> Any:
+    """The function ``$single``."""
     if values is NOTHING:
         return NOTHING
     fits = [v for at, v in enumerate(values) if function is NOTHING or truth(call(run, function, v, at, values))]
@@ -58,6 +63,7 @@ def only(run: Run, values: Any, function: Any = NOTHING) -> Any:
 
 
 def reduced(run: Run, values: Any, function: Function, first: Any = NOTHING) -> Any:
+    """The function ``$reduce``."""
     if values is NOTHING:
         return NOTHING
     if function.arity < 2:
@@ -71,6 +77,7 @@ def reduced(run: Run, values: Any, function: Function, first: Any = NOTHING) -> 
 
 
 def sifted(run: Run, value: Any, function: Function) -> Any:
+    """The function ``$sift``."""
     if not isinstance(value, dict):
         return NOTHING
     made = {key: item for key, item in value.items() if truth(call(run, function, item, key, value))}
@@ -78,6 +85,7 @@ def sifted(run: Run, value: Any, function: Function) -> Any:
 
 
 def each(run: Run, value: Any, function: Function) -> Any:
+    """The function ``$each``."""
     made = Sequence()
     for key, item in value.items() if isinstance(value, dict) else ():
         one = call(run, function, item, key, value)
@@ -87,6 +95,7 @@ def each(run: Run, value: Any, function: Function) -> Any:
 
 
 def keys(value: Any) -> Any:
+    """The function ``$keys``."""
     if isinstance(value, list):
         found: dict[str, None] = {}
         for item in value:
@@ -96,6 +105,7 @@ def keys(value: Any) -> Any:
 
 
 def spread(value: Any) -> Any:
+    """The function ``$spread``."""
     if isinstance(value, list):
         made: Any = Sequence()
         for item in value:
@@ -107,6 +117,7 @@ def spread(value: Any) -> Any:
 
 
 def merged(values: Any) -> Any:
+    """The function ``$merge``."""
     if values is NOTHING:
         return NOTHING
     made: dict[str, Any] = {}
@@ -116,10 +127,12 @@ def merged(values: Any) -> Any:
 
 
 def zipped(*arrays: Any) -> list[Any]:
+    """The function ``$zip``."""
     return [list(row) for row in zip(*[array(one) for one in arrays], strict=False)]
 
 
 def distinct(run: Run, values: Any) -> Any:
+    """The function ``$distinct``."""
     if not isinstance(values, list) or len(values) <= 1:
         return values
     made: Any = Sequence() if isinstance(values, Sequence) else []
@@ -141,6 +154,7 @@ def distinct(run: Run, values: Any) -> Any:
 
 
 def sorted_(run: Run, values: Any, comparator: Any = NOTHING) -> Any:
+    """The function ``$sort``."""
     if values is NOTHING or len(values) <= 1:
         return values
     run.spend(len(values))
@@ -156,6 +170,7 @@ def sorted_(run: Run, values: Any, comparator: Any = NOTHING) -> Any:
 
 
 def shuffled(run: Run, values: Any) -> Any:
+    """The function ``$shuffle``."""
     if values is NOTHING or len(values) <= 1:
         return values
     run.spend(len(values))
@@ -165,6 +180,7 @@ def shuffled(run: Run, values: Any) -> Any:
 
 
 def kind(value: Any) -> Any:
+    """The function ``$type``."""
     if value is NOTHING:
         return NOTHING
     if value is None:
@@ -178,10 +194,12 @@ def kind(value: Any) -> Any:
 
 
 def fail(message: Any = NOTHING) -> Any:
+    """The function ``$error``."""
     raise JsonataError("D3137", -1, None, "$error() function evaluated" if message is NOTHING else message)
 
 
 def asserted(condition: Any, message: Any = NOTHING) -> Any:
+    """The function ``$assert``."""
     if not condition or condition is NOTHING:
         raise JsonataError("D3141", -1, None, "$assert() statement failed" if message is NOTHING else message)
     return NOTHING

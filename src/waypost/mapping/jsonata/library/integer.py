@@ -84,6 +84,7 @@ def value_of_words(text: str) -> int:
 
 
 def roman(value: int) -> str:
+    """The function ``$formatInteger`` for Roman numerals."""
     made = "m" * min(value // 1000, 100_000)
     value %= 1000
     for amount, letters in _ROMAN:
@@ -93,6 +94,7 @@ def roman(value: int) -> str:
 
 
 def value_of_roman(text: str) -> int:
+    """The function ``$parseInteger`` for Roman numerals."""
     worth = {letters: amount for amount, letters in _ROMAN if len(letters) == 1}
     total = before = 0
     for char in reversed(text.lower()):
@@ -104,6 +106,7 @@ def value_of_roman(text: str) -> int:
 
 
 def letters(value: int, first: str) -> str:
+    """The function ``$formatInteger`` for letters."""
     made = ""
     while value > 0:
         value, at = divmod(value - 1, 26)
@@ -119,6 +122,7 @@ def format_integer(value: Any, picture: Any) -> Any:
 
 
 def written(value: int, picture: str) -> str:
+    """The function ``$formatInteger`` for a whole number."""
     primary, _, modifier = picture.rpartition(";") if ";" in picture else (picture, "", "")
     ordinal = modifier.startswith("o")
     minus, value = "-" if value < 0 else "", abs(value)
@@ -177,6 +181,7 @@ def parse_integer(text: Any, picture: Any) -> Any:
 
 
 def value_of(text: str, picture: str) -> int:
+    """The function ``$parseInteger`` for a text."""
     primary, _, modifier = picture.rpartition(";") if ";" in picture else (picture, "", "")
     if primary in ("A", "a"):
         if len(text) > _MOST_LETTERS:

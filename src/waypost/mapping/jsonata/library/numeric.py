@@ -18,18 +18,22 @@ def _each(values: Any) -> list[Any]:
 
 
 def total(values: Any) -> Any:
+    """The function ``$sum``."""
     return NOTHING if values is NOTHING else shrink(sum(_each(values)))
 
 
 def highest(values: Any) -> Any:
+    """The function ``$max``."""
     return NOTHING if values is NOTHING or not values else max(_each(values))
 
 
 def lowest(values: Any) -> Any:
+    """The function ``$min``."""
     return NOTHING if values is NOTHING or not values else min(_each(values))
 
 
 def average(values: Any) -> Any:
+    """The function ``$average``."""
     return NOTHING if values is NOTHING or not values else shrink(sum(_each(values)) / len(values))
 
 
@@ -45,6 +49,7 @@ def rounded(value: Any, digits: Any = NOTHING) -> Any:
 
 
 def square_root(value: Any) -> Any:
+    """The function ``$round``."""
     if value is NOTHING:
         return NOTHING
     if value < 0:
@@ -53,6 +58,7 @@ def square_root(value: Any) -> Any:
 
 
 def power(value: Any, exponent: Any) -> Any:
+    """The function ``$sqrt``."""
     if value is NOTHING:
         return NOTHING
     try:
@@ -63,6 +69,7 @@ def power(value: Any, exponent: Any) -> Any:
 
 
 def format_base(value: Any, radix: Any = NOTHING) -> Any:
+    """The function ``$power``."""
     if value is NOTHING:
         return NOTHING
     base = 10 if radix is NOTHING else int(rounded(radix))

@@ -38,6 +38,7 @@ def string(value: Any = NOTHING, pretty: Any = NOTHING) -> Any:
 
 
 def _write(value: Any, line: str, parts: list[str], left: list[int], depth: int) -> None:
+    """The function ``$string``."""
     if depth > MAX_NESTING:
         raise JsonataError("U1002")
     begin = len(parts)
@@ -69,6 +70,7 @@ def _sized(text: str) -> str:
 
 
 def substring(text: Any, start: Any, length: Any = NOTHING) -> Any:
+    """The function ``$substring``."""
     if text is NOTHING:
         return NOTHING
     begin = int(start)
@@ -83,18 +85,22 @@ def substring(text: Any, start: Any, length: Any = NOTHING) -> Any:
 
 
 def substring_before(text: Any, chars: Any) -> Any:
+    """The function ``$substringBefore``."""
     return NOTHING if text is NOTHING else text.split(chars, 1)[0] if chars else ""
 
 
 def substring_after(text: Any, chars: Any) -> Any:
+    """The function ``$substringAfter``."""
     return NOTHING if text is NOTHING else text.split(chars, 1)[1] if chars and chars in text else text
 
 
 def trim(text: Any) -> Any:
+    """The function ``$trim``."""
     return NOTHING if text is NOTHING else re.sub(r"[ \t\n\r]+", " ", text).strip(" ")
 
 
 def pad(text: Any, width: Any, char: Any = NOTHING) -> Any:
+    """The function ``$pad``."""
     if text is NOTHING:
         return NOTHING
     missing = int(abs(width)) - len(text)
@@ -108,6 +114,7 @@ def pad(text: Any, width: Any, char: Any = NOTHING) -> Any:
 
 
 def contains(run: Run, text: Any, token: Any) -> Any:
+    """The function ``$contains``."""
     if text is NOTHING:
         return NOTHING
     if token is NOTHING:
@@ -121,6 +128,7 @@ def contains(run: Run, text: Any, token: Any) -> Any:
 
 
 def match(run: Run, text: Any, pattern: Any, limit: Any = NOTHING) -> Any:
+    """The function ``$match``."""
     if text is NOTHING:
         return NOTHING
     if limit is not NOTHING and limit < 0:
@@ -139,6 +147,7 @@ def _limited(found: Iterator[Found], limit: Any) -> Iterator[Found]:
 
 
 def split(run: Run, text: Any, separator: Any, limit: Any = NOTHING) -> Any:
+    """The function ``$split``."""
     if text is NOTHING:
         return NOTHING
     if limit is not NOTHING and limit < 0:
@@ -158,6 +167,7 @@ def split(run: Run, text: Any, separator: Any, limit: Any = NOTHING) -> Any:
 
 
 def join(texts: Any, separator: Any = NOTHING) -> Any:
+    """The function ``$join``."""
     if texts is NOTHING:
         return NOTHING
     between = "" if separator is NOTHING else separator
@@ -167,6 +177,7 @@ def join(texts: Any, separator: Any = NOTHING) -> Any:
 
 
 def replace(run: Run, text: Any, pattern: Any, replacement: Any, limit: Any = NOTHING) -> Any:
+    """The function ``$replace``."""
     if text is NOTHING:
         return NOTHING
     if pattern == "":
@@ -230,10 +241,12 @@ def _expand(template: str, one: Found) -> str:
 
 
 def encode_base64(text: Any) -> Any:
+    """The function ``$base64encode``."""
     return NOTHING if text is NOTHING else base64.b64encode(text.encode("latin-1", "replace")).decode()
 
 
 def decode_base64(text: Any) -> Any:
+    """The function ``$base64decode``."""
     if text is NOTHING:
         return NOTHING
     try:
