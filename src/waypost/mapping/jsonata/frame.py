@@ -10,7 +10,7 @@ from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.signature import Signature
 from waypost.mapping.jsonata.value import NOTHING
 
-MAX_STEPS = 20_000_000
+MAX_STEPS = 5_000_000
 MAX_FRAMES = 3_000
 """How deep calls may nest, each counted as deep as the body of its function is nested."""
 Evaluate = Callable[[Any, "Frame"], Any]

@@ -54,6 +54,7 @@ class Built(list[Any]):
 
 
 def is_number(value: Any) -> bool:
+    """Whether the value is a number; a truth is none."""
     kind = type(value)
     return kind is int or kind is float or kind is Decimal
 
