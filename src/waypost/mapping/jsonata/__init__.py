@@ -1,0 +1,1 @@
+"""JSONata: an expression of the language compiled to Python closures, pure and bounded."""
