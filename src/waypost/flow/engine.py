@@ -9,7 +9,7 @@ from typing import Any
 from waypost.core.component import Requester
 from waypost.core.errors import StoreError
 from waypost.core.message import Ids
-from waypost.flow.answers import Answers, answers_callers
+from waypost.flow.answers import Answers
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
 from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
@@ -275,11 +275,10 @@ class Engine:
         of it may have been accepted before."""
         await self.spread.hop(load, identities, extra, again=again)
 
-    def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
-        """Called once (part of) a batch is durable and its outputs are with their lanes."""
-        if answers_callers(flow):
-            count = len(decoded.messages) + len(decoded.refused)
-            self.answers.processed(decoded, processed, seq, first_row, count)
+    def processed(self, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+        """(Part of) a batch whose senders wait for an answer is durable, and its outputs are with their lanes."""
+        count = len(decoded.messages) + len(decoded.refused)
+        self.answers.processed(decoded, processed, seq, first_row, count)
 
     def _is_dead(self, message: bytes) -> bool:
         found = self.reader.find(Query(message=message, limit=1))

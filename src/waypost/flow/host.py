@@ -80,8 +80,8 @@ class Host(Protocol):
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane: ...
 
-    def processed(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
-        """(Part of) a batch is durable and its outputs are with their lanes."""
+    def processed(self, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+        """(Part of) a batch whose senders wait for an answer is durable, and its outputs are with their lanes."""
         ...
 
     def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -18,6 +18,7 @@ from waypost.core.component import Requester
 from waypost.core.errors import BugError, EndpointError
 from waypost.core.event import BatchAccepted, EndpointFound, EndpointLost, MessageDied, MessageParked
 from waypost.core.message import id_at, id_text
+from waypost.flow.answers import answers_callers
 from waypost.flow.circuit import backoff
 from waypost.flow.claiming import stays_here
 from waypost.flow.compiled import CompiledFlow, Out, Processed
@@ -104,10 +105,11 @@ class FlowRunner:
             records.append(Effects(seq, (*_effects_of(recorded), *effects.heard)))
         records += [produced, *effects.claim_records(), *_links(processed, decoded.at), *extra]
         count = len(load.raws)
+        hand_over = self._prepared(self.flow, decoded, processed, seq, 0)
 
         def committed() -> None:
             engine.events.emit(BatchAccepted(flow=self.flow.name, messages=count))
-            self._hand_over(self.flow, decoded, processed, seq, 0)
+            hand_over()
 
         placed = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
         if effects.claimed:
@@ -138,18 +140,34 @@ class FlowRunner:
     def _accepted(self, _: asyncio.Future[Placed]) -> None:
         self._accepting -= 1
 
-    def _hand_over(self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
+    def _prepared(
+        self, flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int
+    ) -> Callable[[], None]:
+        """What hands the outputs over to their lanes once they are durable. It is made ready before, and holds no
+        documents: many batches are on their way to the disk at once."""
         engine = self.engine
-        for number, (refs, keys, outbounds) in outbounds_of(flow, decoded, processed, seq, first_row).items():
-            engine.lane(flow, flow.targets[number].name).add(refs, keys, outbounds)
-        for trouble in processed.troubles:
-            out = processed.outs[trouble.row]
-            event = MessageDied if out.state is State.DEAD else MessageParked
-            message = id_text(id_at(decoded.first, out.index))
-            engine.events.emit(
-                event(flow=self.flow.name, message=message, place=trouble.place, cause=str(trouble.error))
+        lanes = [
+            (flow.targets[number].name, *outputs)
+            for number, outputs in outbounds_of(flow, decoded, processed, seq, first_row).items()
+        ]
+        troubles = [
+            (MessageDied if out.state is State.DEAD else MessageParked)(
+                flow=self.flow.name, message=id_text(id_at(decoded.first, out.index)), place=trouble.place,
+                cause=str(trouble.error),
             )
-        engine.processed(flow, decoded, processed, seq, first_row)
+            for trouble, out in ((trouble, processed.outs[trouble.row]) for trouble in processed.troubles)
+        ]  # fmt: skip
+        answer = partial(engine.processed, decoded, processed, seq, first_row) if answers_callers(flow) else None
+
+        def hand_over() -> None:
+            for target, refs, keys, outbounds in lanes:
+                engine.lane(flow, target).add(refs, keys, outbounds)
+            for trouble in troubles:
+                engine.events.emit(trouble)
+            if answer:
+                answer()
+
+        return hand_over
 
     # ── input that is durable and not yet processed ──
 
@@ -297,7 +315,7 @@ class FlowRunner:
             records.append(Effects(seq, tuple(effects.heard[heard_before:])))
         records += [produced, *effects.claim_records(), *_links(processed, engine.clock.now()), *extra]
         placed = Placed(seq, decoded.first_id)
-        await engine.submit(placed, records, lambda: self._hand_over(flow, decoded, processed, seq, first_row))
+        await engine.submit(placed, records, self._prepared(flow, decoded, processed, seq, first_row))
         engine.trying.acquit(trying)
         return len(processed.outs)
 
