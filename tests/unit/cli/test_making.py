@@ -52,10 +52,18 @@ class TestInit:
 REGISTRY = load_components()
 
 
+BY_A_FILE = {
+    name
+    for name in REGISTRY.names("format")
+    if any("ProjectPath" in str(field.type) for field in REGISTRY.find("format", name).spec.fields)
+}
+"""Formats whose records a file of the project describes, which nobody can make up."""
+
+
 def flows() -> Iterator[tuple[str, str, str]]:
     """Every source with every target once, and every format."""
     sources, targets = REGISTRY.names("source"), REGISTRY.names("target")
-    formats = REGISTRY.names("format")
+    formats = [name for name in REGISTRY.names("format") if name not in BY_A_FILE]
     for i, (source, target) in enumerate(product(sources, targets)):
         yield source, target, formats[i % len(formats)]
 
@@ -77,6 +85,15 @@ class TestNewFlow:
         checked = waypost("check", tmp_path)
         assert checked.code == 0, checked.out
         assert load_project(tmp_path).flows["my-flow"].source.component.name == source
+
+    @pytest.mark.parametrize("form", sorted(BY_A_FILE))
+    def test_a_format_that_a_file_describes_says_which_is_to_be_made(
+        self, waypost: Command, tmp_path: Path, form: str
+    ) -> None:
+        write(tmp_path, {"waypost.yaml": "name: p\n"})
+        assert waypost("new", "flow", "my-flow", "--project", tmp_path, "--format", form).code == 0
+        checked = waypost("check", tmp_path)
+        assert checked.code == 1 and "no file 'schemas/" in checked.out and "make it" in checked.out
 
     def test_a_connection_the_project_has_is_used_and_none_is_added(self, waypost: Command, tmp_path: Path) -> None:
         connections = "shop: {kind: http, address: 'https://shop.example'}\n"
