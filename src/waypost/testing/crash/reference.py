@@ -100,18 +100,21 @@ def dump_index(index: SearchIndex) -> bytes:
 
 def without_removed(dump: bytes, expected: bytes, present: Sequence[int]) -> bytes:
     """A dump of an index as far as it is about batches in segments that are there: of others it may know or not. Of a
-    batch that was told again, what came before is told with it."""
-    found, kept = msgspec.msgpack.decode(dump), set()
+    batch that was told again, what came before is told with it. One whose time is over may have lost a later segment,
+    and the keys found there with it."""
+    found, kept, whole = msgspec.msgpack.decode(dump), set(), set()
     for batch in msgspec.msgpack.decode(expected)["batches"]:
         if unpack_places(batch["accepted"])[0].segment in present:
             kept.add(batch["seq"])
+            if all(at.segment in present for at in _since(batch["accepted"], batch["produced"] + batch["story"])):
+                whole.add(batch["seq"])
     found["batches"] = [
         {**batch, "story": _since(batch["accepted"], batch["story"])}
         for batch in found["batches"]
         if batch["seq"] in kept
     ]
     found["failures"] = [failure for failure in found["failures"] if failure[0] >> OUT_BITS in kept]
-    found["postings"] = [one for one in found["postings"] if posting.reference(one) >> OUT_BITS in kept]
+    found["postings"] = [one for one in found["postings"] if posting.reference(one) >> OUT_BITS in whole]
     found["extents"] = [extent for extent in found["extents"] if extent[0] in present]
     found["groups"] = found["marks"] = None
     return msgspec.msgpack.encode(found)
