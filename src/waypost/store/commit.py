@@ -39,7 +39,7 @@ class Limits:
     """Free space below which nothing more is accepted."""
     flush_bytes: int = 64 << 20
     flush_seconds: float = 2.0
-    cache_bytes: int = 8 << 20
+    cache_bytes: int = 4 << 20
     lag_messages: int = 50_000
 
 
