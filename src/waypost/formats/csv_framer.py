@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from waypost.core.component import Slice
 from waypost.core.errors import DataError
 from waypost.formats.line import too_large
+from waypost.formats.possessive import GROUPS
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -127,16 +128,17 @@ def _quote_patterns(delimiter: bytes, quote: bytes) -> tuple[_Test, _Test]:
     """Whether a line leaves no quote open, when it begins outside quotes and when it begins inside."""
     d, q = re.escape(delimiter), re.escape(quote)
     inside, field = _inside(q), _field(d, q)
-    outside = re.compile(rb"(?:%b%b)*+%b" % (field, d, field))
-    return outside.fullmatch, re.compile(rb"%b%b[^%b]*+(?:%b%b)*+" % (inside, q, d, d, field)).fullmatch
+    outside = re.compile(rb"(?:%b%b)*%b%b" % (field, d, GROUPS, field))
+    closes = re.compile(rb"%b%b(?!%b)[^%b]*+(?:%b%b)*%b" % (inside, q, q, d, d, field, GROUPS))
+    return outside.fullmatch, closes.fullmatch
 
 
 def _inside(q: bytes) -> bytes:
-    return rb"[^%b]*+(?:%b%b[^%b]*+)*+" % (q, q, q, q)
+    return rb"[^%b]*+(?:%b%b[^%b]*+)*%b" % (q, q, q, q, GROUPS)
 
 
 def _field(d: bytes, q: bytes) -> bytes:
-    return rb"(?:%b%b%b|(?!%b))[^%b]*+" % (q, _inside(q), q, q, d)
+    return rb"(?:%b%b%b(?!%b)|(?!%b))[^%b]*+" % (q, _inside(q), q, q, q, d)
 
 
 def has_more_fields(delimiter: bytes, quote: bytes, most: int) -> Callable[[bytes], bool]:

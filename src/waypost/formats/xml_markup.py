@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from waypost.core.errors import DataError
+from waypost.formats.possessive import GROUPS
 
 TAG_BYTES = 1 << 20
 """A longer start tag is refused: it bounds the attributes of one element before they cost memory."""
@@ -13,12 +14,12 @@ DEPTH = 256
 ELEMENTS = 500_000
 """Elements of one document; what has more is read record by record."""
 
-_QUOTED = rb"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+"""
+_QUOTED = rb"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*""" + GROUPS
 TAG = re.compile(rb"<([^\s<>/!?\"'=]++)(" + _QUOTED + rb")>")
 """A complete start or empty-element tag: its name, and the rest, which ends in ``/`` where the element is empty."""
 CLOSING = re.compile(rb"</([^\s<>/]++)\s*+>")
 _LONG_TAG = re.compile(rb"<[^\s<>/!?]++" + _QUOTED)
-_PROLOG = re.compile(rb"\s*+(?:<\?.*?\?>\s*+|<!--.*?-->\s*+)*+", re.DOTALL)
+_PROLOG = re.compile(rb"\s*+(?:<\?.*?\?>\s*+|<!--.*?-->\s*+)*" + GROUPS, re.DOTALL)
 _DECLARED = re.compile(rb"<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\"']{0,40})[\"']")
 ENCODINGS = frozenset({
     "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-2", "iso-8859-15", "latin-1", "latin1",
