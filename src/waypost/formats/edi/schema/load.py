@@ -50,7 +50,10 @@ class Library:
         standard, _, rest = name.partition("/")
         version, _, message = rest.partition("/")
         known = [known.split("/") for known in self.names() if known.startswith(f"{standard}/")]
-        versions = {v: _ordinal(v) for _, v, m in known if m == message and _ordinal(v) >= 0}
+        everywhere = [v for _, v, m in known if m == message]
+        versions = {v: _ordinal(v) for v in everywhere if _ordinal(v) >= 0}
+        if not versions and everywhere:  # a message of the syntax itself, whose versions are its own
+            return self.schema(f"{standard}/{everywhere[-1]}/{message}")
         if not versions or (wanted := _ordinal(version)) < 0:
             return None
         closest = min(versions, key=lambda v: (abs(versions[v] - wanted), -versions[v]))
