@@ -17,6 +17,7 @@ from typing import Any
 
 from waypost.core.errors import Fault, ProjectError
 from waypost.core.yamlfile import YamlFile, parse_yaml
+from waypost.formats.edi.schema.label import Labels, read_labels
 from waypost.formats.edi.schema.message import read_dictionary, read_message
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.notation import Dictionary
@@ -35,6 +36,7 @@ class Library:
         self._roots: tuple[Any, ...] = (*folders, files("waypost.formats.edi.packs"))
         self._dictionaries: dict[str, Dictionary] = {}
         self._schemas: dict[str, Schema | None] = {}
+        self._labels: dict[str, Labels] = {}
 
     def schema(self, name: str) -> Schema | None:
         """The schema called ``name``, or None where there is none. Raises ``ProjectError`` with a file's faults."""
@@ -80,6 +82,17 @@ class Library:
                         if dot and not stem.startswith("dictionary"):
                             found.add(f"{standard.name}/{version.name}/{stem}")
         return sorted(found)
+
+    def labels(self, standard: str) -> Labels:
+        """What messages, segments, elements and codes of a standard are called."""
+        if standard not in self._labels:
+            faults: list[Fault] = []
+            found = [root / standard / "labels.yaml" for root in reversed(self._roots)]
+            files = [parse_yaml(f.read_text("utf-8"), f"{standard}/labels.yaml", faults) for f in found if f.is_file()]
+            self._labels[standard] = read_labels(files, faults)
+            if faults:
+                raise ProjectError(faults)
+        return self._labels[standard]
 
     def _find(self, relative: str) -> Any:
         for root in self._roots:
