@@ -14,7 +14,7 @@ from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tappe
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.effects import unpack_answer
+from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.load import bodies_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
 from waypost.flow.versions import Versions
@@ -120,7 +120,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
         "message": message_row(found),
         "input": {**text_of(raw), "content_type": stored.accepted.content_type, "size": len(raw)},
         "effects": [
-            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), "answer": plain(unpack_answer(answer))}
+            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
@@ -144,6 +144,12 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     shown["verdict"] = "environment differs" if changed else "differs" if differs else "proved"
     _time(shown["steps"], stored.produced, flow)
     return shown
+
+
+def _answered(packed: bytes) -> dict[str, Any]:
+    age = age_of(packed)
+    said: dict[str, Any] = {"answer": plain(unpack_answer(packed))}
+    return said if age is None else {**said, "age_seconds": age / 1_000_000}
 
 
 def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFlow) -> None:
