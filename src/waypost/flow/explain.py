@@ -14,7 +14,7 @@ from waypost.core.component import Dropped, Failed, Request, Result, Routed, Spl
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed, request_digest
-from waypost.flow.effects import unpack_answer
+from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.guard import guarded
 from waypost.flow.load import bodies_of, load_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
@@ -108,15 +108,16 @@ def _said(result: Result) -> dict[str, Any]:
     if isinstance(result, Split):
         return {"result": "split", "after": [plain(child.body) for child in result.children]}
     if isinstance(result, Routed):
-        return {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        said = {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
     if isinstance(result, Failed):
         return {"result": "failed", "error": str(result.error)}
-    said = {"result": "filtered"}
+    ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
-        said["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
-    return said
+        ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
+    return ended
 
 
 async def explain(history: History, versions: Versions, secret: bytes, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
         "message": message_row(found),
         "input": _input(stored.accepted, raw, found.index),
         "effects": [
-            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), "answer": plain(unpack_answer(answer))}
+            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
@@ -166,6 +167,12 @@ def _input(accepted: Accepted, raw: bytes, index: int) -> dict[str, Any]:
         **({"headers": dict(headers)} if headers else {}),
         **({"context": text_of(accepted.context)} if accepted.context else {}),
     }  # fmt: skip
+
+
+def _answered(packed: bytes) -> dict[str, Any]:
+    age = age_of(packed)
+    said: dict[str, Any] = {"answer": plain(unpack_answer(packed))}
+    return said if age is None else {**said, "age_seconds": age / 1_000_000}
 
 
 def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFlow) -> None:

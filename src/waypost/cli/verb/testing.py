@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import textwrap
 import time
 from collections.abc import Sequence
@@ -75,6 +74,8 @@ class _Run:
         self.fail_under, self.junit_file, self.generate, self.seed = fail_under, junit_file, generate, seed
 
     def once(self, as_json: bool) -> int:
+        import asyncio
+
         from waypost.testing.cases.coverage import Coverage
         from waypost.testing.cases.junit import junit
         from waypost.testing.cases.runner import run_cases
@@ -152,10 +153,12 @@ def snapshot(
     prune: Annotated[bool, typer.Option("--prune", help="Delete the snapshots of no case.")] = False,
     as_json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Write down what comes out of the cases that say `snapshot: true`.
+    """Write down what comes out of cases with `snapshot: true`.
 
     Prints what changes against the snapshots there were. `waypost test` compares with them from then on.
     """
+    import asyncio
+
     from waypost.testing.cases.writing import write_snapshots
 
     told = asyncio.run(write_snapshots(directory, environment, only, prune=prune))

@@ -83,7 +83,9 @@ class Coverage:
         made = []
         for subject in sorted({branch.subject for branch in self._branches}):
             own = {branch for branch in self._branches if branch.subject == subject}
-            made.append(Share(subject, len(own), tuple(sorted(own - self._gone, key=lambda b: (b.line, b.place, b.what)))))
+            made.append(
+                Share(subject, len(own), tuple(sorted(own - self._gone, key=lambda b: (b.line, b.place, b.what))))
+            )
         return made
 
     @property

@@ -140,7 +140,7 @@ class _Trial:
 
     def _goes_through(self, documents: Sequence[Any]) -> None:
         messages = self._messages(documents)
-        effects = Answers(self.given, otherwise_nothing=True)
+        effects = Answers(self.given, self.runner.contents, otherwise_nothing=True)
         watch = _Watch(self.runner, self.compiled)
         processed = self.loop.run_until_complete(
             self.compiled.process(range(len(messages)), messages, effects, b"", watch)
@@ -158,7 +158,7 @@ class _Trial:
                 raise _Finding(f"{trouble.place}: {trouble.error} [{trouble.error.code}]")
 
     def _is_refused(self, document: Any) -> None:
-        effects = Answers(self.given, otherwise_nothing=True)
+        effects = Answers(self.given, self.runner.contents, otherwise_nothing=True)
         processed = self.loop.run_until_complete(self.compiled.process([0], self._messages([document]), effects, b""))
         for trouble in processed.troubles:
             if trouble.error.error_class is ErrorClass.BUG:

@@ -18,6 +18,7 @@ from waypost.core.message import Ids, Message
 from waypost.core.registry import registry
 from waypost.core.yamlfile import YamlFile
 from waypost.flow.assemble import Surroundings, compile_flow
+from waypost.flow.check_room import MemoryContents
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
 from waypost.flow.load import Load, decode_load
@@ -50,7 +51,8 @@ class CaseRunner:
     def __init__(self, root: Path, project: Project, coverage: Coverage | None = None) -> None:
         self.root, self.project, self.coverage = root, project, coverage
         self.snapshots = Snapshots(root)
-        self._around = Surroundings(root, ManualClock(), SeededRandom(0), Events())
+        self.contents = MemoryContents()
+        self._around = Surroundings(root, ManualClock(), SeededRandom(0), Events(), contents=self.contents)
         self._flows: dict[str, CompiledFlow] = {}
         self._maps: dict[str, CompiledMap] = {}
         self._checks: dict[str, Any] = {}
@@ -79,7 +81,7 @@ class CaseRunner:
             return self._mapped(case), []
         flow, given = self.flow_of(case.flow), case.options.input
         at = moment(given.received_at)
-        effects = Answers(case.options.effects)
+        effects = Answers(case.options.effects, self.contents)
         came = Came()
         watch = self.coverage.watcher(flow) if self.coverage is not None else None
         for part, load in self._loads(flow, given):

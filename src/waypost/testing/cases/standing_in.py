@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from waypost.core.clock import moment_text
 from waypost.core.errors import AuthorisationRefused, ContractError, EndpointUnavailable, WaypostError
+from waypost.flow.check_room import CheckIn, Contents
 from waypost.flow.compiled import CompiledStep, Question
 from waypost.flow.differ import differences
 from waypost.flow.effects import pack_answer, unpack_answer
@@ -36,22 +38,31 @@ class Ready:
 
 
 class Answers:
-    """The answers a case gives to steps that ask. A key an idempotent receiver asks for is new unless it says.
-    ``unanswered`` tells what was asked without an answer."""
+    """The answers a case gives to steps that ask. Unless it says otherwise, a key an idempotent receiver asks for is
+    new, the clock stands where the message was received, and contents are left in memory. ``unanswered`` tells what was
+    asked without an answer."""
 
-    def __init__(self, given: Mapping[str, Sequence[AnswerOptions]], *, otherwise_nothing: bool = False) -> None:
-        self._given, self._otherwise_nothing = given, otherwise_nothing
+    def __init__(
+        self, given: Mapping[str, Sequence[AnswerOptions]], contents: Contents, *, otherwise_nothing: bool = False
+    ) -> None:
+        self._given, self._contents, self._otherwise_nothing = given, contents, otherwise_nothing
         self.unanswered: list[str] = []
 
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
-        return [self._answer(step, dict(question.request.parameters)) for question in questions]
+        return [await self._answer(step, question) for question in questions]
 
-    def _answer(self, step: CompiledStep, asked: dict[str, Any]) -> Any:
+    async def _answer(self, step: CompiledStep, question: Question) -> Any:
+        asked = dict(question.request.parameters)
         for given in self._given.get(step.name, ()):
             if not differences(exact(given.when), {n: v for n, v in exact(asked).items() if n in given.when}):
                 if given.error:
                     return _FAILURES[given.error_class](given.error, where=f"step {step.name}")
                 return unpack_answer(pack_answer(exact(given.answer)))
+        if step.asks == "clock":
+            return moment_text(question.message.received_at)
+        if step.asks in ("check_in", "redeem"):
+            (answer,) = await CheckIn(self._contents).ask([question.request])
+            return answer
         if step.asks == "claim" or self._otherwise_nothing:
             return None
         text = f"step {step.name} asks {shown(asked)} and the case has no answer; add it under effects: {step.name}:"
