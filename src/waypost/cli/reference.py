@@ -76,7 +76,7 @@ def stale(folder: Path, wanted: dict[str, str]) -> list[str]:
 def _file_pages() -> dict[str, str]:
     from waypost.flow.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
     from waypost.flow.environment import EnvironmentOptions
-    from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions
+    from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
 
     classes = " or ".join(f"`{c.value}`" for c in ConnectionClass)
     return {
