@@ -19,7 +19,7 @@ from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.examine.envelope import EnvelopeSegments, at, closing, message_trailer, surplus
 from waypost.formats.edi.examine.message import Message, Writing, writing_of
 from waypost.formats.edi.examine.report import Report, SetCount
-from waypost.formats.edi.examine.schemas import Checked, Schemas
+from waypost.formats.edi.examine.schemas import Checked, Schemas, doubted
 from waypost.formats.edi.examine.verdict import Level, Sink, Verdict
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.token import Kind, Token
@@ -218,8 +218,8 @@ class Examination:
         opening = dialect.transaction[token.tag].opening or 1
         control = at(header, opening).strip()
         located = [message.located(one, one.position - 1) for one in found]
-        if checked.validator is None and counted.received == 1 and checked.name:
-            self._say(message.located(_unknown(checked, header[0]), 0), checked.message, control)
+        if counted.received == 1 and (notice := checked.notice(header[0])):
+            self._say(message.located(notice, 0), checked.message, control)
         for one in located:
             self._say(one, checked.message, control)
         for sink in self._sinks:
@@ -240,7 +240,8 @@ class Examination:
         if checked.validator is None or checked.validator.accepts(body):
             return [], 0
         more = surplus(dialect, header, trailer, len(body) + 2) if trailer else 0
-        return checked.validator.findings(body, more)
+        found, excess = checked.validator.findings(body, more)
+        return [doubted(one) for one in found] if checked.instead_of else found, excess
 
     def _around(self, message: Message, interchange: Level, checked: Checked, header: list[str]) -> list[Finding]:
         """What is wrong with the header of a message and where it stands."""
@@ -307,12 +308,6 @@ class Examination:
 
     def _say(self, one: Finding, message: str = "", control_number: str = "") -> None:
         self.report.add(one, message, control_number)
-
-
-def _unknown(checked: Checked, tag: str) -> Finding:
-    return finding("no-schema", tag, 1, level="transaction", severity="warning",
-                   found=f"no schema for {checked.message} in {checked.version}",
-                   expected=f"a schema called {checked.name}")  # fmt: skip
 
 
 def _header_at(data: bytes, tag: bytes) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from waypost.formats.edi.dialect import Dialect
+from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.code_list import CodeLists
 from waypost.formats.edi.schema.load import Library
 from waypost.formats.edi.schema.model import Schema
@@ -19,17 +20,42 @@ _MOST_KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a message is held against; ``validator`` is None where there is no schema called ``name``."""
+    """What a message is held against; ``validator`` is None where there is no schema called ``name``. ``instead_of``
+    is the schema that is not there, where that of the nearest version stands in for it."""
 
     message: str
     version: str
     name: str
     validator: Validator | None
+    instead_of: str = ""
+
+    def notice(self, tag: str) -> Finding | None:
+        """What the first message of its kind is told about its schema."""
+        if self.validator is None:
+            return finding("no-schema", tag, 1, level="transaction", severity="warning",
+                           found=f"no schema for {self.message} in {self.version}",
+                           expected=f"a schema called {self.name}") if self.name else None  # fmt: skip
+        if self.instead_of:
+            return finding("schema-nearest", tag, 1, level="transaction", severity="warning",
+                           found=f"no schema {self.instead_of}; checked by {self.name}",
+                           expected="one of the version the message names")  # fmt: skip
+        return None
 
     @property
     def group(self) -> str:
         """The functional group such a message belongs to, empty where it is not known."""
         return self.validator.schema.group if self.validator else ""
+
+
+_STABLE = frozenset({
+    "segment-unknown", "segment-missing", "element-missing", "element-character", "element-time",
+})  # fmt: skip
+"""What is as wrong in one version as in the next. Lengths, dates, repetition, codes, order, conditions change."""
+
+
+def doubted(one: Finding) -> Finding:
+    """A finding by the schema of another version: a warning where versions differ in such things."""
+    return one if one.code in _STABLE else replace(one, severity="warning")
 
 
 class Schemas:
@@ -68,6 +94,9 @@ class Schemas:
             schema = self._library.schema(name)
             if schema is not None and (not name.startswith("partner/") or schema.version == version[:6]):
                 return self._checked(message, version, schema, marks)
+        nearest = self._library.nearest(names[-1]) if names else None
+        if nearest is not None:
+            return replace(self._checked(message, version, nearest, marks), instead_of=names[-1])
         return Checked(message, version, names[0] if names else "", None)
 
     def _overlays(self, message: str, version: str) -> list[str]:

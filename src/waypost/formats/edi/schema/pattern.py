@@ -64,6 +64,8 @@ class Patterns:
         if element.codes:
             return _any_of(element.codes)
         kind = element.kind
+        if kind == "-":
+            return "(?!)"
         if kind == "DT":
             return self._date(low, high)
         if kind == "TM":

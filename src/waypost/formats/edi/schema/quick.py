@@ -104,7 +104,7 @@ class QuickPath:
         entry: tuple[Any, ...] | None = None
         state = table["state"]
         for move in reversed(state.after(tag)):
-            if not move.missing and not (move.repeats and move.most == 1):
+            if not move.missing and not move.over and not (move.repeats and move.most == 1):
                 act = self._scopes.act(state, move.state, move.depth, tag)
                 entry = (self.match(move.use), self._table(move.state), _limit(move), move.depth, act, entry)
         if entry is not None:

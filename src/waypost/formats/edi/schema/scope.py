@@ -9,7 +9,7 @@ from typing import Any
 from waypost.formats.edi.schema.automaton import Path, State
 from waypost.formats.edi.schema.code_list import CodeLists
 from waypost.formats.edi.schema.expression import OWN
-from waypost.formats.edi.schema.hierarchy import BOUNDS, LEVEL, broken_bounds, broken_levels
+from waypost.formats.edi.schema.hierarchy import BOUNDS, LEVEL, broken_bounds, broken_levels, levels
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.rule import CompiledRule, Rows, compile_rule, together
 
@@ -39,6 +39,7 @@ class Scopes:
         self.rules = [compile_rule(rule, component, schema.segments, codes) for rule in schema.rules]
         self.levels = schema.standard == "x12" and LEVEL in tags
         self.bounds = schema.standard == "x12" and tags >= BOUNDS
+        self.nested = levels(schema.root) if self.levels else {}
         self.outer = frozenset(tag for rule in self.rules for tag in rule.outer)
         self._scopes: dict[tuple[str, ...], Scope | None] = {}
         self._root = self.at(())
@@ -70,8 +71,8 @@ class Scopes:
             return ask
 
         def asked(rows: Rows, outer: Rows) -> bool:
-            levels = enumerate(rows.get(LEVEL, ()))
-            if self.levels and next(broken_levels(levels), None) is not None:
+            numbered = enumerate(rows.get(LEVEL, ()))
+            if self.levels and next(broken_levels(numbered, self.nested), None) is not None:
                 return False
             bounds = enumerate(rows.get(BOUND, ()))
             return not (self.bounds and next(broken_bounds(bounds), None) is not None) and bool(ask(rows, outer))
@@ -80,7 +81,7 @@ class Scopes:
 
     def open(self, path: Path) -> list[tuple[int, Scope]]:
         """The scopes a state is in, with their depth."""
-        names = tuple(loop.name for loop, _ in path[1:])
+        names = tuple(loop.name for loop, *_ in path[1:])
         found = [(depth, self.at(names[:depth])) for depth in range(len(path))]
         return [(depth, scope) for depth, scope in found if scope is not None]
 

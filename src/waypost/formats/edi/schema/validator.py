@@ -93,7 +93,7 @@ class _Held:
         self._open(start, -1, 0)
 
     def _open(self, state: State, depth: int, index: int) -> None:
-        names = [loop.name for loop, _ in state.path]
+        names = [loop.name for loop, *_ in state.path]
         for at, scope in self._scopes.open(state.path):
             if at > depth:
                 self._slots[at] = (scope, {}, "/".join(names[: at + 1]), index)
@@ -121,7 +121,9 @@ class _Held:
         scope, places, loop, begun = self._slots.pop(depth)
         rows = {key: [self._rows[i] for i in at] for key, at in places.items()}
         if depth == 0:
-            self._found += [] if not self._scopes.levels else broken_levels(self._numbered(places, LEVEL))
+            self._found += (
+                [] if not self._scopes.levels else broken_levels(self._numbered(places, LEVEL), self._scopes.nested)
+            )
             self._found += [] if not self._scopes.bounds else broken_bounds(self._numbered(places, BOUND))
         for rule in scope.rules:
             verdict = rule.ask(rows, self._outer)

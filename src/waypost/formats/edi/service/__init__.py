@@ -16,7 +16,7 @@ def envelope_segments(standard: str) -> Dictionary:
     """The dictionary of a standard's envelopes."""
     faults: list[Fault] = []
     name = f"{standard}.yaml"
-    made = read_dictionary(parse_yaml((files(__name__) / name).read_text("utf-8"), name, faults), faults)
+    made = read_dictionary([parse_yaml((files(__name__) / name).read_text("utf-8"), name, faults)], faults)
     if faults:
         raise ProjectError(faults)
     return made
