@@ -13,6 +13,7 @@ import msgspec
 from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
+from waypost.core.proof import proves
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import unpack_answer
 from waypost.flow.load import bodies_of
@@ -134,7 +135,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     trace = _Trace(flow)
     decoded, processed = await recompute(flow, stored, [found.index], secret, trace)
     shown["steps"] = trace.steps
-    shown["outputs"] = outputs = _outputs(history, flow, processed)
+    shown["outputs"] = outputs = _outputs(history, flow, processed, secret)
     refused = [error for _, _, error in decoded.refused]
     if refused and isinstance(refused[0], DataError):
         shown["refused"] = str(refused[0])
@@ -154,7 +155,7 @@ def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFl
         step["microseconds_of_batch"] = took.get(step["step"], 0)
 
 
-def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list[dict[str, Any]]:
+def _outputs(history: History, flow: CompiledFlow, processed: Processed, secret: bytes) -> list[dict[str, Any]]:
     found, digests = history.found, recorded_digests(history.batch)
     made = {(o.index, flow.target_names[o.target], o.ordinal): o for o in processed.outs if o.state is State.OPEN}
     attempts = _attempts(history)
@@ -170,7 +171,8 @@ def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list
             "target": target, "ordinal": ordinal,
             "state": State(states.get((target, ordinal), State.OPEN)).name.lower(),
             **text_of(body), "document": plain(out.message.body) if out and out.message else None,
-            "digest_ok": out is not None and out.digest == digests.get(key), "attempts": attempts.get(row, []),
+            "digest_ok": out is not None and proves(secret, out.body, out.digest, digests.get(key)),
+            "attempts": attempts.get(row, []),
         })  # fmt: skip
     return outputs
 
