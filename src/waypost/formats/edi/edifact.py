@@ -18,6 +18,7 @@ from waypost.formats.edi.edifact_write import EdifactWriter
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
 from waypost.formats.edi.row_write import RowWriter
+from waypost.formats.edi.schema.load import library
 from waypost.formats.edi.separator_option import separator_faults
 
 _SEPARATORS = ("element_separator", "component_separator", "repetition_separator", "release_character",
@@ -86,6 +87,11 @@ class EdifactFormat:
     """
 
     content_type = "application/edifact"
+
+    @staticmethod
+    def schema_names() -> list[str]:
+        """The schemas of this standard that come along."""
+        return [name for name in library().names() if name.startswith("edifact/")]
 
     def __init__(self, options: EdifactOptions, grants: Grants) -> None:
         self._unit = options.unit

@@ -14,6 +14,7 @@ from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.row_write import RowWriter
+from waypost.formats.edi.schema.load import library
 from waypost.formats.edi.separator_option import separator_faults
 from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
@@ -78,6 +79,11 @@ class X12Format:
     """
 
     content_type = "application/edi-x12"
+
+    @staticmethod
+    def schema_names() -> list[str]:
+        """The schemas of this standard that come along."""
+        return [name for name in library().names() if name.startswith("x12/")]
 
     def __init__(self, options: X12Options, grants: Grants) -> None:
         self._options = options
