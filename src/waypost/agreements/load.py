@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class Partner:
 def is_partner_file(name: str) -> bool:
     """Whether a file of a project declares a partner."""
     return name.startswith(FOLDER) and name.count("/") == 1 and name.endswith((".yaml", ".yml"))
+
+
+def partner_names(files: Iterable[str]) -> list[str]:
+    """The partners a project's files declare: a partner's file has its name."""
+    return sorted(name.removeprefix(FOLDER).rpartition(".")[0] for name in files if is_partner_file(name))
 
 
 def parse_partner(data: bytes, name: str, faults: list[Fault]) -> Partner | None:
@@ -74,6 +79,9 @@ def load_partners(files: Mapping[str, bytes], faults: list[Fault]) -> dict[str, 
         partner = parse_partner(files[name], name, faults)
         if partner is None:
             continue
+        if [partner.name] != partner_names([name]):
+            text = f"partner {partner.name!r} in {name}"
+            faults.append(partner.file.fault(("partner",), "file-name", text, f"{FOLDER}{partner.name}.yaml"))
         if partner.name in made:
             text = f"partner {partner.name!r} is also in {made[partner.name].file.name}"
             faults.append(partner.file.fault(("partner",), "twice", text, "one file a partner"))
@@ -83,19 +91,12 @@ def load_partners(files: Mapping[str, bytes], faults: list[Fault]) -> dict[str, 
 
 
 def lint_partners(
-    partners: Mapping[str, Partner], files: Mapping[str, bytes], connections: Collection[str],
-    schemas: Collection[str],
-) -> Iterator[Fault]:  # fmt: skip
-    """What of the partners does not fit the rest of the project. ``schemas`` are the names of those
-    that come along; others are files."""
+    partners: Mapping[str, Partner], files: Mapping[str, bytes], connections: Collection[str]
+) -> Iterator[Fault]:
+    """What of the partners does not fit the rest of the project, but for what formats know better."""
     for partner in partners.values():
         yield from _lint_references(partner, files, connections)
         for path, message in messages_of(partner.options):
-            if message.schema and message.schema not in schemas and message.schema not in files:
-                text = f"no schema {message.schema!r}"
-                known = [*schemas, *(name for name in files if name.startswith("schemas/"))]
-                remedy = near(message.schema, known) or "put its file under schemas/, or name one that comes along"
-                yield partner.file.fault((*path, "schema"), "unknown-schema", text, "", remedy)
             if message.map is not None and message.map not in files:
                 yield _no_file(partner, (*path, "map"), message.map, files)
     yield from _lint_identities(partners)

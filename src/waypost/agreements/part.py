@@ -23,9 +23,6 @@ class ValidationOptions:
     trim_spaces: Annotated[bool, Option("Whether spaces at the ends of values are taken off before maps see them.")] = (
         False
     )
-    trim_zeros: Annotated[bool, Option("Whether leading zeros of numbers are taken off before they are checked.")] = (
-        False
-    )
     trailing_separators: Annotated[
         Literal["optional", "not-allowed"], Option("Separators behind the last element of a segment.")
     ] = "optional"

@@ -37,10 +37,6 @@ class X12ReceiveOptions:
         Literal["as-environment", "any"],
         Option("Whether ISA15 must fit the environment: production only in production, test elsewhere."),
     ] = "as-environment"
-    unit: Annotated[
-        Literal["transaction", "interchange"],
-        Option("What stands or falls together when something is wrong: a message alone, or its interchange."),
-    ] = "transaction"
     validation: Annotated[ValidationOptions, Option("How strictly messages are read.")] = field(
         default_factory=ValidationOptions
     )
@@ -71,10 +67,6 @@ class EdifactReceiveOptions:
         Literal["as-environment", "any"],
         Option("Whether the test indicator (UNB 0035) must fit the environment: test only outside of production."),
     ] = "as-environment"
-    unit: Annotated[
-        Literal["transaction", "interchange"],
-        Option("What stands or falls together when something is wrong: a message alone, or its interchange."),
-    ] = "transaction"
     validation: Annotated[ValidationOptions, Option("How strictly messages are read.")] = field(
         default_factory=ValidationOptions
     )

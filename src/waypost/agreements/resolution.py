@@ -74,9 +74,14 @@ class Parties:
         """The parties of a document's ``interchange`` and ``group``."""
         inner = group or {}
         names = ("sender", "sender_qualifier", "receiver", "receiver_qualifier", "usage")
-        said = [str(interchange.get(name) or "") for name in names]
+        sender, sender_qualifier, receiver, receiver_qualifier, usage = (
+            str(interchange.get(name) or "") for name in names
+        )
         rest = {name: str(interchange[name]) for name in _ENVELOPE if interchange.get(name) is not None}
-        return Parties(standard, *said, str(inner.get("sender") or ""), str(inner.get("receiver") or ""), rest)
+        return Parties(
+            standard, sender, sender_qualifier, receiver, receiver_qualifier, usage,
+            str(inner.get("sender") or ""), str(inner.get("receiver") or ""), rest,
+        )  # fmt: skip
 
 
 _ENVELOPE = ("recipient_reference", "authorisation_qualifier", "authorisation", "security_qualifier", "security")
@@ -196,7 +201,8 @@ def near_miss(agreed: str, found: str) -> str:
     if plain[0] == plain[1]:
         return "only punctuation differs"
     alike = difflib.SequenceMatcher(None, agreed, found).ratio()
-    return "nearly the same" if len(agreed) >= 5 and alike >= 0.8 else ""
+    least = 9 if agreed.isdigit() else 5
+    return "nearly the same" if len(agreed) >= least and alike >= 0.8 else ""
 
 
 def _unknown(parties: Parties, steps: Sequence[Considered]) -> Resolution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,5 +139,9 @@ class Grants:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     listener: HttpListener | None = None
     compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    list_files: Callable[[str], Sequence[str]] | None = None
+    """Names of the project's files below a folder, under this version's digest."""
+    environment_class: str = ""
+    """``prod`` or ``test``: where this runs; '' where that does not matter."""
     read_file: Callable[[str], bytes] | None = None
     """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

@@ -57,6 +57,10 @@ class ConnectionRef(str):
     """The name of a connection in ``connections.yaml``. ``Option(kinds=…)`` says which kinds fit."""
 
 
+class PartnerRef(str):
+    """The name of a trading partner of ``partners/``, or ``any``."""
+
+
 class ProjectPath(str):
     """A file of the project, relative to its folder; it must exist and stay inside."""
 
@@ -313,7 +317,8 @@ _TYPE_WORDS: dict[Any, str] = {
     Any: "any value", str: "text", Verbatim: "text in quotes", int: "whole number", float: "number",
     bool: "true or false",
     Duration: "duration such as 5s or 2m", Size: "size such as 64MiB", Secret: "secret",
-    ConnectionRef: "connection name", ProjectPath: "file of the project", Expression: "expression",
+    ConnectionRef: "connection name", PartnerRef: "partner name", ProjectPath: "file of the project",
+    Expression: "expression",
 }  # fmt: skip
 
 

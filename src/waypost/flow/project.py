@@ -130,20 +130,16 @@ class _Loader:
 
     def _partners(self, connections: Mapping[str, ConnectionDefinition]) -> dict[str, Partner]:
         partners = load_partners(self.files, self.faults)
-        schemas = frozenset(self._schema_names()) if partners else frozenset()
-        self.faults += lint_partners(partners, self.files, {*self.connection_names, *connections}, schemas)
+        self.faults += lint_partners(partners, self.files, {*self.connection_names, *connections})
+        for name in registry.names("format") if partners else ():
+            component = registry.find("format", name)
+            lint = getattr(component.build, "lint_agreements", None) if component else None
+            self.faults += lint(partners, self.files) if lint else ()
         for calendar in sorted({partner.options.calendar for partner in partners.values()} - {""}):
             name = f"calendars/{calendar}.yaml"
             if name in self.files:
                 parse_calendar(self.files[name].decode("utf-8", "replace"), name, self.faults)
         return partners
-
-    def _schema_names(self) -> Iterator[str]:
-        """The schemas that come with formats; components say so, for the engine knows none of them."""
-        for name in registry.names("format"):
-            component = registry.find("format", name)
-            named = getattr(component.build, "schema_names", None) if component else None
-            yield from named() if named else ()
 
     def _listening(self, file: YamlFile, environment: Environment) -> Any:
         """The project's data with the environment's values in ``listen``, the one part that differs between them."""

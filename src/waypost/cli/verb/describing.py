@@ -36,7 +36,8 @@ def describe(
     """Describe what flows are built from.
 
     `waypost describe` lists everything, `waypost describe source` one kind, `waypost describe source directory` one
-    component, `waypost describe partner` a project file. `--schema flow` prints the JSON Schema that editors complete flows with.
+    component, `waypost describe partner` a project file. `--schema flow` prints the JSON Schema that editors
+    complete flows with.
     """
     from waypost.cli.file_schema import file_options
     from waypost.core.registry import load_components

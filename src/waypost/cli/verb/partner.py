@@ -86,10 +86,10 @@ def diff(
     ] = "",
     project: ProjectOption = Path("."),
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Compare a partner's file with an earlier one, option by option.
 
-    Defaults count, comments and layout do not. Exit code 1 when something differs.
+    Defaults count, comments and layout do not.
     """
     from waypost.agreements.difference import changes
 
@@ -97,7 +97,7 @@ def diff(
     old = _before(name, before, project)
     if now is None and old is None:
         the_partner(partners_of(project), name)
-    found = changes(old and old.options, now and now.options)
+    found = changes(old.options if old else None, now.options if now else None)
     if as_json:
         versions = {"before": old and old.version, "after": now and now.version}
         print_json({"partner": name, **versions, "changes": [
@@ -105,7 +105,6 @@ def diff(
         ]})  # fmt: skip
     else:
         say("\n".join(map(str, found)) or f"{name}: nothing differs")
-    return 1 if found else 0
 
 
 def partners_of(project: Path) -> dict[str, Partner]:
