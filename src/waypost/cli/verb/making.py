@@ -56,7 +56,7 @@ def new(
     format_name: Annotated[str, typer.Option("--format", metavar="NAME", help="Of a flow: its format.")] = "json",
     as_json: AsJson = False,
 ) -> None:
-    """Write a starter of a flow, map, partner, step, format or connector.
+    """Write a starter of a flow, partner, map, step or component.
 
     Formats, connectors and, outside of a project, steps are parts of Waypost itself and need a source checkout. A flow
     is made from the declarations of its parts: every option is there, the optional ones as comments.

@@ -87,9 +87,9 @@ def diff(
     project: ProjectOption = Path("."),
     as_json: AsJson = False,
 ) -> None:
-    """Compare a partner's file with an earlier one, option by option.
+    """Compare a partner's file with an earlier one.
 
-    Defaults count, comments and layout do not.
+    Option by option: defaults count, comments and layout do not.
     """
     from waypost.agreements.difference import changes
 
@@ -171,7 +171,7 @@ def _files_of_version(version: str, project: Path) -> dict[str, bytes]:
         import asyncio
 
         activated = asyncio.run(make_client(project.resolve(), "dev").ask("versions"))["versions"]
-        version = next((one["version"] for one in reversed(activated) if one["current"]), "")
+        version = activated[-1]["version"] if activated else ""
     fitting = [name for name in known if version and name.startswith(version)]
     if len(fitting) != 1:
         found = f"no file or version {version!r}" if version else "no version of this project has run yet"
