@@ -37,8 +37,10 @@ class Surroundings:
             except KeyError:
                 raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
 
+        data_class = project.flows[flow].options.data_class if flow in project.flows else ""
         return Grants(
-            root=self.root, flow=flow, name=name, worker=self.worker, clock=self.clock, random=self.random,
+            root=self.root, flow=flow, name=name, worker=self.worker, data_class=data_class, clock=self.clock,
+            random=self.random,
             events=self.events, positions=positions or NoPositions(), connections=self.connections,
             listener=self.listener, compile_expression=expression_of, read_file=read_file,
         )  # fmt: skip

@@ -79,6 +79,10 @@ class ExpectOptions:
         Option("Per target what it gets, in order: a document, or as text the exact bytes."),
     ] = field(default_factory=dict)
     errors: Annotated[tuple[ErrorOptions, ...], Option("Failures that must happen.")] = ()
+    warnings: Annotated[
+        tuple[ErrorOptions, ...] | None,
+        Option("What steps must note about messages that go on; left out, notes do not matter."),
+    ] = None
     filtered: Annotated[int, Option("How many messages end in a filter.", minimum=0)] = 0
 
 
@@ -121,6 +125,8 @@ class CaseResult:
     flow: str
     name: str
     differences: tuple[str, ...]
+    findings: tuple[dict[str, str], ...] = ()
+    """What steps found in its messages, errors and notes, each with its ``step``."""
 
 
 def load_cases(root: Path, project: Project) -> list[Case]:

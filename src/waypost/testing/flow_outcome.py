@@ -16,6 +16,7 @@ from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
 from waypost.core.component import Slice
 from waypost.core.errors import ContractError, DataError, WaypostError
 from waypost.core.event import Events
+from waypost.core.finding import FIELDS, Finding, is_finding
 from waypost.core.message import Ids
 from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow, CompiledStep, Processed, Question
@@ -44,17 +45,18 @@ class CaseRunner:
 
     async def run(self, case: Case) -> CaseResult:
         """One case. A flow that cannot be built is a difference of each of its cases."""
+        got = _Got(())
         try:
-            found = await self._differences(case)
+            found = await self._differences(case, got)
         except (WaypostError, OSError) as error:
             found = [f"could not run: {error}"]
-        return CaseResult(case.file, case.line, case.flow.name, case.options.name, tuple(found))
+        return CaseResult(case.file, case.line, case.flow.name, case.options.name, tuple(found), tuple(got.findings()))
 
-    async def _differences(self, case: Case) -> list[str]:
+    async def _differences(self, case: Case, got: _Got) -> list[str]:
         flow, given = self._flow(case), case.options.input
         at = _moment(given.received_at)
         effects = _Answers(case.options.effects)
-        got = _Got(flow)
+        got.names = flow.target_names
         for part, load in self._loads(flow, given):
             decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
             processed = await part.process(decoded.indices, decoded.messages, effects, b"")
@@ -125,8 +127,9 @@ class _Answers:
 class _Got:
     """What came out of a flow."""
 
-    def __init__(self, flow: CompiledFlow) -> None:
-        self.names = flow.target_names
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.notes: list[tuple[str, Finding]] = []
         self.targets: dict[str, list[tuple[Any, bytes]]] = {}
         self.errors: list[tuple[str, WaypostError]] = []
         self.filtered = 0
@@ -134,11 +137,21 @@ class _Got:
     def add(self, decoded: Decoded, processed: Processed) -> None:
         self.errors += [(place, error) for _, place, error in decoded.refused]
         self.errors += [(trouble.place, trouble.error) for trouble in processed.troubles]
+        self.notes += [(note.step, one) for note in processed.notes for one in note.findings]
         for out in processed.outs:
             if out.state is State.OPEN and out.message is not None:
                 self.targets.setdefault(self.names[out.target], []).append((out.message.body, out.body))
             elif out.target == NO_TARGET and out.state is State.FILTERED:
                 self.filtered += 1
+
+    def findings(self) -> Iterator[dict[str, str]]:
+        """What steps found, errors before notes."""
+        for place, error in self.errors:
+            for detail in getattr(error, "details", ()):
+                if is_finding(detail):
+                    yield {"step": place, **{name: str(detail.get(name, "")) for name in FIELDS}}
+        for step, one in self.notes:
+            yield {"step": step, **one.data()}
 
     def differences(self, case: Case) -> Iterator[str]:
         expect = case.options.expect
@@ -155,8 +168,24 @@ class _Got:
                 yield f"errors: expected {_wanted(wanted_error)}, which did not happen"
             else:
                 left.remove(match)
+        yield from self._unnoted(expect.warnings)
         for place, error in left:
             yield f"errors: not expected at {place}: {error} [{error.code}]"
+
+    def _unnoted(self, wanted: Sequence[ErrorOptions] | None) -> Iterator[str]:
+        """Notes that were wanted and not made, and others, where a case names its notes."""
+        if wanted is None:
+            return
+        left = list(self.notes)
+        for one in wanted:
+            match = next((n for n in left if one.place in ("", n[0]) and one.code in ("", n[1].rule)
+                          and one.text in str(n[1])), None)  # fmt: skip
+            if match is None:
+                yield f"warnings: expected {_wanted(one)}, which was not noted"
+            else:
+                left.remove(match)
+        for step, noted in left:
+            yield f"warnings: not expected at {step}: {noted} [{noted.rule}]"
 
 
 def _compare(place: str, wanted: Sequence[Any], got: Sequence[tuple[Any, bytes]]) -> Iterator[str]:

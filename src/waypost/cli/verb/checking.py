@@ -11,6 +11,7 @@ import typer
 from waypost.cli import failure
 from waypost.cli.option import AsJson, EnvironmentName
 from waypost.cli.output import note, print_json, say, width
+from waypost.cli.verb.looking import finding_line
 
 if TYPE_CHECKING:
     from waypost.core.errors import ProjectError
@@ -112,7 +113,7 @@ def test(
 def _case(result: CaseResult) -> dict[str, Any]:
     return {
         "file": result.file, "line": result.line, "flow": result.flow, "case": result.name,
-        "passed": not result.differences, "differences": list(result.differences),
+        "passed": not result.differences, "differences": list(result.differences), "findings": list(result.findings),
     }  # fmt: skip
 
 
@@ -120,3 +121,6 @@ def _print_case(result: CaseResult) -> None:
     say(f"{'failed' if result.differences else 'ok':<7} {result.file}:{result.line}  {result.flow}: {result.name}")
     for difference in result.differences:
         say(textwrap.indent(difference, "        "))
+    if result.differences:
+        for one in result.findings:
+            say(f"        {one['step']}: {finding_line(one)}")
