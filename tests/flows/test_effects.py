@@ -7,6 +7,7 @@ import asyncio
 from tests.flows.system import COPY, ScriptedRequester, System, stand_in_requester
 from tests.flows.test_engine import Counting, record
 from waypost.connectors.memory import channel
+from waypost.connectors.sql_requester import SqlRequester
 from waypost.core.errors import EndpointUnavailable
 
 ENRICHED = COPY.replace(
@@ -189,4 +190,34 @@ async def test_a_reload_in_the_middle_of_a_batch_does_not_swallow_its_messages(t
     await system.ask("reload")
     assert await system.arrived(1) == [priced("a", 1, 1)]
     await system.until(lambda: not channel("in").waiting)
+    await system.stop()
+
+
+async def test_a_kept_answer_is_recorded_with_its_age_and_a_fresh_replay_asks_anew(tmp_path, monkeypatch):
+    prices = ScriptedRequester({"a": 1})
+    cached = PROJECT["flows/copy.yaml"].replace("into: price", "into: price, cache: {seconds: 5m}")
+    monkeypatch.setattr(SqlRequester, "open", ScriptedRequester.open)
+    monkeypatch.setattr(SqlRequester, "ask", lambda _, batch: prices.ask(batch))
+    system = await System(tmp_path, {**PROJECT, "flows/copy.yaml": cached}).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    await system.clock.advance(60)
+    prices.answers = {"a": 7}
+    system.put(record("a", 2))
+    assert await system.arrived(2) == [priced("a", 1, 1), priced("a", 2, 1)]
+    first, second = await system.messages()
+    assert "age_seconds" not in (await system.ask("show", id=first["id"]))["effects"][0]
+    shown = await system.ask("show", id=second["id"])
+    assert shown["effects"][0]["answer"] == 1 and 60 <= shown["effects"][0]["age_seconds"] < 70
+    assert shown["verdict"] == "proved"
+    await system.ask("replay", id=second["id"], effects="fresh")
+    assert (await system.arrived(3))[2] == priced("a", 2, 7)
+    await system.clock.advance(1)
+    system.put(record("a", 3))
+    assert (await system.arrived(4))[3] == priced("a", 3, 7)
+    assert prices.asked == ["a", "a"]
+    await system.kill()
+    await system.start()
+    assert (await system.ask("show", id=second["id"]))["verdict"] == "proved"
+    assert prices.asked == ["a", "a"]
     await system.stop()

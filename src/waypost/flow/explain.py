@@ -15,7 +15,7 @@ from waypost.core.errors import DataError, WaypostError
 from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.effects import unpack_answer
+from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.load import bodies_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
 from waypost.flow.versions import Versions
@@ -103,7 +103,8 @@ def _said(result: Result) -> dict[str, Any]:
     if isinstance(result, Split):
         return {"result": "split", "after": [plain(child.body) for child in result.children]}
     if isinstance(result, Routed):
-        return {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        said = {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
     if isinstance(result, Noted):
@@ -111,10 +112,10 @@ def _said(result: Result) -> dict[str, Any]:
         return {"result": "passed", "findings": findings, "after": plain(result.message.body)}
     if isinstance(result, Failed):
         return {"result": "failed", "error": str(result.error), **findings_of(result.error)}
-    said = {"result": "filtered"}
+    ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
-        said["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
-    return said
+        ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
+    return ended
 
 
 def findings_of(error: Any) -> dict[str, list[dict[str, Any]]]:
@@ -142,7 +143,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
         "message": message_row(found),
         "input": {**text_of(raw), "content_type": stored.accepted.content_type, "size": len(raw)},
         "effects": [
-            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), "answer": plain(unpack_answer(answer))}
+            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
@@ -168,6 +169,12 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     shown["verdict"] = "environment differs" if changed else "differs" if differs else "proved"
     _time(shown["steps"], stored.produced, flow)
     return shown
+
+
+def _answered(packed: bytes) -> dict[str, Any]:
+    age = age_of(packed)
+    said: dict[str, Any] = {"answer": plain(unpack_answer(packed))}
+    return said if age is None else {**said, "age_seconds": age / 1_000_000}
 
 
 def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFlow) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
+from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom, moment_text
 from waypost.core.component import Slice
 from waypost.core.errors import ContractError, DataError, WaypostError
 from waypost.core.event import Events
 from waypost.core.finding import FIELDS, Finding, is_finding
 from waypost.core.message import Ids
 from waypost.flow.assemble import Surroundings, compile_flow
+from waypost.flow.check_room import CheckIn, Contents, MemoryContents
 from waypost.flow.compiled import CompiledFlow, CompiledStep, Processed, Question
 from waypost.flow.definition import Project
 from waypost.flow.differ import differences
@@ -42,6 +43,7 @@ class CaseRunner:
     def __init__(self, root: Path, project: Project) -> None:
         self.root, self.project = root, project
         self._flows: dict[str, CompiledFlow] = {}
+        self._contents = MemoryContents()
 
     async def run(self, case: Case) -> CaseResult:
         """One case. A flow that cannot be built is a difference of each of its cases."""
@@ -55,7 +57,7 @@ class CaseRunner:
     async def _differences(self, case: Case, got: _Got) -> list[str]:
         flow, given = self._flow(case), case.options.input
         at = _moment(given.received_at)
-        effects = _Answers(case.options.effects)
+        effects = _Answers(case.options.effects, self._contents)
         got.names = flow.target_names
         for part, load in self._loads(flow, given):
             decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
@@ -66,7 +68,7 @@ class CaseRunner:
     def _flow(self, case: Case) -> CompiledFlow:
         name = case.flow.name
         if name not in self._flows:
-            around = Surroundings(self.root, ManualClock(), SeededRandom(0), Events())
+            around = Surroundings(self.root, ManualClock(), SeededRandom(0), Events(), contents=self._contents)
             self._flows[name] = compile_flow(case.flow, self.project, around)
         return self._flows[name]
 
@@ -102,16 +104,18 @@ class _Ready:
 
 
 class _Answers:
-    """The answers a case gives to steps that ask. A key an idempotent receiver asks for is new unless it says."""
+    """The answers a case gives to steps that ask. Unless it says otherwise, a key an idempotent receiver asks for is
+    new, the clock stands where the message was received, and contents are left in memory."""
 
-    def __init__(self, given: Mapping[str, Sequence[AnswerOptions]]) -> None:
-        self._given = given
+    def __init__(self, given: Mapping[str, Sequence[AnswerOptions]], contents: Contents) -> None:
+        self._given, self._contents = given, contents
         self.unanswered: list[str] = []
 
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
-        return [self._answer(step, dict(question.request.parameters)) for question in questions]
+        return [await self._answer(step, question) for question in questions]
 
-    def _answer(self, step: CompiledStep, asked: dict[str, Any]) -> Any:
+    async def _answer(self, step: CompiledStep, question: Question) -> Any:
+        asked = dict(question.request.parameters)
         for given in self._given.get(step.name, ()):
             if not differences(exact(given.when), {n: v for n, v in exact(asked).items() if n in given.when}):
                 if given.error:
@@ -119,6 +123,11 @@ class _Answers:
                 return unpack_answer(pack_answer(exact(given.answer)))
         if step.asks == "claim":
             return None
+        if step.asks == "clock":
+            return moment_text(question.message.received_at)
+        if step.asks in ("check_in", "redeem"):
+            (answer,) = await CheckIn(self._contents).ask([question.request])
+            return answer
         text = f"step {step.name} asks {shown(asked)} and the case has no answer; add it under effects: {step.name}:"
         self.unanswered.append(text)
         return ContractError(text, where=f"step {step.name}")

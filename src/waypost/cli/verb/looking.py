@@ -179,7 +179,8 @@ def shown(answer: dict[str, Any]) -> list[str]:
             f"  {note['step']}: {finding_line(one)}" for note in answer.get("notes", ()) for one in note["findings"]
         ]
     for step in answer["steps"]:
-        lines += ["", *_step_lines(step)]
+        answered = [effect for effect in answer["effects"] if effect["step"] == step["step"]]
+        lines += ["", *_step_lines(step), *map(_answer_line, answered)]
     for output in answer["outputs"]:
         lines += ["", *_output_lines(output)]
     for title, rows in (("relatives", _relatives(answer)), ("decisions", _history(answer))):
@@ -212,6 +213,12 @@ def finding_line(one: dict[str, Any]) -> str:
 
     severity = one.get("severity", "error")
     return f"{told(one)} [{one['rule']}]" if severity == "error" else f"{severity}: {told(one)} [{one['rule']}]"
+
+
+def _answer_line(effect: dict[str, Any]) -> str:
+    age = effect.get("age_seconds")
+    kept = "" if age is None else f" (kept for {age:.1f} s when it was used)"
+    return f"  was answered{kept}: {_word(effect['answer'])}"
 
 
 def _output_lines(output: dict[str, Any]) -> list[str]:
