@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from tests.flows.system import COPY, ScriptedRequester, System, stand_in_requester
 from tests.flows.test_engine import Counting, record
 from waypost.connectors.memory import channel
 from waypost.connectors.sql_requester import SqlRequester
 from waypost.core.errors import EndpointUnavailable
+from waypost.testing.cases.recorded import add_case, case_of
+from waypost.testing.cases.runner import run_cases
 
 ENRICHED = COPY.replace(
     "targets:",
@@ -191,6 +194,20 @@ async def test_a_reload_in_the_middle_of_a_batch_does_not_swallow_its_messages(t
     assert await system.arrived(1) == [priced("a", 1, 1)]
     await system.until(lambda: not channel("in").waiting)
     await system.stop()
+
+
+async def test_show_tells_what_was_asked_and_a_case_of_the_message_holds(tmp_path, monkeypatch):
+    stand_in_requester(monkeypatch, ScriptedRequester({"a": 1}))
+    system = await System(tmp_path, PROJECT).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    shown = await system.ask("show", id=(await system.messages())[0]["id"])
+    await system.stop()
+    assert [(effect["step"], effect["request"]["k"]) for effect in shown["effects"]] == [("enrich", "a")]
+    assert shown["input"]["document"] == {"k": "a", "n": 1}
+    add_case(tmp_path, Path("tests/copy.yaml"), "copy", case_of(shown))
+    (result,) = await run_cases(tmp_path, "dev")
+    assert result.differences == ()
 
 
 async def test_a_kept_answer_is_recorded_with_its_age_and_a_fresh_replay_asks_anew(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.yamlfile import parse_yaml
 from waypost.steps.validate_repair import iso_date
-from waypost.testing.flow_outcome import run_cases
+from waypost.testing.cases.runner import run_cases
 from waypost.testing.step_kit import build_step, messages_of, step_component
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from waypost.core.errors import Fault, ProjectError
 from waypost.core.yamlfile import YamlFile, parse_yaml
+from waypost.formats.edi.schema.label import Labels, read_labels
 from waypost.formats.edi.schema.message import read_dictionary, read_message
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.notation import Dictionary
@@ -35,6 +36,7 @@ class Library:
         self._roots: tuple[Any, ...] = (*folders, files("waypost.formats.edi.packs"))
         self._dictionaries: dict[str, Dictionary] = {}
         self._schemas: dict[str, Schema | None] = {}
+        self._labels: dict[str, Labels] = {}
 
     def schema(self, name: str) -> Schema | None:
         """The schema called ``name``, or None where there is none. Raises ``ProjectError`` with a file's faults."""
@@ -50,7 +52,10 @@ class Library:
         standard, _, rest = name.partition("/")
         version, _, message = rest.partition("/")
         known = [known.split("/") for known in self.names() if known.startswith(f"{standard}/")]
-        versions = {v: _ordinal(v) for _, v, m in known if m == message and _ordinal(v) >= 0}
+        everywhere = [v for _, v, m in known if m == message]
+        versions = {v: _ordinal(v) for v in everywhere if _ordinal(v) >= 0}
+        if not versions and everywhere:  # a message of the syntax itself, whose versions are its own
+            return self.schema(f"{standard}/{everywhere[-1]}/{message}")
         if not versions or (wanted := _ordinal(version)) < 0:
             return None
         closest = min(versions, key=lambda v: (abs(versions[v] - wanted), -versions[v]))
@@ -77,6 +82,17 @@ class Library:
                         if dot and not stem.startswith("dictionary"):
                             found.add(f"{standard.name}/{version.name}/{stem}")
         return sorted(found)
+
+    def labels(self, standard: str) -> Labels:
+        """What messages, segments, elements and codes of a standard are called."""
+        if standard not in self._labels:
+            faults: list[Fault] = []
+            found = [root / standard / "labels.yaml" for root in reversed(self._roots)]
+            files = [parse_yaml(f.read_text("utf-8"), f"{standard}/labels.yaml", faults) for f in found if f.is_file()]
+            self._labels[standard] = read_labels(files, faults)
+            if faults:
+                raise ProjectError(faults)
+        return self._labels[standard]
 
     def _find(self, relative: str) -> Any:
         for root in self._roots:
