@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -43,7 +44,8 @@ class Library:
         if name not in self._schemas:
             found = self._find(f"{name}.yaml") if _NAME.fullmatch(name) and ".." not in name else None
             other = "" if found else self._addendum(name)
-            self._schemas[name] = self.schema(other) if other else self._read(found, name, 0) if found else None
+            read = self._read(found, name, 0) if found else None
+            self._schemas[name] = self.schema(other) if other else replace(read, name=name) if read else None
         return self._schemas[name]
 
     def nearest(self, name: str) -> Schema | None:

@@ -65,7 +65,7 @@ class Walker:
                 yield step
             lost = repair.name == "skip" and rows[index][0] in self._machine.tags
             index += len(repair.moves) or 1
-        missing = [_missing(m, len(rows) + 2, state.loop) for m in state.unmet]
+        missing = [_missing(m, len(rows) + 2) for m in state.unmet]
         yield Step(len(rows), None, missing, -len(missing))
 
     def _choose(self, state: State, counts: Sequence[int], row: Row) -> Move | None:
@@ -168,7 +168,7 @@ class Walker:
 
     def _taken(self, move: Move | None, row: Row, index: int, counts: Sequence[int]) -> Step:
         assert move is not None
-        findings = [_missing(m, index + 2, move.state.loop) for m in move.missing]
+        findings = [_missing(m, index + 2) for m in move.missing]
         excess = -len(findings)
         count = move.most + 1 if move.over else counts[move.depth] + 1
         if move.over or (move.repeats and count > move.most):
@@ -201,10 +201,13 @@ def _take(move: Move, counts: list[int]) -> State:
     return move.state
 
 
-def _missing(missing: Missing, position: int, loop: str) -> Finding:
-    tag = missing.item.tag
-    loop = f"{loop.partition(f'/{missing.loop}')[0]}/{missing.loop}" if missing.loop else ""
-    return finding("segment-missing", tag, position, loop=loop, found=f"no {tag} before this segment", expected=tag)
+def _missing(missing: Missing, position: int) -> Finding:
+    item = missing.item
+    tag, where = item.tag, (item.opener if isinstance(item, Loop) else item).where
+    marked = " or ".join(value for _, _, values in where for value in sorted(values)[:4])
+    expected = f"{tag} with {marked}" if marked else tag
+    return finding("segment-missing", tag, position, loop=missing.loop, found=f"no {tag} before this segment",
+                   expected=expected)  # fmt: skip
 
 
 def _next(state: State) -> str:
