@@ -249,3 +249,14 @@ cases:
     assert noted.differences == () and noted.findings[0]["rule"] == "small"
     assert "not expected at validate" in none_wanted.differences[0]
     assert "was not noted" in missed.differences[0]
+
+
+def test_a_file_of_edi_is_looked_at_with_its_envelopes() -> None:
+    text = (
+        "ISA*00*          *00*          *ZZ*A              *ZZ*B              *260101*1200*U*00401*000000001*0*T*>~"
+        "GS*PO*A*B*20260101*1200*1*X*004010~ST*850*0001~BEG*00*SA*4711**2026XX01~PO1*1*10*EA*1.5**VP*A~CTT*2~"
+        "SE*5*0001~GE*1*1~IEA*1*000000002~"
+    )
+    told = found("edi: x12/004010/850", text)
+    assert [one["rule"] for one in told] == ["element-date", "850-lines", "interchange-control-number"]
+    assert told[0]["path"] == "850 0001, segment 2 BEG, element 5"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypost.core.checking import Checker, Read, checks
 from waypost.core.errors import Fault, ProjectError, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, Severity, shown
-from waypost.formats.edi.examine.examination import Schemas, examine
-from waypost.formats.edi.examine.syntax import SYNTAXES
+from waypost.formats.edi.examine.examination import examine
+from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.finding import Finding as EdiFinding
 from waypost.formats.edi.schema.load import Library
 from waypost.formats.edi.schema.model import Schema
@@ -54,7 +53,7 @@ class EdiChecker:
         return [_told(one, texts) for one in found[:MOST_FINDINGS]]
 
     def _of_file(self, data: bytes) -> list[Finding]:
-        report = examine(io.BytesIO(data), SYNTAXES, Schemas(self._library, self._schema))
+        report = examine([data], Schemas(self._library, self._schema))
         return [
             Finding(
                 _place(error), str(error["rule"] or error["fault"]), str(error["found"]), str(error["expected"]),
