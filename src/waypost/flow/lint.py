@@ -6,15 +6,17 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from waypost.agreements.load import partner_names
 from waypost.core.errors import Fault, near
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
+from waypost.core.spec import ConnectionRef, Expression, PartnerRef, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
 from waypost.mapping.expression import ExpressionFault, compile_expression
 
 Flow = FlowDefinition | FaultyFlow
+ANY_PARTNER = "any"
 Connections = Mapping[str, ConnectionDefinition | None]
 """Every connection that is named; None for one whose own faults are told elsewhere."""
 
@@ -136,6 +138,9 @@ def _lint_value(
         elif kinds and connection and connection.use.component.name not in kinds:
             text = f"connection {str(value)!r} is of kind {connection.use.component.name!r}"
             yield use.file.fault(path, "connection-kind", text, " or ".join(kinds))
+    elif isinstance(value, PartnerRef) and value != ANY_PARTNER and value not in partner_names(files):
+        remedy = near(value, partner_names(files)) or "make it with: waypost partner new"
+        yield use.file.fault(path, "unknown-partner", f"no partner {str(value)!r}", "", remedy)
     elif isinstance(value, ProjectPath) and value not in files:
         remedy = near(value, files) or "make it, under one of the project's folders"
         yield use.file.fault(path, "missing-file", f"no file {str(value)!r} in the project", "", remedy)
