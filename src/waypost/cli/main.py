@@ -25,10 +25,12 @@ from waypost.cli.verb import (
     making,
     mapping,
     measuring,
+    partner,
     repairing,
     running,
     showing,
     steering,
+    testing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -38,7 +40,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("init", making.init),
         ("new", making.new),
         ("check", checking.check),
-        ("test", checking.test),
+        ("test", testing.test),
+        ("snapshot", testing.snapshot),
+        ("case", testing.case),
         ("map", mapping.map_),
         ("describe", describing.describe),
     ),
@@ -60,6 +64,12 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
         ("edi import", edi_checking.import_),
+    ),
+    "Work with partners": (
+        ("partner new", partner.new),
+        ("partner list", partner.list_),
+        ("partner show", partner.show),
+        ("partner diff", partner.diff),
     ),
     "Repair": (
         ("retry", repairing.retry),

@@ -25,6 +25,8 @@ _pack = msgspec.msgpack.Encoder().encode
 SAME_KEY = "replay-same-key"
 """The origin of a replay whose outputs keep the idempotency keys of the messages they replay."""
 
+REPLAYED = ("replay", SAME_KEY)
+
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -247,6 +249,7 @@ def produced_record(
         decoded.at,
         first_row,
         tuple([out.path for out in processed.outs]) if processed.parted else (),
+        tuple([(n.index, n.step, _pack([one.data() for one in n.findings])) for n in processed.notes]),
     )
 
 
