@@ -32,6 +32,7 @@ from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, Digester, digester
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
+from waypost.flow.key_reader import KeyReader
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
 
@@ -109,10 +110,6 @@ class Watcher(Protocol):
     """Sees each step's messages before and after; used by ``show``."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
-
-
-KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
-"""Documents → the values of one business key in each, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,29 +377,3 @@ def failure_state(error_class: ErrorClass) -> State:
 def request_digest(request: Request) -> bytes:
     """The identity of a request's content."""
     return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
-
-
-def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:
-    """A reader of one business key; a document in which the key cannot be computed has no value."""
-
-    def read(documents: Sequence[Any]) -> list[tuple[str, ...]]:
-        found = evaluate_batch(documents)
-        if set(map(type, found)) == _TEXTS:
-            return [(value.strip(),) for value in found]
-        return [_key_values(value) for value in found]
-
-    return read
-
-
-_TEXTS = {str}
-_MOST_VALUES = 100
-"""Values of one key in one message; more are not business keys."""
-
-
-def _key_values(value: Any) -> tuple[str, ...]:
-    if value is None or isinstance(value, WaypostError | dict):
-        return ()
-    if isinstance(value, list | tuple):
-        few = value[:_MOST_VALUES]
-        return tuple(str(one).strip() for one in few if one is not None and not isinstance(one, dict | list))
-    return (str(value).strip(),)

@@ -13,8 +13,9 @@ from waypost.core.component import Outbound
 from waypost.core.errors import BugError, DataError
 from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
-from waypost.flow.compiled import CompiledFlow, KeyReader, Out, Processed, Trouble, failure_state
+from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
 from waypost.flow.first_key import first_keys
+from waypost.flow.key_reader import KeyReader
 from waypost.flow.ordinal import MOST_ROWS
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
