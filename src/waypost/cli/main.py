@@ -25,6 +25,7 @@ from waypost.cli.verb import (
     making,
     mapping,
     measuring,
+    partner,
     repairing,
     running,
     showing,
@@ -63,6 +64,12 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
         ("edi import", edi_checking.import_),
+    ),
+    "Work with partners": (
+        ("partner new", partner.new),
+        ("partner list", partner.list_),
+        ("partner show", partner.show),
+        ("partner diff", partner.diff),
     ),
     "Repair": (
         ("retry", repairing.retry),

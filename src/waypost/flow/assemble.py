@@ -44,11 +44,17 @@ class Surroundings:
             except KeyError:
                 raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
 
+        def list_files(folder: str) -> list[str]:
+            return sorted(path for path in project.files if path.startswith(folder))
+
         definition = project.flows.get(flow)
+        data_class = definition.options.data_class if definition else ""
         return Grants(
-            root=self.root, flow=flow, name=name, worker=self.worker, clock=self.clock, random=self.random,
+            root=self.root, flow=flow, name=name, worker=self.worker, data_class=data_class, clock=self.clock,
+            random=self.random,
             events=self.events, positions=positions or NoPositions(), connections=self.connections,
-            listener=self.listener, compile_expression=expression_of, read_file=read_file,
+            listener=self.listener, compile_expression=expression_of, read_file=read_file, list_files=list_files,
+            environment_class=str(project.environment_class),
             targets=tuple(definition.targets) if definition else (), check_room=CheckRoomView(self.contents),
         )  # fmt: skip
 

@@ -20,12 +20,14 @@ from waypost.core.component import (
     Dropped,
     Failed,
     Format,
+    Noted,
     Request,
     Result,
     Routed,
     Tapped,
 )
 from waypost.core.errors import DataError, ErrorClass, WaypostError
+from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, digester
 from waypost.flow.definition import FlowDefinition
@@ -58,6 +60,14 @@ class Trouble:
     error: WaypostError
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
+
+    index: int
+    step: str
+    findings: tuple[Finding, ...]
+
+
 @dataclass(slots=True)
 class Processed:
     """What the steps made of a batch. ``timings`` are microseconds per step."""
@@ -67,6 +77,7 @@ class Processed:
     timings: list[int] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Messages that ended as repetitions, and their originals."""
+    notes: list[Note] = field(default_factory=list)
     parted: bool = False
     """Some message became several: outputs have paths."""
 
@@ -260,6 +271,10 @@ class _Run:
             if kind is Message:
                 left.append((index, result))  # type: ignore[arg-type]
                 paths.append(path)
+            elif kind is Noted:
+                left.append((index, result.message))  # type: ignore[union-attr]
+                paths.append(path)
+                self.done.notes.append(Note(index, step, result.findings))  # type: ignore[union-attr]
             elif kind is Dropped:
                 self._end(index, State.FILTERED, path)
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]

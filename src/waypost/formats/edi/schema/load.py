@@ -151,7 +151,8 @@ class Library:
 
     def _dictionary(self, name: str, place: Any, faults: list[Fault]) -> Dictionary:
         folder = name.rpartition("/")[0]
-        if folder not in self._dictionaries:
+        key = folder or str(place.parent)
+        if key not in self._dictionaries:
             files = self._dictionary_files(folder, place, faults, 0)
             if not files:
                 where = getattr(place, "name", name)
@@ -159,8 +160,8 @@ class Library:
                     Fault(str(where), 1, "edi-schema", "no dictionary.yaml beside it", "elements and segments")
                 )
                 return Dictionary()
-            self._dictionaries[folder] = read_dictionary(files, faults)
-        return self._dictionaries[folder]
+            self._dictionaries[key] = read_dictionary(files, faults)
+        return self._dictionaries[key]
 
     def _dictionary_files(self, folder: str, place: Any, faults: list[Fault], depth: int) -> list[YamlFile]:
         """The dictionaries of a version, those of the version it is like before them."""

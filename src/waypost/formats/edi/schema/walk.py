@@ -52,7 +52,7 @@ class Walker:
         ``surplus`` there are more segments than the trailer says: between explanations as good, it decides."""
         state, counts, lost, index = self._machine.start, [0], False, 0
         while index < len(rows):
-            move = self._choose(state, counts, rows[index])
+            move = self._fitting(state, counts, rows, index)
             if move is not None and self._cost_of(move, counts) == 0:
                 state, lost = _take(move, counts), False
                 yield Step(index, move, self._coded(move, rows[index], index))
@@ -75,6 +75,18 @@ class Walker:
             return None
         fitting = [m for m in moves if self._marked(m.use, row)] or list(moves)
         return min(fitting, key=lambda m: self._cost_of(m, counts))
+
+    def _fitting(self, state: State, counts: list[int], rows: Sequence[Row], index: int) -> Move | None:
+        """The best place for a row; of several that fit, such as loops side by side that open alike, the one after
+        which the next rows fit best."""
+        sound = [m for m in state.after(rows[index][0]) if self._marked(m.use, rows[index])]
+        sound = [m for m in sound if not self._cost_of(m, counts)]
+        if len(sound) < 2:
+            return self._choose(state, counts, rows[index])
+        until = next((n for n in range(index + 1, len(rows)) if rows[n][0] == rows[index][0]), len(rows))
+        ahead = rows[index + 1 : min(until, index + 1 + _AHEAD)]
+        ends = index + 1 + len(ahead) >= len(rows)
+        return min(sound, key=lambda m: self._cost(m, counts, ahead, ends))
 
     def _cost_of(self, move: Move, counts: Sequence[int]) -> int:
         over = move.over or (move.repeats and counts[move.depth] + 1 > move.most)
