@@ -26,6 +26,7 @@ from waypost.cli.verb import (
     making,
     mapping,
     measuring,
+    partner,
     repairing,
     running,
     showing,
@@ -65,6 +66,12 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi check", edi_checking.check),
         ("edi ack", edi_acknowledging.ack),
         ("edi import", edi_checking.import_),
+    ),
+    "Work with partners": (
+        ("partner new", partner.new),
+        ("partner list", partner.list_),
+        ("partner show", partner.show),
+        ("partner diff", partner.diff),
     ),
     "Repair": (
         ("retry", repairing.retry),
