@@ -23,6 +23,9 @@ list, nothing."""
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*("?)'  # the group is empty where the text goes on in the next piece
 _OUTER = re.compile(_TEXT + rb"|[{}\[\]:,]", re.DOTALL)
 _INNER = re.compile(_TEXT + rb"|[{}\[\]]", re.DOTALL)
+_TO_BRACKET = re.compile(rb'[^"{}\[\]]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"{}\[\]]*)*([{}\[\]])', re.DOTALL)
+"""From outside a text to behind the next bracket, over whole texts; what it reads decides at each byte what comes next,
+so that a failure costs no more than the bytes it looked at."""
 _REST = re.compile(_TEXT[1:], re.DOTALL)
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _WORD = re.compile(rb'[^ \t\r\n,\[\]{}"]+')
@@ -143,6 +146,14 @@ class ListFramer:
                 return self._item(slices)
             if not closed:
                 return self._more_of_item()
+        while self._depth or data[self._pos] != 0x22:
+            quick = _TO_BRACKET.match(data, self._pos)
+            if quick is None:
+                break
+            self._pos = quick.end()
+            self._depth += 1 if quick[1] in (b"{", b"[") else -1
+            if self._depth <= 0:
+                return self._item(slices)
         for token in _INNER.finditer(data, self._pos):
             first, end = data[token.start()], token.end()
             if first == 0x22:
