@@ -14,18 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from waypost.mapping import rows
-from waypost.mapping.compiler import (
-    Emitter,
-    Known,
-    is_direct,
-    is_field,
-    needs_all,
-    never_missing,
-    root_of,
-    takes_missing,
-)
+from waypost.mapping.compiler import Emitter, Known
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Use, expressions_of
 from waypost.mapping.lookup import Table
+from waypost.mapping.missing import is_direct, is_field, needs_all, never_missing, root_of, takes_missing
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import ROOT, Parsed
 from waypost.mapping.reading import INDEX
