@@ -19,6 +19,7 @@ from waypost.cli.verb import (
     doctor,
     edi,
     edi_checking,
+    edi_partner,
     keeping,
     legal_holding,
     looking,
@@ -63,6 +64,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi show", edi.show),
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
+        ("edi explain", edi_partner.explain),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
