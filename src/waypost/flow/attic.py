@@ -19,7 +19,7 @@ LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
 def looks(verb: str, params: Mapping[str, Any]) -> bool:
     """Whether a verb changes nothing."""
     what = {"replay": params.get("dry_run"), "legal-hold": params.get("what") == "list"}
-    return verb in LOOKING or verb == "versions" or bool(what.get(verb))
+    return verb in LOOKING or verb in ("versions", "numbers") or bool(what.get(verb))
 
 
 class Attic:

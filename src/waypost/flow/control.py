@@ -21,6 +21,7 @@ from waypost.flow.queries import query_of
 from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.said import subjects
+from waypost.flow.sequence_verb import numbers, set_number
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
@@ -208,6 +209,14 @@ class Control:
         """Keep messages against retention, no longer do so, or say which are kept."""
         return await legal_hold(self.engine, params, self._who(params))
 
+    async def numbers(self, params: Params) -> Any:
+        """Where sequences of control numbers stand."""
+        return await numbers(self.engine, params)
+
+    async def set_number(self, params: Params) -> Any:
+        """Say which number a sequence gives next."""
+        return await set_number(self.engine, params, self._who(params))
+
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
         return await replay(self.engine, params, self._who(params))
@@ -378,4 +387,5 @@ VERBS: dict[str, Verb] = {
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
+    "numbers": Control.numbers, "set-number": Control.set_number,
 }  # fmt: skip
