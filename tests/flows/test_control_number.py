@@ -115,7 +115,8 @@ async def test_a_resent_interchange_is_the_same_to_the_byte(tmp_path: Path) -> N
     system.put(CONFIRMATION % 1, CONFIRMATION % 2)
     await system.until(lambda: len(mailbox.taken) == 2)
     await system.settle()
-    first = next(m for m in await system.messages() if "041*" in await text_of(system, m["id"]))
+    texts = {m["id"]: await text_of(system, m["id"]) for m in await system.messages()}
+    first = next({"id": message} for message, text in texts.items() if "*000000041*" in text)
     assert (await system.ask("resend", id=first["id"], target="out"))["count"] == 1
     await system.until(lambda: len(mailbox.taken) == 3)
     system.put(CONFIRMATION % 3)

@@ -18,6 +18,7 @@ from waypost.cli.verb import (
     describing,
     doctor,
     edi,
+    edi_acknowledging,
     edi_checking,
     edi_partner,
     keeping,
@@ -27,6 +28,7 @@ from waypost.cli.verb import (
     mapping,
     measuring,
     partner,
+    partner_number,
     repairing,
     running,
     showing,
@@ -65,6 +67,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
         ("edi explain", edi_partner.explain),
+        ("edi ack", edi_acknowledging.ack),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
@@ -72,6 +75,8 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("partner list", partner.list_),
         ("partner show", partner.show),
         ("partner diff", partner.diff),
+        ("partner numbers", partner_number.numbers),
+        ("partner set-number", partner_number.set_number),
     ),
     "Repair": (
         ("retry", repairing.retry),

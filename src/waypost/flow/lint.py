@@ -59,6 +59,7 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
     for use in uses:
         if use is not None:
             yield from _lint_use(use, connections, files, flow.targets)
+    yield from _lint_diverted(flow)
     order, known = flow.options.delivery.order_by, flow.options.keys
     if order and order not in known:
         text = f"no key {order!r}"
@@ -69,6 +70,18 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
         for part, keys in (("keys", target.produced_keys), ("answer_keys", target.answer_keys)):
             for name, key in keys.items():
                 yield from _lint_expression(key.path, flow, ("targets", target.name, part, name))
+
+
+def _lint_diverted(flow: Flow) -> Iterator[Fault]:
+    """A message that reaches the end of a flow goes to every target, also to one that is meant for some alone."""
+    for place, step in enumerate(flow.steps):
+        if step is None or not step.traits.diverts or not step.options.to:
+            continue
+        later = [other for other in flow.steps[place + 1 :] if other is not None]
+        if not any(other.traits.names_targets and other.component.name != "wire_tap" for other in later):
+            text = f"what goes on behind {step.name!r} reaches {', '.join(map(repr, step.options.to))}, too"
+            remedy = "end the flow with a step that routes, such as route: [{to: …}]"
+            yield step.file.fault((*step.path, "to"), "not-routed", text, "", remedy)
 
 
 def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:

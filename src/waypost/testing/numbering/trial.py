@@ -29,9 +29,11 @@ class Plan:
 
     kills: int = 1000
     workers: int = 2
-    kill_every: float = 0.5
+    kill_every: float = 0.2
     """Seconds between two kills, on average."""
-    messages_per_kill: int = 20
+    messages_per_kill: int = 10
+    supervisor_share: float = 0.05
+    """How many of the kills hit the supervisor, and with it everything."""
     seed: int = 1
     timeout_seconds: float = 3600.0
 
@@ -115,7 +117,7 @@ class Trial:
         """Kill one process of the system, as chance will have it."""
         draw = self._random.random()
         name, victims = "worker", family[2:] or family[:1]
-        if draw < 0.25 or len(family) < 3:
+        if draw < self.plan.supervisor_share or len(family) < 3:
             name, victims = "supervisor", family[:1]
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._random.choice(victims), signal.SIGKILL)
