@@ -29,6 +29,7 @@ from waypost.cli.verb import (
     running,
     showing,
     steering,
+    tracing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -53,6 +54,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("messages", looking.messages),
         ("files", looking.files),
         ("show", looking.show),
+        ("lineage", tracing.lineage),
         ("dead", looking.dead),
     ),
     "Look into EDI files": (

@@ -12,7 +12,7 @@ from waypost.flow.engine import Engine
 from waypost.flow.merge import merged
 from waypost.store.shard import EmbeddedShard
 
-LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
+LOOKING = frozenset({"status", "messages", "show", "lineage", "files", "dead"})
 """The verbs that are asked of them, too."""
 
 

@@ -15,6 +15,7 @@ from waypost.flow import finder
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, time_text
 from waypost.flow.legal_hold import legal_hold
+from waypost.flow.lineage_message import message_lineage, wanted_of
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
@@ -106,6 +107,13 @@ class Control:
         if history is None:
             return None
         return await explain(history, self.engine.versions, self.engine.shard.secret, ())
+
+    async def lineage(self, params: Params) -> Any:
+        """Where the values of one message come from, or None when this worker's shard does not have it."""
+        history = self.engine.reader.history(message_id(params))
+        if history is None:
+            return None
+        return await message_lineage(history, self.engine.versions, self.engine.shard.secret, wanted_of(params))
 
     async def files(self, params: Params) -> Any:
         """Arrivals, newest first."""
@@ -367,7 +375,7 @@ def _user() -> str:
 
 
 SEARCHING = frozenset(
-    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+    {"messages", "show", "lineage", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
 )
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
@@ -377,5 +385,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": Control.lineage,
 }  # fmt: skip

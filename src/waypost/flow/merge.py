@@ -12,7 +12,7 @@ _ADDED = ("count", "same", "differ")
 
 def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
     """The parts' answers as one: lists joined and sorted, counts added, the first that knows a message."""
-    if verb == "show":
+    if verb in ("show", "lineage"):
         return next((part for part in parts if part is not None), None)
     if verb == "status":
         return _status(parts)

@@ -17,6 +17,7 @@ from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option
 from waypost.core.traits import FormatTraits
+from waypost.formats.json_places import json_places
 from waypost.formats.line import LineFramer, WholeFramer
 from waypost.formats.place import found_at, place
 
@@ -95,6 +96,9 @@ class JsonFormat:
             for name in path.split("."):
                 level = level.setdefault(name, {})
         return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        return json_places(data, paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         write, end = self._write, self._end

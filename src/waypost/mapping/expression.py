@@ -50,6 +50,11 @@ class Compiled:
         self._call: Callable[..., Any] = made["evaluate"]
         self._batch: Callable[[Sequence[Any]], list[Any]] | None = made.get("evaluate_batch")
 
+    @property
+    def parsed(self) -> Parsed:
+        """The checked tree, for those who look at what is written and evaluate nothing."""
+        return self._parsed
+
     def evaluate(self, document: Any, *, now: int = 0, **names: Any) -> Any:
         """The value for one message. ``now`` is when it was received (UTC µs); ``names`` are the local names the
         expression was compiled with. Raises ``ExpressionError``, nothing else."""

@@ -23,7 +23,7 @@ Scope = Mapping[str, Any]
 def apply_slowly(bundle: Bundle, body: Any, now: int) -> dict[str, Any]:
     """The same as the compiled map; raises ``DataError`` naming file, line, target, expression and values."""
     collected: list[DataError] = []
-    replay = _Replay(bundle, body, now, [MAX_MAP_WORK], collected)
+    replay = Replay(bundle, body, now, [MAX_MAP_WORK], collected)
     made = replay.entries(bundle.document.entries, {}, "", looping=False)
     if not collected:
         return made
@@ -34,7 +34,7 @@ def apply_slowly(bundle: Bundle, body: Any, now: int) -> dict[str, Any]:
 
 def evaluate_rule(bundle: Bundle, rule: Rule, body: Any, scope: Scope) -> Any:
     """The value of one rule alone, as its test cases ask for it; None where its target is left out."""
-    replay = _Replay(bundle, body, 0, [MAX_MAP_WORK], [])
+    replay = Replay(bundle, body, 0, [MAX_MAP_WORK], [])
     if rule.when is not None and not replay.value(rule.when, rule, rule.path, scope, False):
         return None
     return replay.rule(rule, scope, rule.path, False)
@@ -53,7 +53,7 @@ def _together(errors: list[DataError]) -> DataError:
     return DataError(f"{len(errors)} rules failed: {text}", where=first.where.partition(":")[0], details=details)
 
 
-class _Replay:
+class Replay:
     def __init__(self, bundle: Bundle, body: Any, now: int, work: list[int], collected: list[DataError]) -> None:
         self.bundle, self.body, self.now, self.work, self.collected = bundle, body, now, work, collected
 
@@ -123,7 +123,7 @@ class _Replay:
         if body is None:
             return None
         bundle = self.bundle.uses[use.file]
-        inner = _Replay(bundle, body, self.now, self.work, self.collected)
+        inner = Replay(bundle, body, self.now, self.work, self.collected)
         return inner.entries(bundle.document.entries, {}, f"{place}.", looping=False)
 
     # ── loops ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import ConnectionRef, Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import ExpressionError, compile_expression
+from waypost.mapping.lineage_step import Enriched, StepLineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,12 @@ class Enricher:
             f"the system knows nothing of {asked}", expected=f"a value for {'.'.join(self._into)}",
             remedy="add it there and retry, or say `missing: skip` or `missing: default`", code="enrich-missing",
         )  # fmt: skip
+
+    @staticmethod
+    def lineage(options: EnrichOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The answer comes from the system; what it was asked with decides about it."""
+        system = str(options.connection)
+        return Enriched(system, options.parameters, options.into, options.when or "", options.take or "")
 
 
 def _put(body: Any, names: Sequence[str], value: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Duration, Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 _MONTH = Duration(30 * 86400)
@@ -84,6 +85,11 @@ class IdempotentReceiver:
             message if answer is None else Dropped("a repetition", duplicate_of=str(answer["original"]))
             for message, answer in zip(batch, answers, strict=True)
         ]
+
+    @staticmethod
+    def lineage(options: IdempotentReceiverOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; its key decides whether it goes on."""
+        return Passing([(options.key, f"goes on when {options.key} is new")])
 
 
 def _exact(key: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Parted, StepLineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +82,8 @@ class Splitter:
                 expected="a mapping to keep fields in", remedy="name a field for the item with `into`",
             )  # fmt: skip
         return {**kept, **item}
+
+    @staticmethod
+    def lineage(options: SplitOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """A part is an item with what is kept of the whole."""
+        return Parted(options.items, options.keep, options.into)

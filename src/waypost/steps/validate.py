@@ -19,6 +19,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile, parse_yaml
+from waypost.mapping.lineage_step import Passing, StepLineage
 from waypost.steps.file import reader
 
 _SCHEME = "project"
@@ -77,6 +78,11 @@ class Validate:
         faults: list[Fault] = []
         _validator(options, read, faults)
         return faults
+
+    @staticmethod
+    def lineage(options: ValidateOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; all of it decides whether it goes on."""
+        return Passing(note=f"goes on when it fits {options.schema}")
 
 
 def _detail(error: Any) -> dict[str, str]:

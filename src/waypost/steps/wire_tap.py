@@ -15,6 +15,7 @@ from waypost.core.spec import Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +60,10 @@ class WireTap:
             for target in options.to
             if target not in targets
         ]
+
+    @staticmethod
+    def lineage(options: WireTapOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is, and a copy leaves here."""
+        when = str(options.when or "")
+        said = f"a copy to {', '.join(options.to)}" + (f" when {when}" if when else "")
+        return Passing(exits=[(target, when, said) for target in options.to])

@@ -17,6 +17,7 @@ from waypost.formats.edi.edifact_envelope import group_document, interchange_doc
 from waypost.formats.edi.edifact_write import EdifactWriter
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.places import message_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 
@@ -105,6 +106,10 @@ class EdifactFormat:
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         return self._reader.decode(batch, context, self._unit)
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        encoding = self._reader.encoding or "latin-1"
+        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

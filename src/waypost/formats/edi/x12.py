@@ -13,6 +13,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.places import x12_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 from waypost.formats.edi.x12_dialect import X12
@@ -100,6 +101,11 @@ class X12Format:
             return [envelope] * len(batch)
         read = envelope.transaction if self._options.unit == "transaction" else envelope.group
         return [read(data) for data in batch]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        options = self._options
+        whole = options.unit == "group"
+        return x12_ranges(X12, data, context, options.encoding, options.version, whole, paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]
