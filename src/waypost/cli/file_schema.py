@@ -124,7 +124,7 @@ def environment_schema(registry: Registry) -> Schema:
 
 def test_schema(registry: Registry) -> Schema:
     """tests/*.yaml."""
-    from waypost.testing.flow_case import CaseFileOptions
+    from waypost.testing.cases.declared import CaseFileOptions
 
     return document("Cases of a flow", options_schema(Spec.of(CaseFileOptions)))
 

@@ -29,6 +29,7 @@ from waypost.cli.verb import (
     running,
     showing,
     steering,
+    testing,
     tracing,
 )
 
@@ -39,7 +40,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("init", making.init),
         ("new", making.new),
         ("check", checking.check),
-        ("test", checking.test),
+        ("test", testing.test),
+        ("snapshot", testing.snapshot),
+        ("case", testing.case),
         ("map", mapping.map_),
         ("describe", describing.describe),
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from waypost.cli.reference_edi import schemas_page
 from waypost.cli.reference_map import functions_page, map_page
 from waypost.core.describe.page import (
     NOTICE,
@@ -29,6 +30,7 @@ OTHERS = (
     ("test.md", "Cases: tests/*.yaml"),
     ("mapping.md", "Maps: maps/*.map.yaml"),
     ("functions.md", "Functions of expressions"),
+    ("edi-schemas.md", "EDI schemas that come along"),
     ("cli.md", "The command line"),
     ("errors.md", "Errors"),
     ("states.md", "States of a message"),
@@ -41,6 +43,7 @@ def pages(registry: Registry, command: Any) -> dict[str, str]:
         "README.md": index_page(registry, OTHERS),
         **component_pages(registry),
         **_file_pages(),
+        "edi-schemas.md": schemas_page(),
         "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),
@@ -73,7 +76,7 @@ def stale(folder: Path, wanted: dict[str, str]) -> list[str]:
 def _file_pages() -> dict[str, str]:
     from waypost.flow.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
     from waypost.flow.environment import EnvironmentOptions
-    from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions
+    from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
 
     classes = " or ".join(f"`{c.value}`" for c in ConnectionClass)
     return {

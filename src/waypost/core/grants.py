@@ -110,6 +110,15 @@ class Connection:
     pool: Any = None
 
 
+class CheckRoom(Protocol):
+    """Contents that messages left in the store for a ticket; a ticket's content never changes."""
+
+    def redeem(self, ticket: str) -> Any:
+        """The document left for a ticket. ``DataError`` for what is no ticket, or whose time is over; ``StoreDamaged``
+        where it should be there and is not."""
+        ...
+
+
 class NoPositions:
     """A source that begins anew."""
 
@@ -139,5 +148,8 @@ class Grants:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     listener: HttpListener | None = None
     compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    check_room: CheckRoom | None = None
+    targets: tuple[str, ...] = ()
+    """The targets of the flow, in the order they are written; nothing else can be routed to."""
     read_file: Callable[[str], bytes] | None = None
     """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

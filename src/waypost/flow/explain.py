@@ -10,18 +10,20 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped, placed_at
+from waypost.core.component import Dropped, Failed, Request, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.message import Message, id_text
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.effects import unpack_answer
-from waypost.flow.load import bodies_of
+from waypost.flow.compiled import CompiledFlow, Processed, request_digest
+from waypost.flow.effects import age_of, unpack_answer
+from waypost.flow.guard import guarded
+from waypost.flow.load import bodies_of, load_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Found, History
 from waypost.store.record import (
     OUT_MASK,
     OUT_ROW,
+    Accepted,
     Decided,
     Delivered,
     DeliveryFailed,
@@ -86,9 +88,16 @@ class _Trace:
 
     def __init__(self, flow: CompiledFlow) -> None:
         self.kinds = {step.name: step.kind for step in flow.steps}
+        self.asking = {step.name: step.step for step in flow.steps if step.asks}
         self.steps: list[dict[str, Any]] = []
+        self.requests: dict[tuple[str, str], Any] = {}
+        """What was asked, by step and digest."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
+        if name in self.asking:
+            for request in guarded(name, self.asking[name].request, [message for _, message in before]):
+                if isinstance(request, Request):
+                    self.requests[name, request_digest(request).hex()] = plain(dict(request.parameters))
         for (_, message), result in zip(before, results, strict=True):
             self.steps.append({"step": name, "kind": self.kinds[name], "before": plain(message.body), **_said(result)})
 
@@ -99,15 +108,16 @@ def _said(result: Result) -> dict[str, Any]:
     if isinstance(result, Split):
         return {"result": "split", "after": [plain(child.body) for child in result.children]}
     if isinstance(result, Routed):
-        return {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        said = {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
     if isinstance(result, Failed):
         return {"result": "failed", "error": str(result.error)}
-    said = {"result": "filtered"}
+    ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
-        said["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
-    return said
+        ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
+    return ended
 
 
 async def explain(history: History, versions: Versions, secret: bytes, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -117,9 +127,9 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     raw = bodies_of(stored.accepted.bodies, stored.accepted.count)[found.index]
     shown: dict[str, Any] = {
         "message": message_row(found),
-        "input": {**text_of(raw), "content_type": stored.accepted.content_type, "size": len(raw)},
+        "input": _input(stored.accepted, raw, found.index),
         "effects": [
-            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), "answer": plain(unpack_answer(answer))}
+            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
@@ -133,7 +143,11 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
         return {**shown, "verdict": "environment differs", "why": str(error), "steps": [], "outputs": []}
     trace = _Trace(flow)
     decoded, processed = await recompute(flow, stored, [found.index], secret, trace)
+    if decoded.messages:
+        shown["input"]["document"] = plain(decoded.messages[0].body)
     shown["steps"] = trace.steps
+    for effect in shown["effects"]:
+        effect["request"] = trace.requests.get((effect["step"], effect["request_digest"]))
     shown["outputs"] = outputs = _outputs(history, flow, processed)
     refused = [error for _, _, error in decoded.refused]
     if refused and isinstance(refused[0], DataError):
@@ -143,6 +157,22 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     shown["verdict"] = "environment differs" if changed else "differs" if differs else "proved"
     _time(shown["steps"], stored.produced, flow)
     return shown
+
+
+def _input(accepted: Accepted, raw: bytes, index: int) -> dict[str, Any]:
+    """What came in; ``context`` is what the record needs besides its own bytes, such as a file's heading."""
+    headers = load_of(accepted).headers_of(index)
+    return {
+        **text_of(raw), "content_type": accepted.content_type, "size": len(raw),
+        **({"headers": dict(headers)} if headers else {}),
+        **({"context": text_of(accepted.context)} if accepted.context else {}),
+    }  # fmt: skip
+
+
+def _answered(packed: bytes) -> dict[str, Any]:
+    age = age_of(packed)
+    said: dict[str, Any] = {"answer": plain(unpack_answer(packed))}
+    return said if age is None else {**said, "age_seconds": age / 1_000_000}
 
 
 def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFlow) -> None:

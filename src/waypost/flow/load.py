@@ -24,6 +24,8 @@ _pack = msgspec.msgpack.Encoder().encode
 SAME_KEY = "replay-same-key"
 """The origin of a replay whose outputs keep the idempotency keys of the messages they replay."""
 
+REPLAYED = ("replay", SAME_KEY)
+
 _unpack = msgspec.msgpack.Decoder().decode
 
 

@@ -32,6 +32,8 @@ from waypost.flow.lint import lint_flows
 FOLDERS = ("flows", "maps", "schemas", "lookups", "calendars", "steps", "templates", "partners", "apis", "environments")
 """What belongs to a version, besides waypost.yaml and connections.yaml."""
 MAX_FILE_BYTES = 64 << 20
+TEST_FILES = (".test.yaml", ".test.yml")
+"""Files that test what they lie beside; they belong to no version."""
 
 
 def load_project(root: Path, environment: str = "dev") -> Project:
@@ -75,7 +77,8 @@ def _candidates(root: Path) -> Iterator[Path]:
             yield root / name
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
+            hidden = path.name.startswith(".") or path.name.endswith(TEST_FILES)
+            if path.is_file() and "__pycache__" not in path.parts and not hidden:
                 yield path
 
 

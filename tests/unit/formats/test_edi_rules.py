@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.formats.edi_orders import GS, ISA, X12_ORDER, edifact, faults, report_on, x12
+from tests.unit.formats.edi_orders import ISA, X12_ORDER, edifact, faults, report_on, x12
 from waypost.formats.edi.schema.load import library
 from waypost.formats.edi.schema.model import Rule
 from waypost.formats.edi.schema.pattern import Marks
@@ -86,9 +86,9 @@ def test_an_envelope_that_is_broken_is_one_finding(content: bytes, found: list[t
 
 
 def test_a_message_without_a_schema_is_a_warning() -> None:
-    report = report_on(x12(group=GS.replace("004010", "009990")))
+    report = report_on(x12(["ST*899*0001", *X12_ORDER[1:]]))
     assert report.accepted
-    assert [(e["fault"], e["severity"], e["set"]) for e in report.errors] == [("no-schema", "warning", "850")]
+    assert [(e["fault"], e["severity"], e["set"]) for e in report.errors] == [("no-schema", "warning", "899")]
 
 
 @pytest.mark.parametrize("separator", ["\r", "\n", "\x1d", "}", "~\r\n"])

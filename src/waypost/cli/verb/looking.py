@@ -172,7 +172,8 @@ def shown(answer: dict[str, Any]) -> list[str]:
     if answer.get("refused"):
         lines.append(f"  refused: {answer['refused']}")
     for step in answer["steps"]:
-        lines += ["", *_step_lines(step)]
+        answered = [effect for effect in answer["effects"] if effect["step"] == step["step"]]
+        lines += ["", *_step_lines(step), *map(_answer_line, answered)]
     for output in answer["outputs"]:
         lines += ["", *_output_lines(output)]
     for title, rows in (("relatives", _relatives(answer)), ("decisions", _history(answer))):
@@ -195,6 +196,12 @@ def _step_lines(step: dict[str, Any]) -> list[str]:
     if after is not None:
         lines += [f"  {d['path']}: {_word(d['was'])} → {_word(d['is'])}" for d in differences(step["before"], after)]
     return lines
+
+
+def _answer_line(effect: dict[str, Any]) -> str:
+    age = effect.get("age_seconds")
+    kept = "" if age is None else f" (kept for {age:.1f} s when it was used)"
+    return f"  was answered{kept}: {_word(effect['answer'])}"
 
 
 def _output_lines(output: dict[str, Any]) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 from waypost.core.errors import ProjectError
 from waypost.core.spec import Spec
 from waypost.core.yamlfile import parse_yaml
-from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions
-from waypost.testing.flow_outcome import run_cases
+from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
+from waypost.testing.cases.runner import run_cases
 
 FLOW = """\
 flow: orders
@@ -84,7 +84,7 @@ async def test_text_is_cut_and_read_by_the_format_and_its_bytes_compared(tmp_pat
     cases = f"  - name: it\n    {case(text, f'{{targets: {{small: [{sent}]}}, filtered: 1}}')}\n"
     (result,) = await run_cases(project(tmp_path, cases, flow=flow), "dev")
     assert result.differences == ()
-    assert (result.file, result.line, result.flow, result.name) == ("tests/orders.yaml", 3, "orders", "it")
+    assert (result.file, result.line, result.subject, result.name) == ("tests/orders.yaml", 3, "orders", "it")
 
 
 async def test_a_file_is_read_like_text(tmp_path: Path) -> None:
