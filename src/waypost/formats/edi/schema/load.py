@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -43,7 +44,8 @@ class Library:
         if name not in self._schemas:
             found = self._find(f"{name}.yaml") if _NAME.fullmatch(name) and ".." not in name else None
             other = "" if found else self._addendum(name)
-            self._schemas[name] = self.schema(other) if other else self._read(found, name, 0) if found else None
+            read = self._read(found, name, 0) if found else None
+            self._schemas[name] = self.schema(other) if other else replace(read, name=name) if read else None
         return self._schemas[name]
 
     def nearest(self, name: str) -> Schema | None:
@@ -149,7 +151,8 @@ class Library:
 
     def _dictionary(self, name: str, place: Any, faults: list[Fault]) -> Dictionary:
         folder = name.rpartition("/")[0]
-        if folder not in self._dictionaries:
+        key = folder or str(place.parent)
+        if key not in self._dictionaries:
             files = self._dictionary_files(folder, place, faults, 0)
             if not files:
                 where = getattr(place, "name", name)
@@ -157,8 +160,8 @@ class Library:
                     Fault(str(where), 1, "edi-schema", "no dictionary.yaml beside it", "elements and segments")
                 )
                 return Dictionary()
-            self._dictionaries[folder] = read_dictionary(files, faults)
-        return self._dictionaries[folder]
+            self._dictionaries[key] = read_dictionary(files, faults)
+        return self._dictionaries[key]
 
     def _dictionary_files(self, folder: str, place: Any, faults: list[Fault], depth: int) -> list[YamlFile]:
         """The dictionaries of a version, those of the version it is like before them."""

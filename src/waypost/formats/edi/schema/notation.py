@@ -25,12 +25,13 @@ _EDIFACT_NOTE = re.compile(r"D[1-7]\([0-9]+(?:,[0-9]+)+\)")
 
 @dataclass(slots=True)
 class Dictionary:
-    """What the files of one version share."""
+    """What the files of one version share. ``plain`` are the segments before a guide narrowed them."""
 
     elements: dict[str, Element] = field(default_factory=dict)
     composites: dict[str, Composite] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     codes: dict[str, frozenset[str]] = field(default_factory=dict)
+    plain: Mapping[str, Segment] = field(default_factory=dict)
 
 
 def read_type(text: str) -> tuple[str, int, int]:
