@@ -61,6 +61,8 @@ def _together(errors: list[DataError]) -> DataError:
 
 
 class Replay:
+    """One document on its way through a map, entry by entry; ``collected`` takes the errors of tolerant rules."""
+
     def __init__(
         self,
         bundle: Bundle,

@@ -36,6 +36,7 @@ class Placed(str):
 
 
 def placed(text: str, start: int, end: int) -> Placed:
+    """``text`` with the bytes it was read from."""
     made = Placed(text)
     made.start, made.end = start, end
     return made
