@@ -135,12 +135,13 @@ class NoPositions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Handed to ``cls(options, grants)``. ``root`` is the project's folder: relative paths are meant from there.
-    ``flow`` and ``name`` say whose component it is; ``worker`` is its process (0 …)."""
+    ``flow`` and ``name`` say whose component it is; ``worker`` is its process (0 …); ``data_class`` is the flow's."""
 
     root: Path
     flow: str = ""
     name: str = ""
     worker: int = 0
+    data_class: str = ""
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
     events: Events = field(default_factory=Events)
@@ -151,5 +152,7 @@ class Grants:
     check_room: CheckRoom | None = None
     targets: tuple[str, ...] = ()
     """The targets of the flow, in the order they are written; nothing else can be routed to."""
+    references: Any = None
+    """The reference data expressions of a step may look into (``waypost.mapping.reference_use.References``)."""
     read_file: Callable[[str], bytes] | None = None
     """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -20,12 +21,14 @@ from waypost.core.component import (
     Dropped,
     Failed,
     Format,
+    Noted,
     Request,
     Result,
     Routed,
     Tapped,
 )
-from waypost.core.errors import DataError, ErrorClass, WaypostError
+from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
+from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, digester
 from waypost.flow.definition import FlowDefinition
@@ -58,6 +61,14 @@ class Trouble:
     error: WaypostError
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
+
+    index: int
+    step: str
+    findings: tuple[Finding, ...]
+
+
 @dataclass(slots=True)
 class Processed:
     """What the steps made of a batch. ``timings`` are microseconds per step."""
@@ -67,6 +78,7 @@ class Processed:
     timings: list[int] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Messages that ended as repetitions, and their originals."""
+    notes: list[Note] = field(default_factory=list)
     parted: bool = False
     """Some message became several: outputs have paths."""
 
@@ -100,6 +112,17 @@ class Watcher(Protocol):
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
 
 
+class Look(Protocol):
+    """Reference data a step looks into, and the question which versions of it hold."""
+
+    name: str
+    request: Request
+
+    def use(self, versions: Any) -> None:
+        """Look into these versions from now on."""
+        ...
+
+
 KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
 """Documents → the values of one business key in each, as written."""
 
@@ -113,6 +136,8 @@ class CompiledStep:
     asks: str
     kind: str
     options: Any
+    looks: Look | None = None
+    """The reference data it looks into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +218,10 @@ class _Run:
         for step in self.flow.steps:
             begun = time.perf_counter_ns()
             if messages:
-                if step.asks:
-                    results = await self._asked(step, indices, messages)
+                if step.looks:
+                    results = await self._looked(step, step.looks, indices, messages)
                 else:
-                    results = guarded(step.name, step.step.process, messages)
+                    results = await self._plainly(step, indices, messages, self._paths(messages), None)
                 if self.watch:
                     self.watch.step(step.name, list(zip(indices, messages, strict=True)), results)
                 indices, messages = self._sort(step.name, indices, messages, results)
@@ -207,13 +232,59 @@ class _Run:
     def _paths(self, messages: Sequence[Message]) -> Iterable[Path]:
         return self.paths or repeat((), len(messages))
 
-    async def _asked(self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message]) -> Sequence[Result]:
+    async def _plainly(
+        self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message], paths: Iterable[Path],
+        look: Callable[[], None] | None,
+    ) -> Sequence[Result]:  # fmt: skip
+        """The results of a step; ``look`` is called whenever it is about to run."""
+        if step.asks:
+            return await self._asked(step, indices, messages, paths, look)
+        if look:
+            look()
+        return guarded(step.name, step.step.process, messages)
+
+    async def _looked(
+        self, step: CompiledStep, looks: Look, indices: Sequence[int], messages: Sequence[Message]
+    ) -> Sequence[Result]:
+        """The results of a step that looks into reference data, each message at the versions recorded for it."""
+        paths, seen, questions = list(self._paths(messages))[: len(messages)], dict[int, int](), list[Question]()
+        asking = CompiledStep(looks.name, looks, "reference", "reference", None)
+        digest = request_digest(looks.request)
+        for index, message, path in zip(indices, messages, paths, strict=True):
+            ordinal = self._question_number(index, path, seen) if path else 0
+            questions.append(Question(index, ordinal, digest, looks.request, message, path))
+        answers = await self.effects.answers(asking, questions)
+        results: list[Any] = [Failed(a) if isinstance(a, WaypostError) else None for a in answers]
+        groups: dict[str, list[int]] = {}
+        for at, answer in enumerate(answers):
+            if results[at] is None:
+                groups.setdefault(repr(answer), []).append(at)
+        for places in groups.values():
+            versions = answers[places[0]]
+            made: Sequence[Result]
+            try:
+                made = await self._plainly(
+                    step, [indices[at] for at in places], [messages[at] for at in places],
+                    [paths[at] for at in places], partial(looks.use, versions),
+                )  # fmt: skip
+            except BugError as error:  # the history here is not the one that was recorded
+                made = [Failed(error)] * len(places)
+            for at, result in zip(places, made, strict=True):
+                results[at] = result
+        return results
+
+    async def _asked(
+        self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message], paths: Iterable[Path],
+        look: Callable[[], None] | None,
+    ) -> Sequence[Result]:  # fmt: skip
         asking: AskingStep = step.step
+        if look:
+            look()
         requests = guarded(step.name, asking.request, messages)
         seen: dict[int, int] = {}
         questions: list[Question] = []
         results: list[Any] = [None] * len(messages)
-        for index, message, request, path in zip(indices, messages, requests, self._paths(messages), strict=True):
+        for index, message, request, path in zip(indices, messages, requests, paths, strict=True):
             if isinstance(request, Request):
                 ordinal = self._question_number(index, path, seen) if path else 0
                 questions.append(Question(index, ordinal, request_digest(request), request, message, path))
@@ -229,6 +300,8 @@ class _Run:
             else:
                 ready.append(at)
                 given.append(answer)
+        if look:
+            look()
         answered = guarded_answers(step.name, asking, [messages[at] for at in ready], given)
         for at, result in zip(ready, answered, strict=True):
             results[at] = result
@@ -260,6 +333,10 @@ class _Run:
             if kind is Message:
                 left.append((index, result))  # type: ignore[arg-type]
                 paths.append(path)
+            elif kind is Noted:
+                left.append((index, result.message))  # type: ignore[union-attr]
+                paths.append(path)
+                self.done.notes.append(Note(index, step, result.findings))  # type: ignore[union-attr]
             elif kind is Dropped:
                 self._end(index, State.FILTERED, path)
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]

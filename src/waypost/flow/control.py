@@ -19,6 +19,9 @@ from waypost.flow.lineage_message import message_lineage, wanted_of
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
 from waypost.flow.queries import query_of
+from waypost.flow.reference_data import declared_names
+from waypost.flow.reference_verbs import reference
+from waypost.flow.reference_waiting import now_there, waiting
 from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.said import subjects
@@ -68,6 +71,7 @@ class Control:
             "running": not engine.standing, "workers": engine.workers, "commands": dict(commands),
             "listen": engine.around.listener.address if engine.around.listener else "",
             "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
+            "waiting": waiting(engine.reader) if declared_names(engine.project.files) else [],
         }  # fmt: skip
 
     def _commands(self) -> dict[str, str]:
@@ -125,6 +129,17 @@ class Control:
     async def dead(self, params: Params) -> Any:
         """Failure groups."""
         return finder.dead(self.engine.reader, params, self.engine.clock.now())
+
+    async def reference(self, params: Params) -> Any:
+        """Ask and tell the reference data of the installation (``reference_verbs``)."""
+        return await reference(self.engine, params, self._who(params))
+
+    async def reference_waiting(self, params: Params) -> Any:
+        """The groups of messages that wait for a row, and whether it is there by now."""
+        engine = self.engine
+        data, files = engine.around.references, engine.project.files
+        groups = waiting(engine.reader)
+        return {"groups": [{**g, "there": data is not None and now_there(g, data, files)} for g in groups]}
 
     async def versions(self, params: Params) -> Any:
         """Every activation, oldest first."""
@@ -375,7 +390,20 @@ def _user() -> str:
 
 
 SEARCHING = frozenset(
-    {"messages", "show", "lineage", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+    {
+        "messages",
+        "show",
+        "lineage",
+        "reference-waiting",
+        "dead",
+        "hold",
+        "release",
+        "cancel",
+        "retry",
+        "resend",
+        "replay",
+        "legal-hold",
+    }
 )
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
@@ -386,4 +414,5 @@ VERBS: dict[str, Verb] = {
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": Control.lineage,
+    "reference": Control.reference, "reference-waiting": Control.reference_waiting,
 }  # fmt: skip

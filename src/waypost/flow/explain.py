@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Dropped, Failed, Request, Result, Routed, Split, Tapped, placed_at
+from waypost.core.component import Dropped, Failed, Noted, Request, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
+from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Processed, request_digest
 from waypost.flow.effects import age_of, unpack_answer
@@ -41,6 +42,9 @@ def time_text(microseconds: int) -> str:
         return ""
     moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+_unpack = msgspec.msgpack.Decoder().decode
 
 
 def plain(document: Any) -> Any:
@@ -112,12 +116,31 @@ def _said(result: Result) -> dict[str, Any]:
         return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
+    if isinstance(result, Noted):
+        findings = [one.data() for one in result.findings]
+        return {"result": "passed", "findings": findings, "after": plain(result.message.body)}
     if isinstance(result, Failed):
-        return {"result": "failed", "error": str(result.error)}
+        return {"result": "failed", "error": str(result.error), **findings_of(result.error)}
     ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
         ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
     return ended
+
+
+def findings_of(error: Any) -> dict[str, list[dict[str, Any]]]:
+    """The findings an error lists, under ``findings``; nothing where it lists none."""
+    found = [dict(detail) for detail in getattr(error, "details", ()) if is_finding(detail)]
+    return {"findings": found} if found else {}
+
+
+def _notes(history: History) -> list[dict[str, Any]]:
+    """What steps noted about the message when it was processed, as the journal has it."""
+    return [
+        {"step": step, "findings": _unpack(packed)}
+        for produced in history.batch.produced
+        for index, step, packed in produced.notes
+        if index == history.found.index
+    ]
 
 
 async def explain(history: History, versions: Versions, secret: bytes, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -134,6 +157,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
         ],
+        "notes": _notes(history),
         "relatives": _relatives(history),
         "history": _decisions(history),
     }
@@ -152,6 +176,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     refused = [error for _, _, error in decoded.refused]
     if refused and isinstance(refused[0], DataError):
         shown["refused"] = str(refused[0])
+        shown.update(findings_of(refused[0]))
     differs = not all(output["digest_ok"] for output in outputs)
     changed = differs and len(set(fingerprints)) > 1
     shown["verdict"] = "environment differs" if changed else "differs" if differs else "proved"

@@ -248,6 +248,7 @@ def produced_record(
         decoded.at,
         first_row,
         tuple([out.path for out in processed.outs]) if processed.parted else (),
+        tuple([(n.index, n.step, _pack([one.data() for one in n.findings])) for n in processed.notes]),
     )
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from waypost.mapping import access, operation
 from waypost.mapping.fault import Refused
 from waypost.mapping.function import FUNCTIONS, Function, is_light
-from waypost.mapping.lookup import Table
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
 _BINARY: dict[type[ast.AST], str] = {
@@ -41,7 +40,7 @@ Known = Mapping[tuple[str, ...], str]
 class Emitter:
     """Collects the source of one module: constants, loop functions, and the functions its user adds."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(self, tables: Mapping[str, Any]) -> None:
         self.tables = tables
         self.globals: dict[str, Any] = {"__builtins__": {}}
         self.constants: list[str] = []
@@ -283,6 +282,11 @@ class Emitter:
         called = self.use(f"{name}_of", function.call)
         if function.needs == "now":
             return f"{called}(_now)"
+        if function.needs == "reference":
+            key = function.table_key(node.args[0].value)
+            table = f"_table_{list(self.tables).index(key)}"
+            self.globals[table] = self.tables[key]
+            return f"{called}({', '.join([table, '_now', *map(self.emit, node.args[1:])])})"
         if function.needs == "table":
             table = f"_table_{list(self.tables).index(node.args[0].value)}"
             self.globals[table] = self.tables[node.args[0].value]

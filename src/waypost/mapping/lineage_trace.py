@@ -150,11 +150,11 @@ _NOTED: dict[type[ast.AST], Any] = {
 }  # fmt: skip
 
 
-def trace_expression(parsed: Parsed, body: Any, now: int) -> frozenset[Read]:
+def trace_expression(parsed: Parsed, body: Any, now: int, tables: Mapping[str, Any] | None = None) -> frozenset[Read]:
     """What an expression reads of one message; what it read up to its error where it has one."""
     document = unshared(body)
     notes = Notes(document)
-    noting = Noting(parsed, document, now, {}, [MAX_WORK])
+    noting = Noting(parsed, document, now, tables or {}, [MAX_WORK])
     noting.notes = notes
     with contextlib.suppress(DataError):
         notes.consume(noting.evaluate({}))

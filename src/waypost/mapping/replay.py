@@ -10,7 +10,7 @@ from waypost.core.errors import DataError
 from waypost.mapping import access
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import Entry, Group, Loop, Rule, Source, Use
-from waypost.mapping.fault import ExpressionError, Refused
+from waypost.mapping.fault import ExpressionError, Refused, UnmappedValue
 from waypost.mapping.interpreter import Interpreter
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import Parsed
@@ -52,9 +52,9 @@ def _told(error: DataError) -> dict[str, Any]:
 
 
 def _together(errors: list[DataError]) -> DataError:
-    first = errors[0]
-    if len(errors) == 1:
-        return first
+    first = next((error for error in errors if isinstance(error, UnmappedValue)), errors[0])
+    if len(errors) == 1 or isinstance(first, UnmappedValue):
+        return first  # what waits for a row is judged again when it is there
     details = [_told(error) for error in errors[:_MOST_ERRORS]]
     text = "; ".join(str(error) for error in errors[:20])
     return DataError(f"{len(errors)} rules failed: {text}", where=first.where.partition(":")[0], details=details)
@@ -98,6 +98,8 @@ class Replay:
         interpreter = Interpreter(parsed, self.body, self.now, self.bundle.tables, self.work)
         try:
             return interpreter.evaluate(scope, looping=looping)
+        except UnmappedValue as error:
+            raise error.at(f"{self.bundle.document.file}:{entry.line}: {place} ← {error.where}") from None
         except ExpressionError as error:
             raise self.error(entry, place, error.found, error.expected, error.remedy, error.where) from None
 

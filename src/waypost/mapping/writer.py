@@ -16,7 +16,6 @@ from typing import Any
 from waypost.mapping import rows
 from waypost.mapping.compiler import Emitter, Known, is_field
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Use, expressions_of
-from waypost.mapping.lookup import Table
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import ROOT, Parsed
 from waypost.mapping.reading import INDEX
@@ -44,7 +43,7 @@ class _Value:
 class Writer:
     """Writes the function ``name`` of a map into ``emitter``: called with message and time, it returns the target."""
 
-    def __init__(self, document: MapDocument, tables: Mapping[str, Table], uses: Mapping[str, MapCall]) -> None:
+    def __init__(self, document: MapDocument, tables: Mapping[str, Any], uses: Mapping[str, MapCall]) -> None:
         self.emitter, self.uses = Emitter(tables), uses
         self.emitter.constants.append(f"# {document.file}: map {document.name}")
         self.name = f"map_{_word(document.name)}"

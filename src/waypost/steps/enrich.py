@@ -69,9 +69,11 @@ class Enricher:
     """
 
     def __init__(self, options: EnrichOptions, grants: Grants) -> None:
-        self._parameters = {name: compile_expression(text) for name, text in options.parameters.items()}
-        self._when = None if options.when is None else compile_expression(options.when)
-        self._take = None if options.take is None else compile_expression(options.take)
+        self._parameters = {
+            name: compile_expression(text, references=grants.references) for name, text in options.parameters.items()
+        }
+        self._when = None if options.when is None else compile_expression(options.when, references=grants.references)
+        self._take = None if options.take is None else compile_expression(options.take, references=grants.references)
         self._into, self._missing, self._default = split_path(options.into), options.missing, options.default
 
     def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:

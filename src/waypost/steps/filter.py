@@ -36,7 +36,7 @@ class Filter:
     """
 
     def __init__(self, options: FilterOptions, grants: Grants) -> None:
-        self._condition = compile_expression(options.condition)
+        self._condition = compile_expression(options.condition, references=grants.references)
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         fits = self._condition.of_messages(batch)

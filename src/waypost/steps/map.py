@@ -36,7 +36,7 @@ class Map:
 
     def __init__(self, options: MapOptions, grants: Grants) -> None:
         faults: list[Fault] = []
-        compiled = load_map(options.file, reader(grants), faults)
+        compiled = load_map(options.file, reader(grants), faults, grants.references)
         if compiled is None:
             raise ProjectError(faults)
         self._map = compiled

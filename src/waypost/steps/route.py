@@ -55,7 +55,8 @@ class Route:
 
     def __init__(self, options: RouteOptions, grants: Grants) -> None:
         self._rules: list[tuple[Compiled | None, tuple[str, ...]]] = [
-            (None if rule.when is None else compile_expression(rule.when), rule.to) for rule in options.rules
+            (None if rule.when is None else compile_expression(rule.when, references=grants.references), rule.to)
+            for rule in options.rules
         ]
         self._tried = ", ".join(f"`{rule.when}`" for rule in options.rules)
         self._drop = options.otherwise == "drop"

@@ -45,8 +45,10 @@ class Splitter:
     """
 
     def __init__(self, options: SplitOptions, grants: Grants) -> None:
-        self._items = compile_expression(options.items)
-        self._keep = {name: compile_expression(text) for name, text in options.keep.items()}
+        self._items = compile_expression(options.items, references=grants.references)
+        self._keep = {
+            name: compile_expression(text, references=grants.references) for name, text in options.keep.items()
+        }
         self._into, self._name = options.into, grants.name or "split"
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:

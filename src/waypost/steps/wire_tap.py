@@ -37,7 +37,9 @@ class WireTap:
 
     def __init__(self, options: WireTapOptions, grants: Grants) -> None:
         self._targets = options.to
-        self._condition = None if options.when is None else compile_expression(options.when)
+        self._condition = (
+            None if options.when is None else compile_expression(options.when, references=grants.references)
+        )
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         if self._condition is None:

@@ -72,9 +72,9 @@ def test_validate_lists_every_fault_of_a_message_with_path_rule_and_text() -> No
     assert isinstance(failed, Failed) and isinstance(failed.error, DataError)
     assert failed.error.code == "schema"
     assert [(d["path"], d["rule"].split("/")[-1]) for d in failed.error.details] == [
-        ("lines[1]", "required"), ("lines[1].q", "maximum"),
+        ("lines[1].sku", "required"), ("lines[1].q", "maximum"),
     ]  # fmt: skip
-    assert "lines[1].q: 9.51 is greater than the maximum of 9.5" in str(failed.error)
+    assert "lines[1].q: found 9.51; expected at most 9.5" in str(failed.error)
 
 
 def test_validate_compares_decimals_exactly() -> None:
@@ -91,7 +91,7 @@ def test_validate_refuses_bytes_with_a_remedy() -> None:
 def test_validate_lists_a_bounded_number_of_faults_of_bounded_length() -> None:
     step = built("validate", "s.json", s='{"items": {"type": "string", "maxLength": 3}}')
     failed = results(step, [1] * 5000)[0]
-    assert isinstance(failed, Failed) and len(failed.error.details) == 20  # type: ignore[attr-defined]
+    assert isinstance(failed, Failed) and len(failed.error.details) == 500  # type: ignore[attr-defined]
     long = results(step, ["x" * 1_000_000])[0]
     assert isinstance(long, Failed) and len(str(long.error)) < 1000
 

@@ -15,6 +15,7 @@ from waypost.cli.asking import ask
 from waypost.cli.option import AsJson, EnvironmentName, Place
 from waypost.cli.output import note, print_json, say
 from waypost.cli.verb.checking import Folder
+from waypost.cli.verb.looking import finding_line
 
 if TYPE_CHECKING:
     from waypost.testing.cases.coverage import Coverage
@@ -115,7 +116,7 @@ class _Run:
 def _case(result: CaseResult) -> dict[str, Any]:
     return {
         "file": result.file, "line": result.line, "subject": result.subject, "case": result.name,
-        "passed": not result.differences, "differences": list(result.differences),
+        "passed": not result.differences, "differences": list(result.differences), "findings": list(result.findings),
     }  # fmt: skip
 
 
@@ -123,6 +124,8 @@ def _print_case(result: CaseResult) -> None:
     say(f"{'failed' if result.differences else 'ok':<7} {result.file}:{result.line}  {result.subject}: {result.name}")
     for difference in result.differences:
         say(textwrap.indent(difference, "        "))
+    for one in result.findings if result.differences else ():
+        say(f"        {one['step']}: {finding_line(one)}")
 
 
 def coverage_data(coverage: Coverage) -> dict[str, Any]:

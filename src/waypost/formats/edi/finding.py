@@ -110,7 +110,8 @@ class Finding:
         return f"{self.place()}: {self.said()}"
 
     def detail(self) -> dict[str, Any]:
-        return asdict(self)
+        """The fault as plain data, with the parts every finding has (``waypost.core.finding``)."""
+        return {**asdict(self), "path": self.place(), "value": self.excerpt, "repair": self.hint}
 
 
 def finding(code: str, segment: str, position: int, **more: Any) -> Finding:

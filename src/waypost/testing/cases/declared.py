@@ -89,6 +89,10 @@ class ExpectOptions:
         Option("Per target what it gets, in order: a document, or as text the exact bytes."),
     ] = field(default_factory=dict)
     errors: Annotated[tuple[ErrorOptions, ...], Option("Failures that must happen.")] = ()
+    warnings: Annotated[
+        tuple[ErrorOptions, ...] | None,
+        Option("What steps must note about messages that go on; left out, notes do not matter."),
+    ] = None
     filtered: Annotated[int, Option("How many messages end in a filter.", minimum=0)] = 0
     output: Annotated[Any, Option("For a case of a map: the document it makes.")] = None
     snapshot: Annotated[
@@ -151,6 +155,8 @@ class CaseResult:
     name: str
     differences: tuple[str, ...]
     seconds: float = 0.0
+    findings: tuple[dict[str, str], ...] = ()
+    """What steps found in its messages, errors and notes, each with its ``step``."""
 
 
 def load_cases(root: Path, project: Project) -> list[Case]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypost.core.errors import WaypostError
+from waypost.core.finding import FIELDS, Finding, is_finding
 from waypost.flow.compiled import Processed
 from waypost.flow.load import Decoded
 from waypost.store.record import NO_TARGET, State
@@ -23,11 +24,23 @@ class Came:
     errors: list[tuple[str, WaypostError]] = field(default_factory=list)
     filtered: int = 0
     output: Any = None
+    notes: list[tuple[str, Finding]] = field(default_factory=list)
+    """What steps found in messages that went on."""
+
+    def findings(self) -> Iterator[dict[str, str]]:
+        """What steps found, errors before notes, each with its step."""
+        for place, error in self.errors:
+            for detail in getattr(error, "details", ()):
+                if is_finding(detail):
+                    yield {"step": place, **{name: str(detail.get(name, "")) for name in FIELDS}}
+        for step, one in self.notes:
+            yield {"step": step, **one.data()}
 
     def add(self, names: Sequence[str], decoded: Decoded, processed: Processed) -> None:
         """What one batch came to; ``names`` are the flow's targets by number."""
         self.errors += [(place, error) for _, place, error in decoded.refused]
         self.errors += [(trouble.place, trouble.error) for trouble in processed.troubles]
+        self.notes += [(note.step, one) for note in processed.notes for one in note.findings]
         for out in processed.outs:
             if out.state is State.OPEN and out.message is not None:
                 self.targets.setdefault(names[out.target], []).append((out.message.body, out.body))
@@ -47,6 +60,7 @@ def differences(expect: ExpectOptions, came: Came, check: Check) -> Iterator[str
     if came.filtered != expect.filtered:
         yield f"filtered: expected {expect.filtered}, found {came.filtered}"
     yield from _errors(expect, came)
+    yield from _notes(expect.warnings, came)
 
 
 def _errors(expect: ExpectOptions, came: Came) -> Iterator[str]:
@@ -59,6 +73,25 @@ def _errors(expect: ExpectOptions, came: Came) -> Iterator[str]:
             left.remove(match)
     for place, error in left:
         yield f"errors: not expected at {place}: {error} [{error.code}]"
+
+
+def _notes(wanted: Sequence[ErrorOptions] | None, came: Came) -> Iterator[str]:
+    """Notes that were wanted and not made, and others, where a case names its notes."""
+    if wanted is None:
+        return
+    left = list(came.notes)
+    for one in wanted:
+        match = next((n for n in left if _noted(one, *n)), None)
+        if match is None:
+            yield f"warnings: expected {_wanted(one)}, which was not noted"
+        else:
+            left.remove(match)
+    for step, noted in left:
+        yield f"warnings: not expected at {step}: {noted} [{noted.rule}]"
+
+
+def _noted(wanted: ErrorOptions, step: str, one: Finding) -> bool:
+    return wanted.place in ("", step) and wanted.code in ("", one.rule) and wanted.text in str(one)
 
 
 def _compare(place: str, wanted: Sequence[Any], got: Sequence[tuple[Any, bytes]], check: Check) -> Iterator[str]:

@@ -62,18 +62,19 @@ class CaseRunner:
     async def run(self, case: Case) -> CaseResult:
         """One case. A flow that cannot be built is a difference of each of its cases."""
         begun = time.perf_counter()
+        came = Came()
         try:
-            found = await self._differences(case)
+            came, unanswered = await self.outcome(case)
+            found = [*self._differences(case, came), *unanswered]
         except (WaypostError, OSError) as error:
             found = [f"could not run: {error}"]
-        took = time.perf_counter() - begun
-        return CaseResult(case.file, case.line, case.subject, case.options.name, tuple(found), took)
+        took, findings = time.perf_counter() - begun, tuple(came.findings())
+        return CaseResult(case.file, case.line, case.subject, case.options.name, tuple(found), took, findings)
 
-    async def _differences(self, case: Case) -> list[str]:
-        came, unanswered = await self.outcome(case)
+    def _differences(self, case: Case, came: Came) -> Iterator[str]:
         if case.options.expect.snapshot:
-            return [*self.snapshots.differences(case, came), *unanswered]
-        return [*differences(case.options.expect, came, self.check), *unanswered]
+            return iter(self.snapshots.differences(case, came))
+        return differences(case.options.expect, came, self.check)
 
     async def outcome(self, case: Case) -> tuple[Came, list[str]]:
         """What comes out, and what steps asked without getting an answer."""
