@@ -14,9 +14,10 @@ from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
 from waypost.flow.answer_cache import AnswerCache, CacheBounds, CachingRequester
+from waypost.flow.business_keys import key_reader
 from waypost.flow.check_room import CheckIn, CheckRoomView, Contents, NoContents
 from waypost.flow.clock_reading import ClockReading
-from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, KeyReader, key_reader
+from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
 from waypost.flow.reference_data import ReferenceData
 from waypost.flow.reference_step import ReferenceLook

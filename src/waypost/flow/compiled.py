@@ -6,7 +6,6 @@ The same function runs live, after a crash, in ``show``, in replay and in tests;
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,16 +26,18 @@ from waypost.core.component import (
     Routed,
     Tapped,
 )
-from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
+from waypost.core.errors import DataError, WaypostError
 from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, digester
+from waypost.flow.answered import by_answer, nothing_else
+from waypost.flow.answered import failure_state as failure_state
+from waypost.flow.answered import request_digest as request_digest
+from waypost.flow.business_keys import KeyReader as KeyReader
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
-
-_plain = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
 class Out(msgspec.Struct, gc=False):
@@ -121,10 +122,6 @@ class Look(Protocol):
     def use(self, versions: Any) -> None:
         """Look into these versions from now on."""
         ...
-
-
-KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
-"""Documents → the values of one business key in each, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +236,7 @@ class _Run:
         """The results of a step; ``look`` is called whenever it is about to run."""
         if step.asks:
             return await self._asked(step, indices, messages, paths, look)
-        if look:
-            look()
+        (look or nothing_else)()
         return guarded(step.name, step.step.process, messages)
 
     async def _looked(
@@ -254,32 +250,21 @@ class _Run:
             ordinal = self._question_number(index, path, seen) if path else 0
             questions.append(Question(index, ordinal, digest, looks.request, message, path))
         answers = await self.effects.answers(asking, questions)
-        results: list[Any] = [Failed(a) if isinstance(a, WaypostError) else None for a in answers]
-        groups: dict[str, list[int]] = {}
-        for at, answer in enumerate(answers):
-            if results[at] is None:
-                groups.setdefault(repr(answer), []).append(at)
-        for places in groups.values():
-            versions = answers[places[0]]
-            made: Sequence[Result]
-            try:
-                made = await self._plainly(
-                    step, [indices[at] for at in places], [messages[at] for at in places],
-                    [paths[at] for at in places], partial(looks.use, versions),
-                )  # fmt: skip
-            except BugError as error:  # the history here is not the one that was recorded
-                made = [Failed(error)] * len(places)
-            for at, result in zip(places, made, strict=True):
-                results[at] = result
-        return results
+
+        async def some(places: Sequence[int], versions: Any) -> Sequence[Result]:
+            return await self._plainly(
+                step, [indices[at] for at in places], [messages[at] for at in places], [paths[at] for at in places],
+                partial(looks.use, versions),
+            )  # fmt: skip
+
+        return await by_answer(answers, some)
 
     async def _asked(
         self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message], paths: Iterable[Path],
         look: Callable[[], None] | None,
     ) -> Sequence[Result]:  # fmt: skip
         asking: AskingStep = step.step
-        if look:
-            look()
+        (look or nothing_else)()
         requests = guarded(step.name, asking.request, messages)
         seen: dict[int, int] = {}
         questions: list[Question] = []
@@ -300,8 +285,7 @@ class _Run:
             else:
                 ready.append(at)
                 given.append(answer)
-        if look:
-            look()
+        (look or nothing_else)()
         answered = guarded_answers(step.name, asking, [messages[at] for at in ready], given)
         for at, result in zip(ready, answered, strict=True):
             results[at] = result
@@ -414,41 +398,3 @@ class _Run:
         out.state = failure_state(error.error_class)
         row = next(row for row, one in enumerate(self.done.outs) if one is out)
         self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", error))
-
-
-def failure_state(error_class: ErrorClass) -> State:
-    """What becomes of a message that fails inside the flow."""
-    if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
-        return State.DEAD
-    return State.PARKED
-
-
-def request_digest(request: Request) -> bytes:
-    """The identity of a request's content."""
-    return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
-
-
-def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:
-    """A reader of one business key; a document in which the key cannot be computed has no value."""
-
-    def read(documents: Sequence[Any]) -> list[tuple[str, ...]]:
-        found = evaluate_batch(documents)
-        if set(map(type, found)) == _TEXTS:
-            return [(value.strip(),) for value in found]
-        return [_key_values(value) for value in found]
-
-    return read
-
-
-_TEXTS = {str}
-_MOST_VALUES = 100
-"""Values of one key in one message; more are not business keys."""
-
-
-def _key_values(value: Any) -> tuple[str, ...]:
-    if value is None or isinstance(value, WaypostError | dict):
-        return ()
-    if isinstance(value, list | tuple):
-        few = value[:_MOST_VALUES]
-        return tuple(str(one).strip() for one in few if one is not None and not isinstance(one, dict | list))
-    return (str(value).strip(),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waypost.core.component import LocatingFormat, Result, Routed, Split, Tapped
 from waypost.core.errors import UsageError, WaypostError
@@ -20,6 +20,9 @@ from waypost.mapping.lineage import Change, reaches
 from waypost.mapping.lineage_path import Path, parse_path, path_text
 from waypost.store.protocol import History
 from waypost.store.record import State
+
+if TYPE_CHECKING:
+    from waypost.flow.engine import Engine
 
 MOST_VALUES = 2_000
 _MOST_TEXT = 120
@@ -79,6 +82,14 @@ def _made(result: Result) -> Sequence[Message]:
     if isinstance(result, Split):
         return result.children
     return (result.message,) if isinstance(result, Routed | Tapped) else ()
+
+
+async def lineage_of(engine: Engine, message: bytes, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The lineage of a message this worker's shard has; None for another."""
+    history = engine.reader.history(message)
+    if history is None:
+        return None
+    return await message_lineage(history, engine.versions, engine.shard.secret, wanted_of(params))
 
 
 async def message_lineage(history: History, versions: Versions, secret: bytes, wanted: Wanted) -> dict[str, Any]:

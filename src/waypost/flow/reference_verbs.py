@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.errors import UsageError, near
 from waypost.flow.explain import time_text
 from waypost.flow.reference_data import ReferenceData, declared, declared_names
+from waypost.flow.reference_waiting import now_there, waiting
 from waypost.mapping.reference import Change, Declaration, Row, TableVersion, moment, moment_text, written
 from waypost.store.reference_log import Entry
 
@@ -29,6 +30,13 @@ async def reference(engine: Engine, params: Params, who: str) -> dict[str, Any]:
     if data is None:
         raise UsageError("there is no store", remedy="start the system once: waypost run")
     return VERBS[what](_Told(engine, data, params, who))
+
+
+def waiting_now(engine: Engine) -> dict[str, Any]:
+    """The groups of messages that wait for a row, and whether it is there by now."""
+    data, files = engine.around.references, engine.project.files
+    groups = waiting(engine.reader)
+    return {"groups": [{**g, "there": data is not None and now_there(g, data, files)} for g in groups]}
 
 
 class _Told:
@@ -233,4 +241,3 @@ VERBS: Mapping[str, Callable[[_Told], dict[str, Any]]] = {
     "list": _list, "show": _show, "set": _set, "remove": _remove, "import": _import, "export": _export,
     "approve": _approve, "reject": _reject, "history": _history,
 }  # fmt: skip
-Rows = Sequence[Mapping[str, Any]]

@@ -8,7 +8,8 @@ from typing import Any
 
 from waypost.core.errors import Fault
 from waypost.mapping.excel import opened_workbook, workbook_library
-from waypost.mapping.reference import Change, Declaration, TableVersion, file_rows, read_rows
+from waypost.mapping.reference import Change, Declaration, TableVersion
+from waypost.mapping.reference_file import file_rows, read_rows
 
 MAX_ROWS = 200_000
 

@@ -13,10 +13,10 @@ from waypost.mapping.reference import (
     Declaration,
     TableVersion,
     declaration_file,
-    read_csv,
     read_declaration,
     typed,
 )
+from waypost.mapping.reference_file import read_csv
 
 Read = Callable[[str], bytes]
 

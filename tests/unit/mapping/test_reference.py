@@ -6,7 +6,7 @@ import io
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waypost.core.errors import Fault
@@ -17,11 +17,10 @@ from waypost.mapping.reference import (
     Change,
     Declaration,
     TableVersion,
-    file_rows,
     moment,
-    read_csv,
     read_declaration,
 )
+from waypost.mapping.reference_file import file_rows, read_csv
 from waypost.mapping.reference_sheet import read_workbook, to_workbook
 from waypost.mapping.reference_use import References
 
@@ -220,6 +219,7 @@ CHANGES = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_a_version_means_at_every_moment_what_the_last_change_of_that_moment_said(changes):
     made = TableVersion().after(1, "", changes)
@@ -235,6 +235,7 @@ def test_a_version_means_at_every_moment_what_the_last_change_of_that_moment_sai
             assert (key in made.keys_of("v", "1", at)) == (last == {"v": "1"})
 
 
+@settings(deadline=None)
 @given(CHANGES, CHANGES)
 def test_a_later_version_leaves_an_earlier_one_as_it_is(first, second):
     before = TableVersion().after(1, "", first)

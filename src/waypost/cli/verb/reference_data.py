@@ -125,7 +125,7 @@ def import_(
 def _read(place: Place, name: str, file: Path, faults: list[Any]) -> list[Any]:
     from waypost.flow.project import read_files
     from waypost.flow.reference_data import declared
-    from waypost.mapping.reference import read_csv
+    from waypost.mapping.reference_file import read_csv
     from waypost.mapping.reference_sheet import read_workbook
 
     declaration, content = declared(read_files(place.project), name), file.read_bytes()
@@ -146,7 +146,8 @@ def export(
     """Write the rows of a table to an Excel or CSV file that can be imported again."""
     from waypost.flow.project import read_files
     from waypost.flow.reference_data import declared
-    from waypost.mapping.reference import Change, TableVersion, file_rows
+    from waypost.mapping.reference import Change, TableVersion
+    from waypost.mapping.reference_file import file_rows
     from waypost.mapping.reference_sheet import to_workbook
 
     answer = _ask(place, "export", table=name, version=version or None)
