@@ -8,6 +8,7 @@ from typing import Any
 
 from waypost.cli.reference_edi import schemas_page
 from waypost.cli.reference_map import functions_page, map_page
+from waypost.cli.scaffold import PARTNER_WORDS, template
 from waypost.core.describe.page import (
     NOTICE,
     code,
@@ -28,6 +29,8 @@ OTHERS = (
     ("connections.md", "Connections: connections.yaml"),
     ("environment.md", "Environments: environments/*.yaml"),
     ("test.md", "Cases: tests/*.yaml"),
+    ("partner.md", "Trading partners: partners/*.yaml"),
+    ("calendar.md", "Calendars: calendars/*.yaml"),
     ("mapping.md", "Maps: maps/*.map.yaml"),
     ("functions.md", "Functions of expressions"),
     ("edi-schemas.md", "EDI schemas that come along"),
@@ -74,6 +77,8 @@ def stale(folder: Path, wanted: dict[str, str]) -> list[str]:
 
 
 def _file_pages() -> dict[str, str]:
+    from waypost.agreements.declaration import PartnerOptions
+    from waypost.core.calendar import CalendarOptions
     from waypost.flow.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
     from waypost.flow.environment import EnvironmentOptions
     from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
@@ -107,6 +112,17 @@ def _file_pages() -> dict[str, str]:
             "messages, and calls nothing outside.",
             [("Options", CaseFileOptions)], CASE_EXAMPLE,
         ),
+        "partner.md": file_page(
+            "Trading partners",
+            "A file of `partners/` holds one partner and what is agreed with it. `format: {x12: {partner: acme}}` uses "
+            "it in a flow. Ids, qualifiers, versions and the like are written in quotes, so that no zero gets lost.",
+            [("Options", PartnerOptions)], template("partner.yaml.txt", PARTNER_WORDS),
+        ),
+        "calendar.md": file_page(
+            "Calendars",
+            "A file of `calendars/` says when work is done. Schedules, deadlines and expectations use it by its name.",
+            [("Options", CalendarOptions)], _CALENDAR,
+        ),
     }  # fmt: skip
 
 
@@ -132,6 +148,15 @@ environment: test
 class: test
 values: {erp_address: https://erp.test.example/api}
 secrets: {erp_password: {variable: ERP_PASSWORD}}"""
+
+
+_CALENDAR = """\
+zone: America/Chicago
+working_days: [mon, tue, wed, thu, fri]
+opens: "08:00"
+closes: "17:00"
+holidays: ["2026-12-25"]
+cut_offs: {orders: "15:00"}"""
 
 
 def _errors_page() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,6 +149,10 @@ class Grants:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     listener: HttpListener | None = None
     compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    list_files: Callable[[str], Sequence[str]] | None = None
+    """Names of the project's files below a folder, under this version's digest."""
+    environment_class: str = ""
+    """``prod`` or ``test``: where this runs; '' where that does not matter."""
     check_room: CheckRoom | None = None
     targets: tuple[str, ...] = ()
     """The targets of the flow, in the order they are written; nothing else can be routed to."""

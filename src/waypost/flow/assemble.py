@@ -14,11 +14,11 @@ from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
 from waypost.flow.answer_cache import AnswerCache, CacheBounds, CachingRequester
-from waypost.flow.business_keys import key_reader
 from waypost.flow.check_room import CheckIn, CheckRoomView, Contents, NoContents
 from waypost.flow.clock_reading import ClockReading
 from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
+from waypost.flow.key_reader import KeyReader, key_reader
 from waypost.flow.reference_data import ReferenceData
 from waypost.flow.reference_step import ReferenceLook
 from waypost.mapping.expression import compile_expression
@@ -50,13 +50,17 @@ class Surroundings:
             except KeyError:
                 raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
 
+        def list_files(folder: str) -> list[str]:
+            return sorted(path for path in project.files if path.startswith(folder))
+
         definition = project.flows.get(flow)
         data_class = definition.options.data_class if definition else ""
         return Grants(
             root=self.root, flow=flow, name=name, worker=self.worker, data_class=data_class, clock=self.clock,
             random=self.random,
             events=self.events, positions=positions or NoPositions(), connections=self.connections,
-            listener=self.listener, compile_expression=expression_of, read_file=read_file,
+            listener=self.listener, compile_expression=expression_of, read_file=read_file, list_files=list_files,
+            environment_class=str(project.environment_class),
             targets=tuple(definition.targets) if definition else (), check_room=CheckRoomView(self.contents),
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
@@ -27,61 +27,19 @@ from waypost.core.component import (
     Tapped,
 )
 from waypost.core.errors import DataError, WaypostError
-from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
-from waypost.core.proof import DIGEST_BYTES, digester
+from waypost.core.proof import Digester, digester
 from waypost.flow.answered import by_answer, nothing_else
 from waypost.flow.answered import failure_state as failure_state
 from waypost.flow.answered import request_digest as request_digest
-from waypost.flow.business_keys import KeyReader as KeyReader
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
+from waypost.flow.key_reader import KeyReader
+from waypost.flow.made import Out as Out
+from waypost.flow.made import Processed as Processed
+from waypost.flow.made import Trouble as Trouble
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
-
-
-class Out(msgspec.Struct, gc=False):
-    """One output row in the making: message ``index`` to target number ``target`` (``NO_TARGET``: it ended here)."""
-
-    index: int
-    target: int
-    ordinal: int
-    state: State
-    message: Message | None = None
-    body: bytes = b""
-    digest: bytes = bytes(DIGEST_BYTES)
-    path: Path = ()
-
-
-@dataclass(slots=True)
-class Trouble:
-    """Why message ``index`` failed at ``place``; ``row`` is its output row."""
-
-    row: int
-    place: str
-    error: WaypostError
-
-
-class Note(msgspec.Struct, frozen=True):
-    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
-
-    index: int
-    step: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(slots=True)
-class Processed:
-    """What the steps made of a batch. ``timings`` are microseconds per step."""
-
-    outs: list[Out] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    timings: list[int] = field(default_factory=list)
-    links: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Messages that ended as repetitions, and their originals."""
-    notes: list[Note] = field(default_factory=list)
-    parted: bool = False
-    """Some message became several: outputs have paths."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -96,7 +54,7 @@ class Question(msgspec.Struct, frozen=True):
     path: Path = ()
 
 
-_MESSAGES = {Message}
+_MESSAGES, _ROUTED, _BYTES = {Message}, {Routed}, {bytes}
 
 
 class EffectSource(Protocol):
@@ -307,8 +265,12 @@ class _Run:
         self, step: str, indices: Sequence[int], messages: Sequence[Message], results: Sequence[Result]
     ) -> tuple[Sequence[int], Sequence[Message]]:
         """Those that go on to the next step; all others become output rows."""
-        if set(map(type, results)) == _MESSAGES:
+        kinds = set(map(type, results))
+        if kinds == _MESSAGES:
             return indices, results  # type: ignore[return-value]
+        if kinds == _ROUTED and not self.paths:
+            self._route(indices, results)
+            return (), ()
         left: list[tuple[int, Message]] = []
         paths: list[Path] = []
         numbers = self.numbers
@@ -336,6 +298,16 @@ class _Run:
         if self.done.parted:
             self.paths = paths
         return [index for index, _ in left], [message for _, message in left]
+
+    def _route(self, indices: Sequence[int], results: Sequence[Any]) -> None:
+        """``_out`` for messages that are all routed, as the last step of most flows does."""
+        outs, known = self.done.outs, dict[int, list[int]]()
+        for index, routed in zip(indices, results, strict=True):
+            targets = known.get(id(routed.targets))
+            if targets is None:
+                targets = known[id(routed.targets)] = [self.numbers[name] for name in routed.targets]
+            for target in targets:
+                outs.append(Out(index, target, 0, State.OPEN, routed.message))
 
     def _several(self, index: int, result: Any, path: Path) -> list[tuple[Message, Path]]:
         """A result after which a message may reach one target more than once."""
@@ -374,25 +346,27 @@ class _Run:
             error = DataError(found, where=f"flow {self.flow.name}", remedy=remedy)
             self._fail(index, "split", error, ())
 
-    def encode(self, digest: Callable[[bytes], bytes]) -> None:
+    def encode(self, digests: Digester) -> None:
         """Write the bytes of every output, one call per target format, and their keyed digests."""
-        outs, targets = self.done.outs, self.flow.targets
-        by_format: dict[int, tuple[Format, list[Out], list[Any]]] = {}
-        for out in outs:
-            if out.message is not None:
-                target_format = targets[out.target].format
-                group = by_format.get(id(target_format))
-                if group is None:
-                    group = by_format[id(target_format)] = (target_format, [], [])
-                group[1].append(out)
-                group[2].append(out.message.body)
-        for target_format, written, documents in by_format.values():
-            for out, body in zip(written, guarded_encode(target_format, documents), strict=True):
-                if type(body) is bytes:
-                    out.body = body
-                    out.digest = digest(body)
-                else:
+        left = [out for out in self.done.outs if out.message is not None]
+        targets = self.flow.targets
+        formats = {id(target.format): target.format for target in targets}
+        for one, target_format in formats.items():
+            written = left if len(formats) == 1 else [out for out in left if id(targets[out.target].format) == one]
+            if written:
+                self._encode(target_format, written, digests)
+
+    def _encode(self, target_format: Format, written: list[Out], digests: Digester) -> None:
+        bodies = guarded_encode(target_format, [out.message.body for out in written])  # type: ignore[union-attr]
+        if not set(map(type, bodies)) <= _BYTES:
+            for out, body in zip(written, bodies, strict=True):
+                if type(body) is not bytes:
                     self._unwritable(out, body)
+            written = [out for out, body in zip(written, bodies, strict=True) if type(body) is bytes]
+            bodies = [body for body in bodies if type(body) is bytes]
+        for out, body, digest in zip(written, bodies, digests(bodies), strict=True):
+            out.body = body
+            out.digest = digest
 
     def _unwritable(self, out: Out, error: Any) -> None:
         out.state = failure_state(error.error_class)

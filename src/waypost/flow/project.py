@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from waypost.agreements.load import Partner, lint_partners, load_partners
+from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.registry import Kind, load_components, registry
 from waypost.core.spec import Expression, Spec, convert
@@ -130,12 +132,29 @@ class _Loader:
                 project_file.fault(("format",), "too-new", text, f"at most {PROJECT_FORMAT}", "use a later Waypost")
             )
         connections = self._connections(environment)
+        partners = self._partners(connections)
         flows = self._flows(environment)
         named = {**dict.fromkeys(self.connection_names), **connections}
         self.faults += lint_flows([*flows.values(), *self.faulty], named, environment, self.files)
         if self.faults or options is None:
             raise ProjectError(self.faults)
-        return Project(options, environment.name, version_of(self.files), flows, connections, self.files)
+        return Project(
+            options, environment.name, version_of(self.files), flows, connections, self.files, partners,
+            environment.environment_class,
+        )  # fmt: skip
+
+    def _partners(self, connections: Mapping[str, ConnectionDefinition]) -> dict[str, Partner]:
+        partners = load_partners(self.files, self.faults)
+        self.faults += lint_partners(partners, self.files, {*self.connection_names, *connections})
+        for name in registry.names("format") if partners else ():
+            component = registry.find("format", name)
+            lint = getattr(component.build, "lint_agreements", None) if component else None
+            self.faults += lint(partners, self.files) if lint else ()
+        for calendar in sorted({partner.options.calendar for partner in partners.values()} - {""}):
+            name = f"calendars/{calendar}.yaml"
+            if name in self.files:
+                parse_calendar(self.files[name].decode("utf-8", "replace"), name, self.faults)
+        return partners
 
     def _listening(self, file: YamlFile, environment: Environment) -> Any:
         """The project's data with the environment's values in ``listen``, the one part that differs between them."""
@@ -253,7 +272,7 @@ class _Loader:
         use = self._one("target", {k: v for k, v in raw.items() if k not in extras}, file, path, name, environment)
         own = raw.get("format") or (
             {"json": {}}
-            if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False)
+            if fmt is None or fmt.component.name != "json" or fmt.options.lines or fmt.options.records
             else None
         )
         written = self._format(own, file, (*path, "format")) if own is not None else fmt

@@ -8,7 +8,7 @@ import pytest
 from waypost.core.component import Dropped, Failed, Request, Routed, Split, Tapped
 from waypost.core.errors import BugError, ConfigurationRefused, DataError, ProjectError
 from waypost.core.grants import Grants
-from waypost.core.message import Message
+from waypost.core.message import Message, id_text
 from waypost.testing.step_kit import build_step, messages_of, step_component
 
 
@@ -59,6 +59,15 @@ def test_a_split_of_plain_values_needs_a_field_for_them() -> None:
     assert isinstance(failed, Failed) and "`into`" in str(failed.error)
     whole = results(build_step("split", "{items: lines, into: line}", {}), {"lines": [1]})[0]
     assert isinstance(whole, Split) and whole.children[0].body == {"line": 1}
+
+
+def test_a_split_tells_each_part_which_of_how_many_it_is() -> None:
+    step = build_step("split", "{items: lines, into: line, sequence: part}", {})
+    (message,) = messages_of([{"lines": ["A", "B"]}])
+    (found,) = step.process([message])
+    assert isinstance(found, Split)
+    assert [(c.body["part"]["number"], c.body["part"]["size"]) for c in found.children] == [(1, 2), (2, 2)]
+    assert {c.body["part"]["id"] for c in found.children} == {id_text(message.id)}
 
 
 def test_a_wire_tap_copies_only_what_fits_its_condition() -> None:

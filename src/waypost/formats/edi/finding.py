@@ -37,6 +37,8 @@ KINDS: dict[str, Kind] = {
     "too-many-elements": Kind("3", "16", 1, "remove what is behind the last element, or replace a separator in data"),
     "too-many-components": Kind("3", "16", 1, "remove what follows the last component, or release a separator in data"),
     "too-many-repetitions": Kind("3", "35", 1, "repeat this element fewer times"),
+    "trailing-separator": Kind("3", "16", 1, "end the segment behind its last value"),
+    "not-agreed": Kind("1", "14", 7, "send only what was agreed, or agree on it"),
     "element-too-short": Kind("4", "40", 1, "send a longer value"),
     "element-too-long": Kind("5", "39", 1, "shorten the value"),
     "element-character": Kind("6", "37", 1, "send only characters this type allows"),

@@ -29,8 +29,9 @@ def narrowed(use: Use, changes: Mapping[str, Any], dictionary: Dictionary) -> Us
             continue
         if key in ("need", "not"):
             change = _needed if key == "need" else _unused
-            for place in value if isinstance(value, list) else [value]:
-                use = _changed(use, place, change)
+            for listed in value if isinstance(value, list) else [value]:
+                for place in _places(str(listed)):
+                    use = _changed(use, place, change)
         else:
             for place in _places(key):
                 use = _changed(use, place, _limited(value))

@@ -1,4 +1,4 @@
-"""Readers of business keys: from documents to the values people search by."""
+"""Reads the business keys of documents, as written."""
 
 from __future__ import annotations
 
