@@ -35,6 +35,7 @@ from waypost.flow.answered import request_digest as request_digest
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
 from waypost.flow.key_reader import KeyReader
+from waypost.flow.made import Note as Note
 from waypost.flow.made import Out as Out
 from waypost.flow.made import Processed as Processed
 from waypost.flow.made import Trouble as Trouble

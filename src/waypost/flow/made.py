@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from waypost.core.component import Finding
 from waypost.core.errors import WaypostError
 from waypost.core.message import Message
 from waypost.core.proof import DIGEST_BYTES
