@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from waypost.core.component import Finding
 from waypost.core.errors import WaypostError
+from waypost.core.finding import Finding
 from waypost.core.message import Message
 from waypost.core.proof import DIGEST_BYTES
 from waypost.flow.ordinal import Path
