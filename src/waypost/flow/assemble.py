@@ -135,6 +135,8 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
             made[step.looks.name] = step.looks
         if step.asks == "clock":
             made[step.name] = ClockReading(around.clock)
+        elif step.asks == "program":
+            made[step.name] = step.step.requester()
         elif step.asks in ("check_in", "redeem"):
             made[step.name] = CheckIn(around.contents)
         if step.asks != "requester":
