@@ -20,6 +20,7 @@ from waypost.cli.verb import (
     edi,
     edi_acknowledging,
     edi_checking,
+    edi_generating,
     keeping,
     legal_holding,
     looking,
@@ -68,6 +69,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
         ("edi ack", edi_acknowledging.ack),
+        ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
