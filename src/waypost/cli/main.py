@@ -20,6 +20,7 @@ from waypost.cli.verb import (
     edi,
     edi_acknowledging,
     edi_checking,
+    edi_generating,
     edi_partner,
     keeping,
     legal_holding,
@@ -29,11 +30,13 @@ from waypost.cli.verb import (
     measuring,
     partner,
     partner_number,
+    reference_data,
     repairing,
     running,
     showing,
     steering,
     testing,
+    tracing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -60,6 +63,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("messages", looking.messages),
         ("files", looking.files),
         ("show", looking.show),
+        ("lineage", tracing.lineage),
         ("dead", looking.dead),
     ),
     "Look into EDI files": (
@@ -68,6 +72,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi check", edi_checking.check),
         ("edi explain", edi_partner.explain),
         ("edi ack", edi_acknowledging.ack),
+        ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
@@ -93,6 +98,19 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("activate", steering.activate),
         ("versions", steering.versions),
         ("schedule", steering.schedule),
+    ),
+    "Keep reference data": (
+        ("reference list", reference_data.list_),
+        ("reference show", reference_data.show),
+        ("reference set", reference_data.set_),
+        ("reference remove", reference_data.remove),
+        ("reference import", reference_data.import_),
+        ("reference export", reference_data.export),
+        ("reference approve", reference_data.approve),
+        ("reference reject", reference_data.reject),
+        ("reference history", reference_data.history),
+        ("reference where-used", reference_data.where_used),
+        ("reference waiting", reference_data.waiting),
     ),
     "Look after the store": (
         ("legal-hold", legal_holding.legal_hold),

@@ -294,33 +294,16 @@ class Format(Protocol):
         ...
 
 
-class NumbersWanted(msgspec.Struct, frozen=True, array_like=True):
-    """Numbers one outbound content takes from a durable sequence. After ``last`` comes ``first`` again where the
-    sequence ``rolls``; else nothing more is sent."""
-
-    sequence: str
-    count: int
-    first: int
-    last: int
-    rolls: bool
-
-
 @runtime_checkable
-class StampingFormat(Format, Protocol):
-    """A format whose contents carry numbers that are given in the order in which they are sent. What ``encode`` writes
-    holds none; they are put in as it leaves, in the commit that says it is about to be sent."""
+class LocatingFormat(Format, Protocol):
+    """A format that knows where in a record's bytes each value stands."""
 
-    @property
-    def stamps(self) -> bool:
-        """Whether its options ask for it."""
-        ...
-
-    def numbers_wanted(self, body: bytes) -> Sequence[NumbersWanted]:
-        """The numbers a content needs. Raises ``DataError`` for one that cannot be numbered."""
-        ...
-
-    def stamped(self, body: bytes, numbers: Mapping[str, Sequence[int]], at: int) -> bytes:
-        """A content with its numbers, by sequence, and the time of sending (UTC µs) put in."""
+    def locate(
+        self, data: bytes, context: bytes, paths: Sequence[tuple[str | int | None, ...]]
+    ) -> Sequence[tuple[int, int] | None]:
+        """For each place of the record's document (names, and numbers of items), the bytes it was read from: where
+        they begin and end in ``data``; None for what stands in no bytes of it. Reads the record anew: for those who
+        ask about one message, never for those who process it."""
         ...
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from waypost.core.component import Format, StampingFormat
+from waypost.core.component import Format
+from waypost.core.stamping import StampingFormat
 from waypost.core.traits import TargetTraits
 from waypost.flow.answers import answer_key_reader, answers_callers
 from waypost.flow.assemble import Surroundings

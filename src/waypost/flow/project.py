@@ -31,7 +31,19 @@ from waypost.flow.definition import (
 from waypost.flow.environment import Environment, environment_from
 from waypost.flow.lint import lint_flows
 
-FOLDERS = ("flows", "maps", "schemas", "lookups", "calendars", "steps", "templates", "partners", "apis", "environments")
+FOLDERS = (
+    "flows",
+    "maps",
+    "schemas",
+    "lookups",
+    "reference",
+    "calendars",
+    "steps",
+    "templates",
+    "partners",
+    "apis",
+    "environments",
+)
 """What belongs to a version, besides waypost.yaml and connections.yaml."""
 MAX_FILE_BYTES = 64 << 20
 TEST_FILES = (".test.yaml", ".test.yml")
@@ -260,7 +272,7 @@ class _Loader:
         use = self._one("target", {k: v for k, v in raw.items() if k not in extras}, file, path, name, environment)
         own = raw.get("format") or (
             {"json": {}}
-            if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False)
+            if fmt is None or fmt.component.name != "json" or fmt.options.lines or fmt.options.records
             else None
         )
         written = self._format(own, file, (*path, "format")) if own is not None else fmt

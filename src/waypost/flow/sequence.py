@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from waypost.core.component import NumbersWanted
+from waypost.core.stamping import NumbersWanted
 from waypost.flow.placement import owner_of, slot_of_name
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord, Commanded, StepState

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from waypost.flow.engine import Engine
+    from waypost.flow.control import Control
 
 
-async def numbers(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
+async def numbers(control: Control, params: Mapping[str, Any]) -> dict[str, Any]:
     """Where the sequences of these names stand, those this worker owns; what never gave a number is left out."""
-    found = []
+    engine, found = control.engine, []
     for name in params.get("names") or ():
         last, given, void = engine.sequences.standing(str(name))
         if engine.sequences.owner(str(name)) == engine.number and (given or last):
@@ -21,8 +21,9 @@ async def numbers(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"numbers": found}
 
 
-async def set_number(engine: Engine, params: Mapping[str, Any], who: str) -> dict[str, Any]:
+async def set_number(control: Control, params: Mapping[str, Any]) -> dict[str, Any]:
     """Say which number a sequence gives next; with a reason, which is journaled."""
+    engine = control.engine
     name, number, why = str(params.get("name") or ""), params.get("number"), str(params.get("why") or "").strip()
     if name.count("/") != 3:
         raise UsageError(f"no sequence {name!r}", expected="a name such as acme/x12/production/interchange")
@@ -32,5 +33,5 @@ async def set_number(engine: Engine, params: Mapping[str, Any], who: str) -> dic
         raise UsageError("no reason", expected="why the numbers are changed", remedy="say --why")
     if engine.sequences.owner(name) != engine.number:
         return {"sequence": name, "last": None, "next": number}
-    last = await engine.sequences.set_next(name, number, who, why, engine.clock.now())
+    last = await engine.sequences.set_next(name, number, control.who_asks(params), why, engine.clock.now())
     return {"sequence": name, "last": last, "next": number}

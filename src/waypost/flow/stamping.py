@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from waypost.core.clock import Clock
-from waypost.core.component import NumbersWanted, Outbound, StampingFormat
+from waypost.core.component import Outbound
 from waypost.core.errors import AgreementError, BugError, WaypostError
+from waypost.core.stamping import NumbersWanted, StampingFormat
 from waypost.flow.sequence import Given, Sequences, Wanted
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord, Bodies, OutboundBody

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from waypost.agreements.load import Partner
-from waypost.core.component import Framer, NumbersWanted
+from waypost.core.component import Framer
 from waypost.core.errors import AgreementError, DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, PartnerRef
+from waypost.core.stamping import NumbersWanted
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
@@ -23,6 +24,7 @@ from waypost.formats.edi.edifact_envelope import group_document, interchange_doc
 from waypost.formats.edi.edifact_write import EdifactWriter
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.places import message_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 
@@ -149,6 +151,10 @@ class EdifactFormat:
             encoding = "" if agreed.receive.encoding == "declared" else agreed.receive.encoding
             self._readers[name] = MessageReader(EDIFACT, self._envelopes, encoding, self._check)
         return self._readers[name]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        encoding = self._reader.encoding or "latin-1"
+        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

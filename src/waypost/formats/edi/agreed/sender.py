@@ -15,8 +15,8 @@ from waypost.agreements.declaration import IdentityOptions
 from waypost.agreements.load import Partner
 from waypost.agreements.part import RangeOptions
 from waypost.core.calendar import zone_of
-from waypost.core.component import NumbersWanted
 from waypost.core.errors import AgreementError, DataError
+from waypost.core.stamping import NumbersWanted
 from waypost.formats.edi.agreed.gate import NOT_AGREED
 from waypost.formats.edi.agreed.parties import header_bytes, parties_of
 from waypost.formats.edi.agreed.stamp import Numbers, control_number, shape_of, stamped
