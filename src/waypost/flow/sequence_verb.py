@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from waypost.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from waypost.flow.control import Control
+    from waypost.flow.engine import Engine
 
 
-async def numbers(control: Control, params: Mapping[str, Any]) -> dict[str, Any]:
+class Desk(Protocol):
+    """Who performs a verb in one worker: its engine, and who asks."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def who_asks(self, params: Mapping[str, Any]) -> str: ...
+
+
+async def numbers(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
     """Where the sequences of these names stand, those this worker owns; what never gave a number is left out."""
     engine, found = control.engine, []
     for name in params.get("names") or ():
@@ -21,7 +30,7 @@ async def numbers(control: Control, params: Mapping[str, Any]) -> dict[str, Any]
     return {"numbers": found}
 
 
-async def set_number(control: Control, params: Mapping[str, Any]) -> dict[str, Any]:
+async def set_number(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
     """Say which number a sequence gives next; with a reason, which is journaled."""
     engine = control.engine
     name, number, why = str(params.get("name") or ""), params.get("number"), str(params.get("why") or "").strip()
