@@ -56,11 +56,12 @@ class TargetTraits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTraits:
     """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim'). ``names_targets``: it routes.
-    ``splits``: one message may become several."""
+    ``splits``: one message may become several. ``boundary``: it combines messages (``core.boundary``)."""
 
     asks: str = ""
     names_targets: bool = False
     splits: bool = False
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
-from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, KeyReader, key_reader
+from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
+from waypost.flow.key_reading import KeyReader, key_reader
+from waypost.flow.member import envelope
+from waypost.flow.member.codec import BoundaryFormat
 from waypost.mapping.expression import compile_expression
 
 
@@ -70,7 +73,12 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
 
     steps = tuple(
         CompiledStep(
-            use.name, around.build(use, project, definition.name), use.traits.asks, use.component.name, use.options
+            use.name,
+            around.build(use, project, definition.name),
+            use.traits.asks,
+            use.component.name,
+            use.options,
+            use.traits.boundary,
         )
         for use in definition.steps
     )
@@ -80,10 +88,25 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         )
         for number, (name, target) in enumerate(definition.targets.items())
     )
-    return CompiledFlow(
+    targets += _boundary_targets(steps, len(targets))
+    flow = CompiledFlow(
         definition, project.version, format_of(definition.format), key_readers(definition.keys), steps, targets,
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
+    opening, everywhere = flow.stretch(0)
+    return replace(flow, opening=opening, everywhere=everywhere)
+
+
+def _boundary_targets(steps: Sequence[CompiledStep], first: int) -> tuple[CompiledTarget, ...]:
+    """Of each boundary two: the way to it, and what those that wait in it stand under."""
+    names = [
+        (name, step.name) for step in steps if step.boundary for name in (step.name, envelope.group_target(step.name))
+    ]
+    held = BoundaryFormat()
+    return tuple(
+        CompiledTarget(name, number, held, {}, reads_document=True, boundary=step)
+        for number, (name, step) in enumerate(names, first)
+    )
 
 
 def _narrow(definition: FlowDefinition, source_format: Any) -> Callable[[bytes], Any] | None:

@@ -25,11 +25,13 @@ from waypost.core.component import (
     Routed,
     Tapped,
 )
-from waypost.core.errors import DataError, ErrorClass, WaypostError
+from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, digester
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
+from waypost.flow.key_reading import KeyReader
+from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
 
@@ -100,10 +102,6 @@ class Watcher(Protocol):
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
 
 
-KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
-"""Documents → the values of one business key in each, as written."""
-
-
 @dataclass(frozen=True, slots=True)
 class CompiledStep:
     """A built step under its unique name."""
@@ -113,6 +111,7 @@ class CompiledStep:
     asks: str
     kind: str
     options: Any
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,8 @@ class CompiledTarget:
     format: Format
     produced_keys: Mapping[str, KeyReader]
     reads_document: bool
+    boundary: str = ""
+    """The step whose messages are meant, where this is no target of the flow but a way to or within a boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,36 @@ class CompiledFlow:
     def name(self) -> str:
         return self.definition.name
 
+    opening: tuple[CompiledStep, ...] = ()
+    """The steps from the source to the first boundary; all, where there is none."""
+    everywhere: tuple[int, ...] = ()
+    """The numbers of where a message goes that passed them."""
+
     @property
     def target_names(self) -> tuple[str, ...]:
         return tuple(target.name for target in self.targets)
+
+    def boundary(self, target: str) -> str:
+        """The boundary a target's name stands for, or ''."""
+        return next((one.boundary for one in self.targets if one.name == target), "")
+
+    def from_boundary(self, begin: Begin) -> tuple[tuple[CompiledStep, ...], tuple[int, ...]]:
+        """The steps of messages that come from a boundary, and the numbers of where they go then."""
+        own = [target.number for target in self.targets if target.boundary == begin.step]
+        at = next((at for at, step in enumerate(self.steps) if step.name == begin.step and step.boundary), None)
+        if at is None:
+            text = f"version {self.version} has no boundary {begin.step!r}"
+            remedy = "retry the message with --current, or run a version that has the step"
+            raise BugError(text, where=f"flow {self.name}", remedy=remedy)
+        return ((), (own[1],)) if begin.within else self.stretch(at + 1)
+
+    def stretch(self, start: int) -> tuple[tuple[CompiledStep, ...], tuple[int, ...]]:
+        """The steps from number ``start`` to the next boundary, and the numbers of where a message goes then."""
+        for at, step in enumerate(self.steps[start:], start):
+            if step.boundary:
+                first = next(target.number for target in self.targets if target.boundary == step.name)
+                return self.steps[start:at], (first,)
+        return self.steps[start:], tuple(target.number for target in self.targets if not target.boundary)
 
     def decode(self, raws: Sequence[bytes], context: bytes) -> Sequence[Any]:
         """The document of each record, or a ``DataError`` in its place; never raises for content."""
@@ -165,11 +193,14 @@ class CompiledFlow:
         watch: Watcher | None = None,
         recorded: Recorded = nothing_known,
         room: int = MOST_ROWS,
+        begin: Begin | None = None,
     ) -> Processed:
-        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out.
-        ``recorded`` gives the ordinals that outputs of these messages have in the journal, ``room`` is how many output
-        rows their batch may still have."""
+        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out: up to
+        the next boundary, from the source or where ``begin`` says. ``recorded`` gives the ordinals that outputs of
+        these messages have in the journal, ``room`` is how many output rows their batch may still have."""
         run = _Run(self, effects, watch, recorded)
+        if begin is not None:
+            indices, messages = run.begin(begin, indices, messages)
         await run.steps(indices, messages)
         if run.done.parted:
             run.number(room)
@@ -184,13 +215,29 @@ class _Run:
         self.flow, self.effects, self.watch, self.recorded = flow, effects, watch, recorded
         self.done = Processed()
         self.numbers = {target.name: target.number for target in flow.targets}
-        self.everywhere = tuple(target.number for target in flow.targets)
+        self.everywhere = flow.everywhere
+        self.passes = flow.opening
         self.paths: list[Path] = []
         """The path of each message on its way, once there are children."""
         self._known: Known | None = None
 
+    def begin(
+        self, begin: Begin, indices: Sequence[int], messages: Sequence[Message]
+    ) -> tuple[Sequence[int], Sequence[Message]]:
+        """Set out from a boundary; those that go on to its next steps."""
+        self.passes, self.everywhere = self.flow.from_boundary(begin)
+        if not begin.routed:
+            return indices, messages
+        left = []
+        for index, message in zip(indices, messages, strict=True):
+            if index in begin.routed:
+                self._out(index, message, [self.numbers[name] for name in begin.routed[index]], ())
+            else:
+                left.append((index, message))
+        return [index for index, _ in left], [message for _, message in left]
+
     async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
-        for step in self.flow.steps:
+        for step in self.passes:
             begun = time.perf_counter_ns()
             if messages:
                 if step.asks:
@@ -349,29 +396,3 @@ def failure_state(error_class: ErrorClass) -> State:
 def request_digest(request: Request) -> bytes:
     """The identity of a request's content."""
     return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
-
-
-def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:
-    """A reader of one business key; a document in which the key cannot be computed has no value."""
-
-    def read(documents: Sequence[Any]) -> list[tuple[str, ...]]:
-        found = evaluate_batch(documents)
-        if set(map(type, found)) == _TEXTS:
-            return [(value.strip(),) for value in found]
-        return [_key_values(value) for value in found]
-
-    return read
-
-
-_TEXTS = {str}
-_MOST_VALUES = 100
-"""Values of one key in one message; more are not business keys."""
-
-
-def _key_values(value: Any) -> tuple[str, ...]:
-    if value is None or isinstance(value, WaypostError | dict):
-        return ()
-    if isinstance(value, list | tuple):
-        few = value[:_MOST_VALUES]
-        return tuple(str(one).strip() for one in few if one is not None and not isinstance(one, dict | list))
-    return (str(value).strip(),)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from waypost.core.errors import ConfigurationRefused
 from waypost.core.traits import TargetTraits
 from waypost.flow.answers import answer_key_reader, answers_callers
 from waypost.flow.assemble import Surroundings
+from waypost.flow.boundary.lane import TRAITS, BoundaryLane, GroupLane
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow
@@ -41,6 +43,8 @@ class Outgoing:
         return self.lanes[at]
 
     def _made(self, flow: CompiledFlow, target: str) -> Lane:
+        if flow.boundary(target):
+            return self._to_boundary(flow, target)
         host, current = self._host, self._project.flows.get(flow.name)
         definition = current if current is not None and target in current.targets else flow.definition
         use, answer_keys = definition.targets[target].use, definition.targets[target].answer_keys
@@ -57,6 +61,23 @@ class Outgoing:
             lane.engine = host
         if traits.numbered:
             lane.numbering = Numbering(host.shard, flow.name, target, host.workers)
+        if answers_callers(flow):
+            lane.watch = host.answers.outcome
+        return lane
+
+    def _to_boundary(self, flow: CompiledFlow, target: str) -> Lane:
+        """The lane to a boundary, or the one that stands for what waits there."""
+        host, boundary = self._host, self._host.boundaries.find(flow.name, target)
+        if boundary is None:
+            found = f"flow {flow.name!r} no longer has the boundary of {target!r}, and messages wait there"
+            raise ConfigurationRefused(found, remedy="put the step back, and let its groups end before it goes")
+        at = (flow.name, target)
+        lane = (GroupLane if target == boundary.target else BoundaryLane)(
+            *at, target=None, traits=TRAITS, retry=flow.definition.options.delivery.retry,
+            circuit=Circuit("/".join(at), host.clock, host.random, host.events), shard=host.shard, clock=host.clock,
+            random=host.random, events=host.events, rebuild=lambda refs: self._recall.rebuild(flow.name, refs),
+        )  # fmt: skip
+        lane.boundary = boundary
         if answers_callers(flow):
             lane.watch = host.answers.outcome
         return lane

@@ -31,7 +31,7 @@ async def recompute(
     part = stored_messages(flow, stored, indices, secret)
     effects = RecordedEffects(recorded_effects(stored.effects), missing)
     recorded = partial(recorded_numbers, stored.produced)
-    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded, begin=part.begin)
 
 
 def stored_messages(flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes) -> Decoded:
