@@ -9,6 +9,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 MICROSECONDS = 1_000_000
@@ -74,6 +75,18 @@ class ManualClock:
             for _ in range(5):
                 await asyncio.sleep(0)
         self._now = until
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment_text(microseconds: int) -> str:
+    """UTC in ISO 8601.
+
+    >>> moment_text(1_768_478_400_000_000)
+    '2026-01-15T12:00:00.000000Z'
+    """
+    return (_EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Random(Protocol):

@@ -310,10 +310,12 @@ class Split(msgspec.Struct, frozen=True):
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """The message goes to these targets and to no others; it does not pass later steps."""
+    """The message goes to these targets and to no others; it does not pass later steps. ``reason`` tells a person
+    why, where options alone do not."""
 
     message: Message
     targets: tuple[str, ...]
+    reason: str = ""
 
 
 class Tapped(msgspec.Struct, frozen=True):

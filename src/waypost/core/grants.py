@@ -139,5 +139,7 @@ class Grants:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     listener: HttpListener | None = None
     compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    targets: tuple[str, ...] = ()
+    """The targets of the flow, in the order they are written; nothing else can be routed to."""
     read_file: Callable[[str], bytes] | None = None
     """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

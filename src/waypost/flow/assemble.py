@@ -13,6 +13,7 @@ from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
+from waypost.flow.clock_reading import ClockReading
 from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
 from waypost.flow.key_reading import KeyReader, key_reader
@@ -40,10 +41,12 @@ class Surroundings:
             except KeyError:
                 raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
 
+        definition = project.flows.get(flow)
         return Grants(
             root=self.root, flow=flow, name=name, worker=self.worker, clock=self.clock, random=self.random,
             events=self.events, positions=positions or NoPositions(), connections=self.connections,
             listener=self.listener, compile_expression=expression_of, read_file=read_file,
+            targets=tuple(definition.targets) if definition else (),
         )  # fmt: skip
 
     def build(self, use: Use, project: Project, flow: str, positions: Positions | None = None) -> Any:
@@ -124,9 +127,11 @@ def key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, KeyReader]:
 
 
 def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) -> dict[str, Requester]:
-    """The live requester behind each asking step: its connection's kind says which component answers."""
+    """The live requester behind each asking step: for a connection its kind says which component answers."""
     made: dict[str, Requester] = {}
     for step, use in zip(flow.steps, flow.definition.steps, strict=True):
+        if step.asks == "clock":
+            made[step.name] = ClockReading(around.clock)
         if step.asks != "requester":
             continue
         kind = project.connections[use.options.connection].use.component.name

@@ -99,15 +99,16 @@ def _said(result: Result) -> dict[str, Any]:
     if isinstance(result, Split):
         return {"result": "split", "after": [plain(child.body) for child in result.children]}
     if isinstance(result, Routed):
-        return {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        said = {"result": "routed", "to": list(result.targets), "after": plain(result.message.body)}
+        return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
     if isinstance(result, Failed):
         return {"result": "failed", "error": str(result.error)}
-    said = {"result": "filtered"}
+    ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
-        said["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
-    return said
+        ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
+    return ended
 
 
 async def explain(history: History, versions: Versions, secret: bytes, fingerprints: Sequence[str]) -> dict[str, Any]:

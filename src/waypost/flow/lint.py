@@ -162,6 +162,7 @@ def _lint_channels(flows: list[Flow]) -> Iterator[Fault]:
             readers.setdefault(flow.source.options.channel, []).append(flow)
     leads: dict[str, set[str]] = {}
     for flow in flows:
+        stops = _stops(flow)
         for target in flow.targets.values():
             if target is None or target.use.component.name != "channel":
                 continue
@@ -171,12 +172,28 @@ def _lint_channels(flows: list[Flow]) -> Iterator[Fault]:
                 yield flow.file.fault(
                     target.use.path, "unread-channel", text, "", near(name, readers) or "add a flow that does"
                 )
-            leads.setdefault(flow.name, set()).update(reader.name for reader in readers.get(name, ()))
+            if target.name not in stops:
+                leads.setdefault(flow.name, set()).update(reader.name for reader in readers.get(name, ()))
     for flow in flows:
         cycle = _cycle(flow.name, leads)
         if cycle and flow.name == min(cycle):
             text = "messages would go round for ever: " + " → ".join([*cycle, cycle[0]])
             yield flow.file.fault(("targets",), "cyclic-route", text, "", "break the circle of channels")
+
+
+def _stops(flow: Flow) -> set[str]:
+    """Targets that messages reach as a stop of their routing slip alone: each time they have one less to make."""
+    steps = [step for step in flow.steps if step is not None]
+    if not any(step.traits.itinerary for step in steps) or any(step.traits.computes_targets for step in steps):
+        return set()
+    named = {
+        str(value)
+        for step in steps
+        if step.traits.names_targets
+        for _, value, _ in _values(step.options, step.path)
+        if not isinstance(value, Expression)
+    }
+    return set(flow.targets) - named
 
 
 def _cycle(start: str, leads: Mapping[str, set[str]]) -> list[str]:

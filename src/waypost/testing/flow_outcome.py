@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
+from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom, moment_text
 from waypost.core.component import Slice
 from waypost.core.errors import ContractError, DataError, WaypostError
 from waypost.core.event import Events
@@ -100,16 +100,18 @@ class _Ready:
 
 
 class _Answers:
-    """The answers a case gives to steps that ask. A key an idempotent receiver asks for is new unless it says."""
+    """The answers a case gives to steps that ask. Unless it says otherwise, a key an idempotent receiver asks for is
+    new, and the clock stands where the message was received."""
 
     def __init__(self, given: Mapping[str, Sequence[AnswerOptions]]) -> None:
         self._given = given
         self.unanswered: list[str] = []
 
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
-        return [self._answer(step, dict(question.request.parameters)) for question in questions]
+        return [self._answer(step, question) for question in questions]
 
-    def _answer(self, step: CompiledStep, asked: dict[str, Any]) -> Any:
+    def _answer(self, step: CompiledStep, question: Question) -> Any:
+        asked = dict(question.request.parameters)
         for given in self._given.get(step.name, ()):
             if not differences(exact(given.when), {n: v for n, v in exact(asked).items() if n in given.when}):
                 if given.error:
@@ -117,6 +119,8 @@ class _Answers:
                 return unpack_answer(pack_answer(exact(given.answer)))
         if step.asks == "claim":
             return None
+        if step.asks == "clock":
+            return moment_text(question.message.received_at)
         text = f"step {step.name} asks {shown(asked)} and the case has no answer; add it under effects: {step.name}:"
         self.unanswered.append(text)
         return ContractError(text, where=f"step {step.name}")

@@ -46,13 +46,16 @@ def step_component(name: str) -> Component:
     return found
 
 
-def build_step(name: str, options: str, files: Mapping[str, bytes]) -> Any:
+def build_step(name: str, options: str, files: Mapping[str, bytes], targets: Sequence[str] = ()) -> Any:
     """The step with its options in YAML, linted as a flow's would be; it may read ``files`` and nothing else."""
     component, faults = step_component(name), list[Fault]()
     file = parse_yaml(options, "options.yaml", faults)
     parsed = component.spec.parse(file, file.data, (), faults)
     assert not faults, "\n".join(map(str, faults))
-    return component.build(parsed, Grants(root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__))
+    grants = Grants(
+        root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__, targets=tuple(targets)
+    )  # fmt: skip
+    return component.build(parsed, grants)
 
 
 def messages_of(bodies: Sequence[Any]) -> list[Message]:
@@ -71,7 +74,8 @@ def described(result: Any) -> Any:
     if isinstance(result, Split):
         return {"split": [described(child) for child in result.children]}
     if isinstance(result, Routed | Tapped):
-        return {type(result).__name__: [described(result.message), list(result.targets)]}
+        why = getattr(result, "reason", "")
+        return {type(result).__name__: [described(result.message), list(result.targets), why]}
     if isinstance(result, Dropped):
         return {"dropped": [result.reason, result.duplicate_of]}
     if isinstance(result, Failed):
@@ -117,7 +121,7 @@ def in_this_process() -> None:
     """Run the case on standard input and write its outcome; the second process of the suite."""
     case = _decode(sys.stdin.buffer.read())
     files = {name: bytes.fromhex(data) for name, data in case["files"].items()}
-    step = build_step(case["step"], case["options"], files)
+    step = build_step(case["step"], case["options"], files, case["targets"])
     made = outcome(step, messages_of(case["bodies"]), case["answers"])
     sys.stdout.buffer.write(b"\n".join(made))
 
@@ -129,6 +133,8 @@ class StepConformance:
     options: ClassVar[str]
     """The options, in YAML."""
     files: ClassVar[Mapping[str, bytes]] = {}
+    targets: ClassVar[Sequence[str]] = ()
+    """The targets of the flow the step is in, where it routes by names that messages give."""
     bodies: ClassVar[Sequence[Any]]
     """Bodies of plain JSON data and decimals; at least one that passes and, where there is one, one that fails."""
     outcomes: ClassVar[tuple[type, ...]] = (Message,)
@@ -140,7 +146,7 @@ class StepConformance:
 
     @pytest.fixture
     def built(self) -> Any:
-        return build_step(self.step, self.options, self.files)
+        return build_step(self.step, self.options, self.files, self.targets)
 
     @pytest.fixture
     def answers(self, built: Any) -> dict[str, Any]:
@@ -183,7 +189,7 @@ class StepConformance:
     ) -> None:
         case = {
             "step": self.step, "options": self.options, "bodies": self.bodies, "answers": answers,
-            "files": {name: data.hex() for name, data in self.files.items()},
+            "files": {name: data.hex() for name, data in self.files.items()}, "targets": self.targets,
         }  # fmt: skip
         program = "from waypost.testing.step_kit import in_this_process; in_this_process()"
         done = subprocess.run(

@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "element-missing": Kind("1", "13", 2, "fill this element"),
     "element-conditional": Kind("2", "13", 2, "fill this element too, or empty those it belongs to"),
     "element-exclusion": Kind("10", "15", 2, "send only one of these elements"),
+    "element-unused": Kind("I10", "15", 2, "leave this element empty"),
     "too-many-elements": Kind("3", "16", 1, "remove what is behind the last element, or replace a separator in data"),
     "too-many-components": Kind("3", "16", 1, "remove what follows the last component, or release a separator in data"),
     "too-many-repetitions": Kind("3", "35", 1, "repeat this element fewer times"),
@@ -58,6 +59,7 @@ KINDS: dict[str, Kind] = {
     "envelope-junk": Kind("024", "15", 1, "send nothing but segments inside an interchange"),
     "message-too-large": Kind("024", "18", 1, "split the message"),
     "no-schema": Kind("1", "14", 1, "name one with --schema, or import one with waypost edi import"),
+    "schema-nearest": Kind("1", "14", 1, "name one with --schema, or import one with waypost edi import"),
     "too-many-findings": Kind("5", "18", 1, "correct these first"),
 }  # fmt: skip
 

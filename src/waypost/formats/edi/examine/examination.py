@@ -7,7 +7,7 @@ raises: what is wrong is a finding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Protocol
 
 from waypost.formats.edi.examine.report import Report, SetCount, located
@@ -135,14 +135,15 @@ class Examination:
         body = block.texts[at + 1 : end]
         found: list[Finding] = []
         excess = 0
+        if counted.received == 1 and (notice := checked.notice(header[0])):
+            self._say(notice, block, at, checked.message)
         if checked.validator is None:
-            if counted.received == 1:
-                self._say(finding("no-schema", header[0], 1, level="transaction", severity="warning",
-                                  found=f"no schema for {checked.message} in {checked.version}",
-                                  expected=f"a schema called {checked.name}"), block, at, checked.message)  # fmt: skip
+            pass
         elif not checked.validator.accepts(body):
             surplus = self.syntax.surplus(block.texts[end].split(mark), end - at + 1) if closes else 0
             found, excess = checked.validator.findings(body, surplus)
+            if checked.instead_of:
+                found = [doubted(one) for one in found]
         if closes:
             trailer = block.texts[end].split(mark)
             ended = self.syntax.trailer(header, trailer, end - at + 1, excess)
@@ -227,12 +228,37 @@ _BEGINNINGS = frozenset({"IS", "GS", "ST", "SE", "GE", "IE", "TA", "UN"})
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a message is held against; ``validator`` is None where there is no schema called ``name``."""
+    """What a message is held against; ``validator`` is None where there is no schema called ``name``. ``instead_of``
+    is the schema that is not there, where that of the nearest version stands in for it."""
 
     message: str
     version: str
     name: str
     validator: Validator | None
+    instead_of: str = ""
+
+    def notice(self, tag: str) -> Finding | None:
+        """What the first message of its kind is told about its schema."""
+        if self.validator is None:
+            return finding("no-schema", tag, 1, level="transaction", severity="warning",
+                           found=f"no schema for {self.message} in {self.version}",
+                           expected=f"a schema called {self.name}")  # fmt: skip
+        if self.instead_of:
+            return finding("schema-nearest", tag, 1, level="transaction", severity="warning",
+                           found=f"no schema {self.instead_of}; checked by {self.name}",
+                           expected="one of the version the message names")  # fmt: skip
+        return None
+
+
+_STABLE = frozenset({
+    "segment-unknown", "segment-missing", "element-missing", "element-character", "element-date", "element-time",
+})  # fmt: skip
+"""What is as wrong in one version as in the next. Lengths, repetition, codes, order and conditions change."""
+
+
+def doubted(one: Finding) -> Finding:
+    """A finding by the schema of another version: a warning where versions differ in such things."""
+    return one if one.code in _STABLE else replace(one, severity="warning")
 
 
 class Schemas:
@@ -261,6 +287,9 @@ class Schemas:
             schema = self._library.schema(name)
             if schema is not None:
                 return self._checked(message, version, schema, marks)
+        nearest = self._library.nearest(names[-1]) if names else None
+        if nearest is not None:
+            return replace(self._checked(message, version, nearest, marks), instead_of=names[-1])
         return Checked(message, version, names[0] if names else "", None)
 
     def _checked(self, message: str, version: str, schema: Schema, marks: Marks) -> Checked:

@@ -1,16 +1,19 @@
 """The order of segments as a machine: states are made when first reached, and shared by both ways of looking.
 
 A state is where the last segment stood: the loops it is in, outermost first, each with the index of the item last
-matched in it. From a state, a tag leads to one or more *moves*, the nearest place first.
+matched in it and, in a block whose items come in any order, how often each of them was there. From a state, a tag leads
+to one or more *moves*, the nearest place first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from waypost.formats.edi.schema.model import Loop, Use
+from waypost.formats.edi.schema.model import UNLIMITED, Loop, Use
 
-Path = tuple[tuple[Loop, int], ...]
+Done = tuple[tuple[int, int], ...]
+Path = tuple[tuple[Loop, int, Done], ...]
 MOST_STATES = 50_000
 
 
@@ -25,13 +28,14 @@ class Missing:
 @dataclass(frozen=True, slots=True, eq=False)
 class Move:
     """A place for a tag: the state behind it, the depth of the loop it was matched in, whether it repeats the item
-    matched last there, and what required was passed over."""
+    matched last there, and what required was passed over. ``over`` says that in its block it was there too often."""
 
     state: State
     depth: int
     item: Use | Loop
     repeats: bool
     missing: tuple[Missing, ...]
+    over: bool = False
 
     @property
     def use(self) -> Use:
@@ -50,14 +54,12 @@ class State:
     def __init__(self, machine: Automaton, path: Path) -> None:
         self._machine, self.path = machine, path
         self.moves: dict[str, tuple[Move, ...]] = {}
-        self.unmet = tuple(
-            Missing(i, loop.name) for loop, last in reversed(path) for i in loop.body[last + 1 :] if i.required
-        )
+        self.unmet = tuple(m for place in reversed(path) for m in _unmet(place))
 
     @property
     def loop(self) -> str:
         """The names of the loops it is in, ``/PO1/N1``; empty outside any."""
-        return "".join(f"/{loop.name}" for loop, _ in self.path[1:])
+        return "".join(f"/{place[0].name}" for place in self.path[1:])
 
     def after(self, tag: str) -> tuple[Move, ...]:
         """The places for ``tag``, the nearest first."""
@@ -68,21 +70,46 @@ class State:
                 self.moves[tag] = found
         return found
 
+    def ahead(self) -> Iterator[tuple[int, int, Use | Loop]]:
+        """Depth, index and item of every place ahead, the nearest first."""
+        for depth in range(len(self.path) - 1, -1, -1):
+            loop, last, _ = self.path[depth]
+            for index in range(loop.span(max(last, 0)).start, len(loop.body)):
+                yield depth, index, loop.body[index]
+
     def _find(self, tag: str) -> tuple[Move, ...]:
         made: list[Move] = []
         missing: list[Missing] = []
-        for depth in range(len(self.path) - 1, -1, -1):
-            loop, last = self.path[depth]
-            for index in range(max(last, 0), len(loop.body)):
-                item = loop.body[index]
-                if item.tag != tag or (index == last == 0 and depth > 0):
-                    continue  # the first segment of a loop opens the next occurrence, in the loop around
-                skipped = [Missing(i, loop.name) for i in loop.body[last + 1 : index] if i.required]
-                path = _entered((*self.path[:depth], (loop, index)), item)
-                passed = (*missing, *skipped)
-                made.append(Move(self._machine.state(path), depth, item, index == last, passed))
-            missing.extend(Missing(i, loop.name) for i in loop.body[last + 1 :] if i.required)
+        left = len(self.path)
+        for depth, index, item in self.ahead():
+            while left > depth + 1:  # the loops inside were left
+                left -= 1
+                missing.extend(_unmet(self.path[left]))
+            loop, last, done = self.path[depth]
+            if item.tag != tag or (index == last == 0 and depth > 0):
+                continue  # the first segment of a loop opens the next occurrence, in the loop around
+            count = dict(done).get(index, 0)
+            repeats = index == last and not item.block
+            passed = (*missing, *_unmet((loop, last, done), index))
+            state = self._machine.state(self.led(depth, index))
+            made.append(Move(state, depth, item, repeats, passed, count >= item.maximum))
         return tuple(made)
+
+    def led(self, depth: int, index: int) -> Path:
+        """The path into the first segment of the item at ``index`` of the loop at ``depth``."""
+        loop, last, done = self.path[depth]
+        item = loop.body[index]
+        if item.block:
+            counts = dict(done) if last >= 0 and index in loop.span(last) else {}
+            counts[index] = min(counts.get(index, 0) + 1, 1 if item.maximum == UNLIMITED else item.maximum)
+            done = tuple(sorted(counts.items()))
+        else:
+            done = ()
+        path = (*self.path[:depth], (loop, index, done))
+        while isinstance(item, Loop):
+            path = (*path, (item, 0, ()))
+            item = item.body[0]
+        return path
 
 
 class Automaton:
@@ -92,7 +119,7 @@ class Automaton:
         self.root = root
         self.tags = frozenset(use.tag for use in root.uses())
         self._states: dict[Path, State] = {}
-        self.start = self.state(((root, -1),))
+        self.start = self.state(((root, -1, ()),))
 
     def state(self, path: Path) -> State:
         """The state at ``path``, made when first asked for."""
@@ -104,9 +131,13 @@ class Automaton:
         return found
 
 
-def _entered(path: Path, item: Use | Loop) -> Path:
-    """``path`` led into the first segment of ``item``."""
-    while isinstance(item, Loop):
-        path = (*path, (item, 0))
-        item = item.body[0]
-    return path
+def _unmet(place: tuple[Loop, int, Done], before: int | None = None) -> Iterator[Missing]:
+    """What is required in a loop behind a place, up to the item at ``before``, and was not there."""
+    loop, last, done = place
+    here = loop.span(last)
+    there = loop.span(before) if before is not None else range(len(loop.body), len(loop.body))
+    counted = dict(done)
+    for index in range(here.start if len(here) > 1 else last + 1, there.start):
+        item = loop.body[index]
+        if item.required and not (index in here and (index in counted or index == last)):
+            yield Missing(item, loop.name)

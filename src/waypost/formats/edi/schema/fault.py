@@ -96,6 +96,8 @@ class ElementFaults:
         return replace(at, code=self._code(element, value), found=repr(value[:_SHOWN]), expected=_expected(element))
 
     def _code(self, element: Element, value: str) -> str:
+        if element.kind == "-":
+            return "element-unused"
         if self._control.search(value) or self._marks.component in value:
             return "element-character"
         numeric = element.kind in ("R", "n") or element.kind[0] == "N"
@@ -141,6 +143,8 @@ def _expected(item: Element | Composite) -> str:
         shown = sorted(item.codes)[:_CODES_SHOWN]
         return f"one of {', '.join(shown)}" + ("…" if len(item.codes) > _CODES_SHOWN else "")
     kind = item.kind
+    if kind == "-":
+        return "nothing: the guide does not use it"
     what = {
         "R": "a decimal",
         "n": "a decimal",

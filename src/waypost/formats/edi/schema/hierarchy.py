@@ -1,22 +1,52 @@
-"""Levels of an X12 message: each HL segment has a number of its own and names one before it as its parent."""
+"""Levels of an X12 message: each HL segment has a number of its own and names one before it as its parent.
+
+Where a guide nests its levels, the parent's level code must be that of the loop around; elsewhere any HL before it
+will do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from waypost.formats.edi.finding import Finding, finding
+from waypost.formats.edi.schema.model import Loop
+
+Levels = Mapping[str, frozenset[str]]
+"""Level codes (HL03) with those of the levels they may belong to; the outermost belong to none."""
 
 
-def broken_levels(rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Finding]:
+def levels(root: Loop) -> Levels:
+    """The levels a schema tells apart by their codes; empty where it does not."""
+    found: dict[str, frozenset[str]] = {}
+    _nested(root, frozenset(), found)
+    return found
+
+
+def _nested(loop: Loop, outer: frozenset[str], found: dict[str, frozenset[str]]) -> None:
+    for item in loop.body:
+        if isinstance(item, Loop):
+            marked = item.opener.where if item.tag == "HL" else ()
+            codes = frozenset(code for element, _, values in marked if element == 3 for code in values)
+            for code in codes:
+                found[code] = found.get(code, frozenset()) | outer
+            _nested(item, codes or outer, found)
+
+
+def broken_levels(rows: Iterable[tuple[int, Sequence[str]]], known: Levels | None = None) -> Iterator[Finding]:
     """What is wrong with HL segments, given with their index from 0 behind the header."""
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for index, row in rows:
-        number, parent = (*row[1:3], "", "")[:2]
+        number, parent, level = (*row[1:4], "", "", "")[:3]
+        allowed = known.get(level) if known else None
         if number in seen:
             yield _wrong(index, 1, number, "a number no HL before it has")
         elif parent and parent not in seen:
             yield _wrong(index, 2, parent, "the number of an HL before this one")
-        seen.add(number)
+        elif allowed is not None and parent and not allowed:
+            yield _wrong(index, 2, parent, f"nothing: level {level} is the outermost")
+        elif allowed and (seen.get(parent) not in allowed):
+            yield _wrong(index, 2, parent, f"the number of an HL of level {' or '.join(sorted(allowed))}")
+        seen.setdefault(number, level)
 
 
 def _wrong(index: int, element: int, found: str, expected: str) -> Finding:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from waypost.core.errors import Fault
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Loop, Rule, Schema, Segment, Use
-from waypost.formats.edi.schema.notation import Dictionary, read_item, read_note, read_type, read_use
+from waypost.formats.edi.schema.narrow import narrowed
+from waypost.formats.edi.schema.notation import Dictionary, read_item, read_note, read_type, read_use, read_where
 from waypost.formats.edi.schema.rule import compile_rule
 
 T = TypeVar("T")
 _MESSAGE_KEYS = {
     "message", "standard", "version", "group", "provenance", "body", "rules", "document", "parts", "severity",
-    "description",
+    "description", "like",
 }  # fmt: skip
-_DICTIONARY_KEYS = {"provenance", "elements", "codes", "composites", "segments"}
+_DICTIONARY_KEYS = {"provenance", "like", "types", "elements", "codes", "composites", "segments"}
 _LOOP_KEYS = {"loop", "min", "max", "where", "body"}
-_USE_KEYS = {"segment", "where", "codes"}
+_USE_KEYS = {"segment", "where"}
+_MOST_IN_BLOCK = 100
 
 
 class Reader:
@@ -59,22 +62,31 @@ class Reader:
                 self.faults.append(self.file.fault((*path, key), "edi-schema", f"unknown key {key!r}", expected, hint))
 
 
-def read_dictionary(file: YamlFile, faults: list[Fault]) -> Dictionary:
-    """Elements with their closed code lists, composites and segments of one version."""
-    reader, made = Reader(file, faults), Dictionary()
-    data = reader.mapping((), file.data)
-    reader.known((), data, _DICTIONARY_KEYS)
-    codes = reader.mapping(("codes",), data.get("codes"))
-    made.codes = {ref: frozenset(map(str, listed or ())) for ref, listed in codes.items()}
-    for ref, text in reader.mapping(("elements",), data.get("elements")).items():
-        kind, low, high = reader.take(("elements", ref), read_type, str(text)) or ("AN", 0, UNLIMITED)
+def read_dictionary(files: Sequence[YamlFile], faults: list[Fault]) -> Dictionary:
+    """Elements with their closed code lists, composites and segments of one version; what a file says goes before what
+    those before it say."""
+    made = Dictionary()
+    readers = [Reader(file, faults) for file in files]
+    parts: dict[str, dict[str, tuple[Reader, Path, Any]]] = {kind: {} for kind in _DICTIONARY_KEYS}
+    for reader in readers:
+        data = reader.mapping((), reader.file.data)
+        reader.known((), data, _DICTIONARY_KEYS)
+        for kind in ("types", "elements", "codes", "composites", "segments"):
+            for key, value in reader.mapping((kind,), data.get(kind)).items():
+                if kind == "types":
+                    refs = reader.listed((kind, key), value)
+                    parts["elements"] |= {str(ref): (reader, (kind, key), key) for ref in refs}
+                else:
+                    parts[kind][key] = (reader, (kind, key), value)
+    made.codes = {ref: frozenset(map(str, listed or ())) for ref, (_, _, listed) in parts["codes"].items()}
+    for ref, (reader, path, text) in parts["elements"].items():
+        kind, low, high = reader.take(path, read_type, str(text)) or ("AN", 0, UNLIMITED)
         made.elements[ref] = Element(ref, kind, low, high, codes=made.codes.get(ref, frozenset()))
-    for ref, listed in reader.mapping(("composites",), data.get("composites")).items():
-        elements, notes = _items(reader, ("composites", ref), listed, made)
-        parts = tuple(e for e in elements if isinstance(e, Element))
-        made.composites[ref] = Composite(ref, parts, notes)
-    for tag, listed in reader.mapping(("segments",), data.get("segments")).items():
-        made.segments[tag] = Segment(tag, *_items(reader, ("segments", tag), listed, made))
+    for ref, (reader, path, listed) in parts["composites"].items():
+        elements, notes = _items(reader, path, listed, made)
+        made.composites[ref] = Composite(ref, tuple(e for e in elements if isinstance(e, Element)), notes)
+    for tag, (reader, path, listed) in parts["segments"].items():
+        made.segments[tag] = Segment(tag, *_items(reader, path, listed, made))
     return made
 
 
@@ -106,7 +118,7 @@ def read_message(file: YamlFile, name: str, dictionary: Dictionary, faults: list
         standard=str(data.get("standard") or names[0]),
         version=str(data.get("version") or names[1]),
         message=str(data.get("message") or names[2] or name),
-        root=Loop("", True, 1, _body(reader, ("body",), data.get("body"), dictionary)),
+        root=Loop("", True, 1, read_body(reader, ("body",), data.get("body"), dictionary)),
         group=str(data.get("group") or ""),
         segments=dictionary.segments,
         rules=read_rules(reader, data.get("rules")),
@@ -117,30 +129,43 @@ def read_message(file: YamlFile, name: str, dictionary: Dictionary, faults: list
     )
 
 
-def _body(reader: Reader, path: Path, value: Any, dictionary: Dictionary) -> tuple[Use | Loop, ...]:
+def read_body(reader: Reader, path: Path, value: Any, dictionary: Dictionary) -> tuple[Use | Loop, ...]:
+    """The segments and loops of a list; those below ``any`` come in any order."""
     made: list[Use | Loop] = []
     for number, item in enumerate(reader.listed(path, value)):
         at = (*path, number)
-        use: Use | Loop | None
-        if not isinstance(item, Mapping):
-            use = reader.take(at, read_use, str(item), dictionary)
-        elif "loop" in item:
-            use = _loop(reader, at, item, dictionary)
-        else:
-            use = _use(reader, at, item, dictionary)
-        if use is not None:
+        if isinstance(item, Mapping) and "any" in item:
+            reader.known(at, item, {"any"})
+            inner = read_body(reader, (*at, "any"), item["any"], dictionary)
+            if any(UNLIMITED > one.maximum > _MOST_IN_BLOCK for one in inner) or (not made and len(path) > 1):
+                expected = f"each at most {_MOST_IN_BLOCK} times or without limit, and not first in a loop"
+                reader.faults.append(reader.file.fault(at, "edi-schema", "items that come in any order", expected))
+            made += [replace(one, block=number + 1) for one in inner]
+        elif (use := _one(reader, at, item, dictionary)) is not None:
             made.append(use)
     return tuple(made)
 
 
+def _one(reader: Reader, path: Path, item: Any, dictionary: Dictionary) -> Use | Loop | None:
+    if not isinstance(item, Mapping):
+        return reader.take(path, read_use, str(item), dictionary)
+    if "loop" in item:
+        return _loop(reader, path, item, dictionary)
+    if "segment" in item or len(item) != 1:
+        return _use(reader, path, item, dictionary)
+    (text, changes), *_ = item.items()
+    use = reader.take(path, read_use, text, dictionary)
+    return reader.take((*path, text), narrowed, use, reader.mapping((*path, text), changes)) if use else None
+
+
 def _loop(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictionary) -> Loop | None:
     reader.known(path, item, _LOOP_KEYS)
-    body = _body(reader, (*path, "body"), item.get("body"), dictionary)
+    body = read_body(reader, (*path, "body"), item.get("body"), dictionary)
     if not body:
         return None
     if "where" in item and isinstance(body[0], Use):
         where = reader.take((*path, "where"), read_where, item["where"]) or ()
-        body = (Use(body[0].segment, body[0].required, body[0].maximum, where), *body[1:])
+        body = (replace(body[0], where=where), *body[1:])
     return Loop(str(item["loop"]), int(item.get("min", 0)) > 0, int(item.get("max", UNLIMITED)), body)
 
 
@@ -150,19 +175,7 @@ def _use(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictio
     if use is None:
         return None
     where = reader.take((*path, "where"), read_where, item.get("where") or {}) or ()
-    return Use(use.segment, use.required, use.maximum, where)
-
-
-def read_where(value: Mapping[Any, Any]) -> tuple[tuple[int, int, frozenset[str]], ...]:
-    """``{1: ST}`` or ``{"1.2": [A, B]}``: element and component numbers with the values that mark a place apart."""
-    made = []
-    for key, values in value.items():
-        element, _, component = str(key).partition(".")
-        if not element.isdigit() or (component and not component.isdigit()):
-            raise ValueError(f"{key!r} is no element; expected its number such as 1 or 1.2")
-        texts = values if isinstance(values, list) else [values]
-        made.append((int(element), int(component or 1), frozenset(map(str, texts))))
-    return tuple(made)
+    return replace(use, where=where)
 
 
 def read_rules(reader: Reader, value: Any) -> tuple[Rule, ...]:

@@ -16,8 +16,8 @@ Severity = Literal["error", "warning"]
 class Element:
     """A simple data element where a segment or composite uses it.
 
-    ``kind`` is AN, ID, R, N0…N9, DT, TM, B (X12) or a, n, an (EDIFACT); lengths count characters, of numbers the
-    digits. ``codes`` is the closed list of its values; empty where any value will do.
+    ``kind`` is AN, ID, R, N0…N9, DT, TM, B (X12) or a, n, an (EDIFACT), or ``-`` where a guide leaves it out; lengths
+    count characters, of numbers the digits. ``codes`` is the closed list of its values; empty where any will do.
     """
 
     ref: str
@@ -56,12 +56,14 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Use:
     """A segment where the message allows it. ``where`` says which values mark this place apart from others of the same
-    tag: element and component number, each from 1, and the values."""
+    tag: element and component number, each from 1, and the values. Neighbours of one ``block`` other than 0 come in
+    any order."""
 
     segment: Segment
     required: bool
     maximum: int
     where: tuple[tuple[int, int, frozenset[str]], ...] = ()
+    block: int = 0
 
     @property
     def tag(self) -> str:
@@ -70,12 +72,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loop:
-    """Segments that repeat together (a segment group); it begins where its first segment does."""
+    """Segments that repeat together (a segment group); it begins where its first segment does. Neighbours of one
+    ``block`` other than 0 come in any order."""
 
     name: str
     required: bool
     maximum: int
     body: tuple[Use | Loop, ...]
+    block: int = 0
 
     @property
     def opener(self) -> Use:
@@ -85,6 +89,16 @@ class Loop:
     @property
     def tag(self) -> str:
         return self.opener.tag
+
+    def span(self, index: int) -> range:
+        """The indexes of the items that come in any order with the one at ``index``, itself among them."""
+        block = self.body[index].block if index >= 0 else 0
+        first = last = index
+        while block and first > 0 and self.body[first - 1].block == block:
+            first -= 1
+        while block and last + 1 < len(self.body) and self.body[last + 1].block == block:
+            last += 1
+        return range(first, last + 1)
 
     def uses(self) -> Iterator[Use]:
         """Every use of a segment in it and in its inner loops."""

@@ -1,19 +1,24 @@
 """The short notations of schema files: ``353! ID 2``, ``C507!*5``, ``REF*12``. Others are a ``ValueError``.
 
 An element is its number, ``!`` where it must be there, ``*n`` where it may repeat, and, where the dictionary does not
-say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any number of times) or ``*n``.
+say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any number of times) or ``*n``. Values that
+mark a place apart stand in brackets: ``NM1(85)!`` by the first element, ``HL(3=22)`` by the third, ``HI(1.1=BK|ABK)``
+by the first component of the first.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
 
 _TYPE = re.compile(r"(AN|ID|R|N[0-9]|DT|TM|B|an|a|n)(?: ?(\.\.)?([0-9]+)(?:\.\.([0-9]+))?)?")
 _ITEM = re.compile(r"([A-Z]?[0-9]{1,4}|-)(!?)(?:\*([0-9]+))?(?: (.+))?")
-_USE = re.compile(r"([A-Z][A-Z0-9]{1,2})(!?)(?:(\*)([0-9]*))?")
+_USE = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\(([^()]+)\))?(!?)(?:(\*)([0-9]*))?")
+_MARKED = re.compile(r"(?:([0-9]{1,2}(?:\.[0-9]{1,2})?)=)?(.+)")
 _X12_NOTE = re.compile(r"[PRECL](?:[0-9]{2}){2,}")
 _EDIFACT_NOTE = re.compile(r"D[1-7]\([0-9]+(?:,[0-9]+)+\)")
 
@@ -60,13 +65,41 @@ def read_item(text: str, dictionary: Dictionary) -> Element | Composite:
 
 
 def read_use(text: str, dictionary: Dictionary) -> Use:
-    """A segment where it is used, such as ``REF*12`` or ``BEG!``."""
+    """A segment where it is used, such as ``REF*12``, ``BEG!`` or ``NM1(85)!``."""
     match = _USE.fullmatch(str(text))
     if not match:
-        raise ValueError(f"{text!r} is no use of a segment; expected one such as 'BEG!', 'REF*' or 'PER*3'")
+        raise ValueError(f"{text!r} is no use of a segment; expected one such as 'BEG!', 'REF*', 'PER*3' or 'NM1(85)!'")
     tag = match[1]
     segment = dictionary.segments.get(tag) or Segment(tag, described=False)
-    return Use(segment, bool(match[2]), int(match[4] or UNLIMITED) if match[3] else 1)
+    where = read_where(dict(_marked(part) for part in match[2].split(","))) if match[2] else ()
+    return Use(segment, bool(match[3]), int(match[5] or UNLIMITED) if match[4] else 1, where)
+
+
+def _marked(text: str) -> tuple[str, list[str]]:
+    match = _MARKED.fullmatch(text)
+    return (match[1] or "1", match[2].split("|")) if match else ("1", [text])
+
+
+def read_where(value: Mapping[Any, Any]) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """``{1: ST}`` or ``{"1.2": [A, B]}``: element and component numbers with the values that mark a place apart."""
+    made = []
+    for key, values in value.items():
+        element, component = read_place(key)
+        texts = values if isinstance(values, list) else [values]
+        made.append((element, component or 1, frozenset(map(str, texts))))
+    return tuple(made)
+
+
+def read_place(key: Any) -> tuple[int, int]:
+    """Element and component number, 0 where none is named.
+
+    >>> read_place("3"), read_place("5.1")
+    ((3, 0), (5, 1))
+    """
+    element, _, component = str(key).partition(".")
+    if not element.isdigit() or (component and not component.isdigit()):
+        raise ValueError(f"{key!r} is no element; expected its number such as 1 or 1.2")
+    return int(element), int(component or 0)
 
 
 def read_note(text: str, count: int) -> str:

@@ -2,7 +2,8 @@
 
 ``set`` maps a place to what changes there: ``REF: {max: 3}`` a segment, ``N1/REF`` one inside a loop, ``PO1/3: {codes:
 [EA, CS]}`` an element, ``REF: {max: 0}`` takes it away, ``N1: {where: {1: ST}, require: [N3, N4]}`` asks more of some
-occurrences of a loop.
+occurrences of a loop. ``behind`` maps a place to what is put behind it. A guide that orders everything anew says so
+with a ``body`` of its own, of segments its standard has.
 """
 
 from __future__ import annotations
@@ -15,34 +16,55 @@ from typing import Any
 
 from waypost.core.errors import Fault
 from waypost.core.yamlfile import Path, YamlFile
-from waypost.formats.edi.schema.message import Reader, read_rules, read_where
+from waypost.formats.edi.schema.message import Reader, read_body, read_rules
 from waypost.formats.edi.schema.model import Composite, Element, Loop, Rule, Schema, Use
-from waypost.formats.edi.schema.notation import Dictionary, read_note, read_type
+from waypost.formats.edi.schema.notation import Dictionary, read_note, read_type, read_where
 
-_KEYS = {"overlay", "use", "set", "rules", "severity", "provenance", "description"}
+_KEYS = {"overlay", "use", "body", "behind", "set", "rules", "severity", "provenance", "description"}
+_LIKE_KEYS = {"like", "message", "group", "behind", "set", "rules", "severity", "provenance", "description"}
 _SEGMENT_KEYS = {"min", "max", "where", "require", "notes"}
 _ELEMENT_KEYS = {"codes", "type", "required", "used"}
 _SNIP_PARTNER = 7
 
 
 def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[Fault]) -> Schema:
-    """``schema`` with the overlay's changes; what the overlay names wrongly is added to ``faults``."""
+    """``schema`` with a file's changes; what it names wrongly is added to ``faults``. A file that says ``like`` makes a
+    message of another version its own; any other is a layer more."""
     reader = Reader(file, faults)
     data = reader.mapping((), file.data)
-    reader.known((), data, _KEYS)
-    root, rules = schema.root, list(schema.rules)
+    reader.known((), data, _LIKE_KEYS if "like" in data else _KEYS)
+    root = schema.root
+    if "body" in data:
+        root = replace(root, body=read_body(reader, ("body",), data["body"], dictionary))
+        known = {use.tag for use in schema.root.uses()}
+        for tag in sorted({use.tag for use in root.uses()} - known):
+            faults.append(file.fault(("body",), "edi-schema", f"{tag} is no segment of {schema.name}", "one of it"))
+    root, rules = changed(reader, data, schema.name, root, dictionary)
+    severity = {**schema.severity, **reader.mapping(("severity",), data.get("severity"))}
+    return replace(
+        schema, root=root, rules=(*schema.rules, *rules, *read_rules(reader, data.get("rules"))), severity=severity,
+        overlays=schema.overlays if "like" in data else (*schema.overlays, str(data.get("overlay") or file.name)),
+        message=str(data.get("message") or schema.message), group=str(data.get("group") or schema.group),
+        provenance=str(data.get("provenance") or schema.provenance),
+    )  # fmt: skip
+
+
+def changed(
+    reader: Reader, data: Mapping[str, Any], name: str, root: Loop, dictionary: Dictionary
+) -> tuple[Loop, list[Rule]]:
+    """``root`` with what ``behind`` and ``set`` say of it, and the rules that come of it."""
+    rules: list[Rule] = []
+    for place, items in reader.mapping(("behind",), data.get("behind")).items():
+        path: Path = ("behind", place)
+        names = place.split("/")
+        if _known(reader, root, names, path, name):
+            root = _extended(root, names, read_body(reader, path, items, dictionary))
     for place, change in reader.mapping(("set",), data.get("set")).items():
-        path: Path = ("set", place)
+        path = ("set", place)
         change = reader.mapping(path, change)
         names = place.split("/")
         element = int(names.pop()) if names[-1].isdigit() and len(names) > 1 else 0
-        if not _exists(root, names):
-            tags = {use.tag for use in root.uses()} | {loop for loop in _loops(root)}
-            near = difflib.get_close_matches(names[-1], tags, 1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
-            faults.append(
-                file.fault(path, "edi-schema", f"{place!r} is nowhere in {schema.name}", "a place of it", hint)
-            )
+        if not _known(reader, root, names, path, name):
             continue
         reader.known(path, change, _ELEMENT_KEYS if element else _SEGMENT_KEYS)
         if element:
@@ -52,11 +74,33 @@ def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[F
             rules += _requirements(reader, names[-1], change, path)
             if change.get("notes"):
                 root = _changed(root, names, partial(_notes, reader, change=change, path=path))
-    severity = {**schema.severity, **reader.mapping(("severity",), data.get("severity"))}
-    return replace(
-        schema, root=root, rules=(*rules, *read_rules(reader, data.get("rules"))), severity=severity,
-        overlays=(*schema.overlays, str(data.get("overlay") or file.name)),
-    )  # fmt: skip
+    return root, rules
+
+
+def _known(reader: Reader, root: Loop, names: list[str], path: Path, name: str) -> bool:
+    """Whether a place is there; if not, a fault says so."""
+    if _exists(root, names):
+        return True
+    tags = {use.tag for use in root.uses()} | {loop for loop in _loops(root)}
+    near = difflib.get_close_matches(names[-1], tags, 1)
+    hint = f"did you mean {near[0]!r}?" if near else ""
+    found = f"{'/'.join(names)!r} is nowhere in {name}"
+    reader.faults.append(reader.file.fault(path, "edi-schema", found, "a place of it", hint))
+    return False
+
+
+def _extended(loop: Loop, names: list[str], added: tuple[Use | Loop, ...]) -> Loop:
+    """The loop with ``added`` behind each place ``names`` leads to."""
+    body: list[Use | Loop] = []
+    for item in loop.body:
+        name = item.name if isinstance(item, Loop) else item.tag
+        if len(names) == 1 and name == names[0]:
+            body += [item, *added]
+        elif isinstance(item, Loop) and len(names) > 1:
+            body.append(_extended(item, names[1:] if name == names[0] else names, added))
+        else:
+            body.append(item)
+    return replace(loop, body=tuple(body))
 
 
 def _loops(loop: Loop) -> list[str]:

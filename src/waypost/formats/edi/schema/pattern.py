@@ -61,6 +61,8 @@ class Patterns:
         if element.codes:
             return _any_of(element.codes)
         kind = element.kind
+        if kind == "-":
+            return "(?!)"
         if kind == "DT":
             return f"(?=[0-9]{{{low},{high}}}(?![0-9])){_DATE}"
         if kind == "TM":

@@ -14,7 +14,7 @@ from typing import Any
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.automaton import Automaton, Move, State
 from waypost.formats.edi.schema.fault import ElementFaults
-from waypost.formats.edi.schema.hierarchy import broken_levels
+from waypost.formats.edi.schema.hierarchy import broken_levels, levels
 from waypost.formats.edi.schema.model import UNLIMITED, Loop, Schema, Use
 from waypost.formats.edi.schema.pattern import Marks, Patterns
 from waypost.formats.edi.schema.rule import CompiledRule, Scope, compile_rule
@@ -44,6 +44,7 @@ class Validator:
         self._looked_at = frozenset(tag for rule in self._rules for tag in rule.tags)
         self._keys = frozenset(f"{tag}{marks.element}"[:3] for tag in self._looked_at)
         self._levels = schema.standard == "x12" and "HL" in self._machine.tags
+        self._nested = levels(schema.root)
         self._flat = [rule for rule in self._rules if not rule.rule.at]
         self._looped = [rule for rule in self._rules if rule.rule.at]
 
@@ -121,7 +122,7 @@ class Validator:
             return None
         entry: tuple[Any, ...] | None = None
         for move in reversed(table["state"].after(tag)):
-            if not move.missing and not (move.repeats and move.most == 1):
+            if not move.missing and not move.over and not (move.repeats and move.most == 1):
                 entry = (self._match(move.use), self._table(move.state), _limit(move), move.depth, entry)
         if entry is not None:
             table[key] = entry
@@ -144,7 +145,8 @@ class Validator:
 
     def _broken_levels(self, segments: Sequence[str]) -> list[Finding]:
         mark = self.marks.element
-        return list(broken_levels((n, s.split(mark)) for n, s in enumerate(segments) if s[:3] == f"HL{mark}"))
+        rows = ((n, s.split(mark)) for n, s in enumerate(segments) if s[:3] == f"HL{mark}")
+        return list(broken_levels(rows, self._nested))
 
     def _scope(self, rows: Mapping[str, Sequence[Row]]) -> Scope:
         return Scope(rows, self.marks.component, self.schema.segments)

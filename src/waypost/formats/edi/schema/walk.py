@@ -77,7 +77,7 @@ class Walker:
         return min(fitting, key=lambda m: self._cost_of(m, counts))
 
     def _cost_of(self, move: Move, counts: Sequence[int]) -> int:
-        over = move.repeats and counts[move.depth] + 1 > move.most
+        over = move.over or (move.repeats and counts[move.depth] + 1 > move.most)
         return len(move.missing) + over
 
     def _marked(self, use: Use, row: Row) -> bool:
@@ -136,15 +136,12 @@ class Walker:
 
     def _openings(self, state: State, row: Row) -> Iterator[tuple[Use, Move]]:
         """The loops ahead that ``row`` would stand in had they been opened."""
-        for depth in range(len(state.path) - 1, -1, -1):
-            loop, last = state.path[depth]
-            for index in range(max(last, 0), len(loop.body)):
-                item = loop.body[index]
-                if isinstance(item, Loop) and any(use.tag == row[0] for use in item.uses()):
-                    inside = self._machine.state((*state.path[:depth], (loop, index), (item, 0)))
-                    for move in inside.after(row[0]):
-                        if not move.missing and move.depth > depth:
-                            yield item.opener, move
+        for depth, index, item in state.ahead():
+            if isinstance(item, Loop) and any(use.tag == row[0] for use in item.uses()):
+                inside = self._machine.state(state.led(depth, index))
+                for move in inside.after(row[0]):
+                    if not move.missing and move.depth > depth:
+                        yield item.opener, move
 
     def _apply(
         self, repair: _Repair, state: State, counts: list[int], rows: Sequence[Row], index: int, lost: bool
@@ -173,8 +170,8 @@ class Walker:
         assert move is not None
         findings = [_missing(m, index + 2, move.state.loop) for m in move.missing]
         excess = -len(findings)
-        count = counts[move.depth] + 1
-        if move.repeats and count > move.most:
+        count = move.most + 1 if move.over else counts[move.depth] + 1
+        if move.over or (move.repeats and count > move.most):
             code = "loop-repeats" if isinstance(move.item, Loop) else "segment-repeats"
             findings.append(finding(code, row[0], index + 2, loop=move.state.loop,
                                     found=f"{row[0]} for the {count}th time",
@@ -212,6 +209,5 @@ def _missing(missing: Missing, position: int, loop: str) -> Finding:
 
 def _next(state: State) -> str:
     """What could have come, in a few words."""
-    tags = [item.tag for loop, last in reversed(state.path) for item in loop.body[max(last, 0) :]]
-    shown = list(dict.fromkeys(tags))
+    shown = list(dict.fromkeys(item.tag for _, _, item in state.ahead()))
     return ", ".join(shown[:8]) + ("…" if len(shown) > 8 else "") if shown else "the end of the message"
