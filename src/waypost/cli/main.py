@@ -19,6 +19,7 @@ from waypost.cli.verb import (
     doctor,
     edi,
     edi_checking,
+    grouping,
     keeping,
     legal_holding,
     looking,
@@ -68,6 +69,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("hold", repairing.hold),
         ("release", repairing.release),
         ("cancel", repairing.cancel),
+        ("groups", grouping.groups),
     ),
     "Steer": (
         ("pause", steering.pause),

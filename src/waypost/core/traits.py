@@ -57,8 +57,8 @@ class TargetTraits:
 class StepTraits:
     """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock'). ``names_targets``: it
     routes. ``computes_targets``: which targets, only the message or a table says. ``itinerary``: each message it sends
-    on has one stop less to make, so channels it leads to end. ``splits``: one message may become several. ``boundary``: it combines
-    messages (``core.boundary``)."""
+    on has one stop less to make, so channels it leads to end. ``splits``: one message may become several.
+    ``boundary``: it combines messages (``core.boundary``)."""
 
     asks: str = ""
     names_targets: bool = False

@@ -18,7 +18,11 @@ LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
 
 def looks(verb: str, params: Mapping[str, Any]) -> bool:
     """Whether a verb changes nothing."""
-    what = {"replay": params.get("dry_run"), "legal-hold": params.get("what") == "list"}
+    what = {
+        "replay": params.get("dry_run"),
+        "legal-hold": params.get("what") == "list",
+        "groups": params.get("what", "list") == "list",
+    }
     return verb in LOOKING or verb == "versions" or bool(what.get(verb))
 
 

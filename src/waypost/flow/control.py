@@ -14,6 +14,7 @@ from waypost.core.message import id_text, parse_id
 from waypost.flow import finder
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, time_text
+from waypost.flow.groups import counted, groups, told
 from waypost.flow.legal_hold import legal_hold
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
@@ -92,7 +93,7 @@ class Control:
                 **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
             },
             "behind": engine.runners[name].behind,
-            "source": {"state": reading, "cause": cause},
+            "source": {"state": reading, "cause": cause}, "groups": counted(engine, name),
             "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
 
@@ -105,7 +106,9 @@ class Control:
         history = self.engine.reader.history(message_id(params))
         if history is None:
             return None
-        return await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        shown = await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        about = told(self.engine, history)
+        return {**shown, "boundary": about} if about else shown
 
     async def files(self, params: Params) -> Any:
         """Arrivals, newest first."""
@@ -203,6 +206,10 @@ class Control:
 
     def _decision(self, params: Params, verb: str, to: State) -> Decided:
         return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
+
+    async def groups(self, params: Params) -> Any:
+        """The groups in which messages wait, or a person's decision about some."""
+        return await groups(self.engine, params, self._who(params))
 
     async def legal_hold(self, params: Params) -> Any:
         """Keep messages against retention, no longer do so, or say which are kept."""
@@ -329,8 +336,9 @@ class Control:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
         intakes = self.engine.intakes.values()
+        waits = not self.engine.drained or self.engine.boundaries.count
         refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
-        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
+        return 1 if worse or refused or self.engine.trouble or waits else 0
 
 
 def _target_status(lane: Lane) -> dict[str, Any]:
@@ -377,5 +385,5 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "groups": Control.groups,
 }  # fmt: skip

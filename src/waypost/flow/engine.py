@@ -89,8 +89,8 @@ class Engine:
         for subject in self.shard.state.commands():
             self.obey(subject)
         self.ready.set()
+        self.boundaries.begin()
         if not self.standing:
-            self.boundaries.begin()
             for name, runner in self.runners.items():
                 if self.reads(name):
                     await self._start_source(name, runner.flow)

@@ -12,6 +12,7 @@ from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
+from waypost.flow.member.envelope import group_target
 from waypost.mapping.expression import ExpressionFault, compile_expression
 
 Flow = FlowDefinition | FaultyFlow
@@ -57,6 +58,7 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
     for use in uses:
         if use is not None:
             yield from _lint_use(use, connections, files, flow.targets)
+    yield from _lint_boundaries(flow)
     order, known = flow.options.delivery.order_by, flow.options.keys
     if order and order not in known:
         text = f"no key {order!r}"
@@ -67,6 +69,18 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
         for part, keys in (("keys", target.produced_keys), ("answer_keys", target.answer_keys)):
             for name, key in keys.items():
                 yield from _lint_expression(key.path, flow, ("targets", target.name, part, name))
+
+
+def _lint_boundaries(flow: Flow) -> Iterator[Fault]:
+    """The names of steps that combine messages stand among those of targets."""
+    for use in flow.steps:
+        if use is None or not use.traits.boundary:
+            continue
+        for name in (use.name, group_target(use.name)):
+            if name in flow.targets:
+                remedy = "name the step otherwise, with `name:` beside it"
+                text = f"step {use.name!r} combines messages, and a target has its name"
+                yield flow.file.fault(use.path, "twice", text, "a name of its own", remedy)
 
 
 def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:

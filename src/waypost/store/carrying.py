@@ -145,7 +145,9 @@ class Carried:
             case Linked():
                 return [record] if record.message in self._ids() else []
             case Released():
-                return [record] if not self._ids().isdisjoint((*record.members, *record.messages)) else []
+                return (
+                    [record] if not self._ids().isdisjoint((*record.members, *record.messages, *record.origins)) else []
+                )
             case Decided():
                 refs = self._refs(unpack_refs(record.refs), record.state)
                 return [msgspec.structs.replace(record, refs=pack_refs(list(refs.values())))] if refs else []

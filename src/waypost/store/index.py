@@ -295,7 +295,7 @@ class SearchIndex:
         self._tell_messages(r.messages, at)
 
     def released(self, at: Location, r: Released) -> None:
-        self._tell_messages((*r.members, *r.messages), at)
+        self._tell_messages((*r.members, *r.messages, *r.origins), at)
 
     def _tell_messages(self, messages: Sequence[bytes], at: Location) -> None:
         """Note a record that names messages by id, once for each of their batches."""

@@ -235,7 +235,7 @@ def _names(record: AnyRecord, message: bytes, refs: set[int]) -> bool:
         case LegalHold():
             return message in record.messages
         case Released():
-            return message in record.members or message in record.messages
+            return message in (*record.members, *record.messages, *record.origins)
     return False
 
 

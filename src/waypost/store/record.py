@@ -335,7 +335,7 @@ class LegalHold(Record, tag=26, frozen=True):
 
 class Released(Record, tag=28, frozen=True):
     """A boundary let ``members`` (by id, in order) of a group go, and made ``messages`` of them. ``who`` and ``why``:
-    where a person did."""
+    where a person did it."""
 
     flow: str
     step: str
@@ -346,6 +346,8 @@ class Released(Record, tag=28, frozen=True):
     at: int
     who: str = ""
     why: str = ""
+    origins: tuple[bytes, ...] = ()
+    """The messages that came to the boundary as these members, in the same order."""
 
 
 class Forgotten(Record, tag=27, frozen=True):

@@ -53,7 +53,7 @@ RECORDS: list[list[r.AnyRecord]] = [
         r.LegalHold((b"m" * 16,), True, 1009, "ada", "case 12"),
         r.Forgotten((1,), (("orders", "in/a.json", 3),)),
     ],
-    [r.Released("orders", "aggregate", "4711", (b"m" * 16,), (b"n" * 16,), "count", 1010, "ada", "month end")],
+    [r.Released("orders", "aggregate", "4711", (b"m" * 16,), (b"n" * 16,), "count", 1010, "ada", "end", (b"o" * 16,))],
     [msgspec.structs.replace(FIRST, seq=2, count=1, bodies=pack([LARGE_BODY]), origin="")],
 ]
 

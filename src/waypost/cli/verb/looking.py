@@ -171,6 +171,7 @@ def shown(answer: dict[str, Any]) -> list[str]:
     lines += [verdict, "", f"input  {content.get('content_type', '')}  {content['size']} bytes", f"  {_short(content)}"]
     if answer.get("refused"):
         lines.append(f"  refused: {answer['refused']}")
+    lines += _boundary_lines(answer.get("boundary"))
     for step in answer["steps"]:
         lines += ["", *_step_lines(step)]
     for output in answer["outputs"]:
@@ -179,6 +180,23 @@ def shown(answer: dict[str, Any]) -> list[str]:
         if rows:
             lines += ["", title, *rows]
     return lines
+
+
+def _boundary_lines(about: dict[str, Any] | None) -> list[str]:
+    """What a step that combines messages has to do with it."""
+    if about is None:
+        return []
+    lines = [f"{about['role']} of group {about['key']!r} in {about['step']}"] if "step" in about else []
+    if waits := about.get("waits_in"):
+        until = f", at the latest until {waits['until']}" if waits["until"] else ""
+        lines.append(f"  waits since {waits['since']} with {waits['members']} in all, for {waits['waits_for']}{until}")
+    for release in about["releases"]:
+        by = f" by {release['who']}: {release['why']}" if release["who"] else ""
+        lines.append(
+            f"  {release['at']}  {release['step']} released group {release['key']!r}, {len(release['members'])} "
+            f"messages: {release['reason']}{by}"
+        )
+    return ["", *lines]
 
 
 def _step_lines(step: dict[str, Any]) -> list[str]:

@@ -51,9 +51,11 @@ class Boundaries:
         if not self.of:
             return
         for boundary in self.of.values():
-            for timer, due in boundary.begin():
+            self._host.lane(boundary.flow, boundary.target)
+            for timer, due in boundary.begin(standing=self._host.standing):
                 self._set(timer, due)
-        self._host.spawn(self._watch())
+        if not self._host.standing:
+            self._host.spawn(self._watch())
 
     def _set(self, timer: TimerOf, due: int) -> None:
         self._ticket += 1
@@ -76,6 +78,11 @@ class Boundaries:
                 fired.setdefault((timer.flow, timer.step), []).append(timer)
             for at, timers in fired.items():
                 await self.of[at].due(timers)
+
+    @property
+    def count(self) -> int:
+        """How many members wait in all."""
+        return sum(boundary.count for boundary in self.of.values())
 
     @property
     def overdue(self) -> bool:

@@ -8,16 +8,16 @@ the journal to be processed by the steps that follow, as any accepted message do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.boundary import Forced, LimitOptions
 from waypost.core.component import Failed
 from waypost.core.errors import StoreError, StoreFull, WaypostError
-from waypost.core.event import GroupReleased, MessageDied, MessageParked
-from waypost.core.message import Message, id_at, id_text
-from waypost.flow.boundary.draft import Draft, Emitted, Gone, Member
+from waypost.core.event import GroupReleased
+from waypost.flow.boundary.draft import Draft, Member
+from waypost.flow.boundary.entries import Entries
 from waypost.flow.boundary.group import (
     Held,
     Kept,
@@ -25,12 +25,10 @@ from waypost.flow.boundary.group import (
     hash_of_state,
     key_of_state,
     state_name,
-    timer_bytes,
     unpacked,
 )
 from waypost.flow.compiled import CompiledFlow, CompiledStep, Trouble, failure_state
 from waypost.flow.load import (
-    BATCH,
     Decoded,
     Load,
     Placed,
@@ -40,20 +38,13 @@ from waypost.flow.load import (
     produced_record,
 )
 from waypost.flow.member import envelope
-from waypost.flow.member.codec import CONTENT_TYPE
 from waypost.store.carrying import message_of_row
 from waypost.store.record import (
     OUT_BITS,
     OUT_MASK,
     AnyRecord,
     Decided,
-    Delivered,
-    DeliveryFailed,
-    Released,
     State,
-    StepState,
-    TimerDone,
-    TimerSet,
     pack_refs,
     ref_of,
 )
@@ -84,6 +75,7 @@ class Boundary:
         self.host, self.flow, self.name, self.step = host, flow, step.name, step.step
         self.limits: LimitOptions = step.options.limits
         self.target = envelope.group_target(step.name)
+        self._entries = Entries(host, flow, step.name)
         self.waiting: dict[int, list[int]] = {}
         """The output rows of members that wait, by the hash of their group."""
         self.timers: dict[TimerOf, int] = {}
@@ -144,8 +136,13 @@ class Boundary:
         for ref, hash_ in zip(refs, hashes, strict=True):
             self.waiting.setdefault(hash_, []).append(ref)
 
-    def begin(self) -> list[tuple[TimerOf, int]]:
-        """Compare who waits with what groups remember; the timers that run."""
+    def open(self, key: str | None = None) -> list[tuple[int, str]]:
+        """The hash and key of every group with members that wait, or of the one meant."""
+        return [(hash_, known) for hash_, known in self._keys.items() if key is None or known == key]
+
+    def begin(self, *, standing: bool = False) -> list[tuple[TimerOf, int]]:
+        """Compare who waits with what groups remember; the timers that run. ``standing``: nothing is done about what
+        differs."""
         for name, value in self.host.shard.state.step_states(self.flow.name, self.name):
             hash_ = hash_of_state(name)
             if hash_ is None:
@@ -153,12 +150,12 @@ class Boundary:
             key, kept = key_of_state(name), unpacked(value)
             if self.waiting.get(hash_):
                 self._keys[hash_] = key
-            if kept.count != len(self.waiting.get(hash_, ())):
+            if kept.count != len(self.waiting.get(hash_, ())) and not standing:
                 self.host.spawn(self._regroup(key, ()))
             for timer, due in kept.timers.items():
                 self.timers[TimerOf(self.flow.name, self.name, hash_, key, timer)] = due
         strangers = [ref for hash_, refs in self.waiting.items() if hash_ not in self._keys for ref in refs]
-        if strangers:
+        if strangers and not standing:
             self.host.spawn(self.rejoin(strangers))
         return list(self.timers.items())
 
@@ -279,91 +276,22 @@ class Boundary:
             ]  # fmt: skip
             placed = Placed(seq, decoded.first_id)
             troubles = [(processed.outs[t.row].message, t.error) for t in processed.troubles]
-            events += [self._trouble(message, error) for message, error in troubles if message]
-        records += [*extra, *self._fated_again(draft)]
-        seqs, ids = self._accept_released(draft.made, records)
-        records += self._released(draft, real, ids, decided)
+            events += [self._entries.trouble(message, error) for message, error in troubles if message]
+        records += [*extra, *self._entries.fated_again(draft)]
+        seqs, ids = self._entries.accept_released(draft.made, records)
+        records += self._entries.released(draft, real, ids, decided)
         for held in draft.groups.values():
             held.refs = [real.get(ref, ref) for ref in held.refs]
-            records += self._remembered(held)
+            records += self._entries.remembered(held)
         events += [
             GroupReleased(flow=self.flow.name, step=self.name, key=gone.key, members=len(gone.members),
                           reason=gone.reason)
             for gone in draft.gone if gone.error is None
         ]  # fmt: skip
-        events += [self._trouble(m.message, gone.error) for gone in draft.gone if gone.error for m in gone.members]
+        events += [
+            self._entries.trouble(m.message, gone.error) for gone in draft.gone if gone.error for m in gone.members
+        ]
         return host.submit(placed, records, partial(self._committed, draft, seqs, events))
-
-    def _fated_again(self, draft: Draft) -> list[AnyRecord]:
-        """What becomes of members that came to their group a second time and do not wait."""
-        told: list[AnyRecord] = []
-        for ref, fate in draft.fates.items():
-            if ref >= 0 and isinstance(fate, Failed):
-                told.append(self._failure(ref, fate.error))
-            elif ref >= 0:
-                told.append(Decided(pack_refs([ref]), State.FILTERED, self.host.clock.now(), "", "", self.name))
-        return told
-
-    def _accept_released(self, made: Sequence[Emitted], records: list[AnyRecord]) -> tuple[list[int], list[bytes]]:
-        """Journal what was made as accepted messages; the numbers of their batches, and the id of each."""
-        host, seqs, ids = self.host, list[int](), list[bytes]()
-        for start in range(0, len(made), BATCH):
-            part = made[start : start + BATCH]
-            load = Load(
-                self.flow.name, [one.raw for one in part], content_type=CONTENT_TYPE,
-                headers=[one.headers for one in part] if any(one.headers for one in part) else None,
-                causes=[one.cause for one in part], origin=envelope.RELEASED, stage=envelope.after(self.name),
-            )  # fmt: skip
-            decoded = decode_load(self.flow, load, host.ids.block(), host.clock.now(), self._secret)
-            seqs.append(host.shard.next_seq())
-            records.append(accepted_record(self.flow, load, decoded, seqs[-1]))
-            ids += [id_at(decoded.first, index) for index in range(len(part))]
-        return seqs, ids
-
-    def _released(
-        self, draft: Draft, real: Mapping[int, int], ids: Sequence[bytes], decided: Decided | None
-    ) -> list[AnyRecord]:
-        told: list[AnyRecord] = []
-        for gone in draft.gone:
-            refs = [real.get(member.ref, member.ref) for member in gone.members]
-            if gone.error is not None:
-                told += [self._failure(ref, gone.error) for ref in refs]
-                continue
-            made = [ids[place] for place in gone.made]
-            members = tuple(member.message.id for member in gone.members)
-            who, why = (decided.who, decided.why) if decided else ("", "")
-            now = self.host.clock.now()
-            told.append(Released(self.flow.name, self.name, gone.key, members, tuple(made), gone.reason, now, who, why))
-            told += self._delivered(gone, refs, made, now)
-        return told
-
-    def _delivered(self, gone: Gone, refs: list[int], made: Sequence[bytes], now: int) -> list[AnyRecord]:
-        """The members reached what they waited for: where each became a message of its own, that is its address."""
-        if not refs:
-            return []
-        addresses = tuple(f"message:{id_text(message)}" for message in made)
-        if len(addresses) not in (1, len(refs)):
-            addresses = (f"group:{gone.key}",)
-        return [Delivered(pack_refs(refs), now, 0, addresses, (gone.reason,))]
-
-    def _failure(self, ref: int, error: WaypostError) -> DeliveryFailed:
-        state = failure_state(error.error_class)
-        return DeliveryFailed(ref, self.host.clock.now(), 1, state, 0, str(error.error_class), error.code, str(error))
-
-    def _trouble(self, message: Message, error: WaypostError) -> MessageDied | MessageParked:
-        event = MessageDied if failure_state(error.error_class) is State.DEAD else MessageParked
-        return event(flow=self.flow.name, message=id_text(message.id), place=self.name, cause=str(error))
-
-    def _remembered(self, held: Held) -> list[AnyRecord]:
-        """A group's state and timers, as far as they changed."""
-        told: list[AnyRecord] = [StepState(self.flow.name, self.name, held.name, held.packed())]
-        for timer in {*held.old_timers, *held.timers}:
-            due, of = held.timers.get(timer), TimerOf(self.flow.name, self.name, held.hash, held.key, timer)
-            if due is None:
-                told.append(TimerDone(of.name))
-            elif due != held.old_timers.get(timer):
-                told.append(TimerSet(of.name, due, timer_bytes(of)))
-        return told
 
     def _committed(self, draft: Draft, seqs: Sequence[int], events: Sequence[Any]) -> None:
         host = self.host

@@ -74,6 +74,11 @@ def opened(raw: bytes) -> Envelope:
     return _decode(raw)
 
 
+def body_of(raw: bytes, stage: str) -> bytes:
+    """The document in what was accepted: where the engine wrote it, without what it wrote around it."""
+    return bytes(opened(raw).body) if stage else raw
+
+
 class Enveloped(Protocol):
     """Enveloped messages on their way: a ``Load``."""
 
