@@ -130,7 +130,7 @@ def _from_boundary(load: Load, first: int, at: int, secret: bytes) -> Decoded:
     routed = {index: one.to for index, one in enumerate(found.envelopes) if one.to}
     within, step = load.stage.startswith(envelope.AT), load.stage.partition(" ")[2]
     return Decoded(
-        first, at, range(len(load.raws)), found.messages, [], found.order, found.keys,
+        first, at, found.indices, found.messages, [], found.order, found.keys,
         load.causes if load.origin == SAME_KEY else [], Begin(step, within, routed),
     )  # fmt: skip
 

@@ -24,6 +24,8 @@ from waypost.store.record import AnyRecord
 
 IDLE_TURNS = 4
 MOST_TURNS = 4000
+TURN_SECONDS = 0.02
+"""How much time passes while something is waited for: a source looks again only after a while."""
 FIRST_MOMENT = 1_700_000_000_000_000
 
 
@@ -137,7 +139,7 @@ class BoundarySystem:
         for _ in range(MOST_TURNS):
             if self.mortal.died.is_set():
                 await self._again()
-            await self._advance(0.002)
+            await self._advance(TURN_SECONDS)
             await asyncio.sleep(0.0005)
             failed = self.engine.failed
             assert failed is None or not failed.done(), f"the engine ended: {failed.result()!r}" if failed else ""

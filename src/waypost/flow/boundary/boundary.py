@@ -113,10 +113,11 @@ class Boundary:
             load = load_of(accepted)
             first = int.from_bytes(accepted.first_id, "big")
             decoded = decode_load(self.flow, load, first, accepted.at, shard.secret)
+            messages = dict(zip(decoded.indices, decoded.messages, strict=True))
             for ref in refs:
                 if ref >> OUT_BITS == seq:
                     index = message_of_row(batch, ref & OUT_MASK)
-                    found[ref] = Member(ref, decoded.messages[index], envelope.opened(load.raws[index]))
+                    found[ref] = Member(ref, messages[index], envelope.opened(load.raws[index]))
         return [found[ref] for ref in refs]
 
     @property

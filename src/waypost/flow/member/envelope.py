@@ -89,9 +89,15 @@ class Enveloped(Protocol):
     def headers_of(self, index: int) -> Mapping[str, str]: ...
 
 
-class Unpacked(msgspec.Struct):
-    """A load of enveloped messages. ``order`` is as in ``Accepted``; ``keys`` has, per name, the values of each."""
+_CARRIED_ELSEWHERE = Envelope(msgspec.Raw(b"null"))
+"""In the place of a message whose batch was divided when the number of workers changed: another shard has it."""
 
+
+class Unpacked(msgspec.Struct):
+    """A load of enveloped messages; ``indices`` are those that are here. ``order`` is as in ``Accepted``; ``keys`` has,
+    per name, the values of each."""
+
+    indices: list[int]
     messages: list[Message]
     order: list[int]
     keys: dict[str, list[tuple[str, ...]]]
@@ -101,7 +107,8 @@ class Unpacked(msgspec.Struct):
 def unpacked(load: Enveloped, first: int, moment: int, secret: bytes) -> Unpacked:
     """The messages of a load, ids from ``first`` on. Depends on its arguments alone."""
     step = load.stage.removeprefix(AT).removeprefix(AFTER)
-    envelopes = [_decode(raw) for raw in load.raws]
+    envelopes = [_decode(raw) if raw else _CARRIED_ELSEWHERE for raw in load.raws]
+    here = [index for index, raw in enumerate(load.raws) if raw]
     names = dict.fromkeys(name for envelope in envelopes for name in envelope.keys)
     member = load.stage.startswith(AT)
     order = [
@@ -109,7 +116,8 @@ def unpacked(load: Enveloped, first: int, moment: int, secret: bytes) -> Unpacke
         for e in envelopes
     ]
     return Unpacked(
-        [_message(load, index, envelope, first, moment) for index, envelope in enumerate(envelopes)],
+        here,
+        [_message(load, index, envelopes[index], first, moment) for index in here],
         order if any(order) else [],
         {name: [tuple(e.keys.get(name, ())) for e in envelopes] for name in names},
         envelopes,
