@@ -27,14 +27,17 @@ NOTHING: Mapping[str, int] = {}
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine has under one correlation key. ``state`` is as the last turn left it: plain JSON data and
-    decimals, None at first. ``count`` members wait; ``now`` is UTC microseconds. ``members`` are their documents, for a
-    step that says ``needs_members``; else empty."""
+    decimals, None at first. ``count`` members wait, ``size`` bytes in all; the message that arrives has ``arriving``
+    bytes. ``now`` is UTC microseconds. ``members``: those that wait, at the events at which the step wants to see them,
+    else none."""
 
     key: str
     now: int
     state: Any = None
     count: int = 0
-    members: Sequence[Any] = ()
+    size: int = 0
+    arriving: int = 0
+    members: Sequence[Message] = ()
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -85,7 +88,9 @@ class BoundaryStep(Protocol):
     """Built as ``cls(options, grants)``; its traits say ``boundary``."""
 
     needs_members: bool
-    """Whether ``arrived`` looks at the documents of those that wait: they are read from the journal each time."""
+    """Whether ``arrived`` looks at those that wait: they are read from the journal each time."""
+    peeks: int
+    """At how many of those that wait, the first ones, ``due`` looks."""
     ordered: bool
     """Whether what one group releases keeps its order at the targets, also where the flow orders by no key."""
 

@@ -78,7 +78,7 @@ def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 for name, value in flow.items():
                     if isinstance(value, int):
                         known[name] += value
-                known["groups"] = _groups_waiting([*known["groups"], *flow["groups"]])
+                known["groups"] = _groups_waiting([*known.get("groups", ()), *flow.get("groups", ())])
                 for name in ("messages", "deliveries"):
                     known[name] = {word: count + flow[name][word] for word, count in known[name].items()}
                 if flow["source"]["state"]:

@@ -110,7 +110,7 @@ class Aggregator:
     message that took it.
     """
 
-    ordered = True
+    ordered, peeks = True, 0
 
     def __init__(self, options: AggregatorOptions, grants: Grants) -> None:
         rules = options.complete
@@ -212,7 +212,7 @@ class Aggregator:
         if state.get("expected") is not None and count >= state["expected"]:
             return "expected count"
         if self._when is not None:
-            members = [*group.members, message.body] if self.needs_members else []
+            members = [*(m.body for m in group.members), message.body] if self.needs_members else []
             if self._when.evaluate(message.body, now=message.received_at, count=count, members=members):
                 return "condition"
         return ""

@@ -24,7 +24,7 @@ def groups(
     limit: Limit = 50,
     why: Why = "",
 ) -> None:
-    """List the groups in which messages wait for others, or release or cancel one.
+    """List the groups messages wait in; release or cancel some.
 
     A released group goes on as it is, as if it were complete; the messages of a cancelled one end. Who did it and why
     is kept with the release, and with each message.

@@ -92,7 +92,7 @@ class Draft:
             opened = self._opened + sum(1 for g in self.groups.values() if g.refs and not g.stored)
             if not held.refs and self.book.open_groups + opened >= self.limits.groups:
                 raise self._full(f"{self.limits.groups} groups wait already")
-            group = self._group(held, await self._documents(held) if self.step.needs_members else ())
+            group = self._group(held, await self._messages(held.refs) if self.step.needs_members else (), size)
             turn = self._called("arrived", group, member.message)
         except StoreError:
             raise
@@ -113,7 +113,8 @@ class Draft:
         """A timer's time has come."""
         held = self.held(key)
         if held.timers.pop(timer, None) is not None:
-            await self._follow(held, self._asked("due", held, timer))
+            seen = await self._messages(held.refs[: self.step.peeks])
+            await self._follow(held, self._called("due", self._group(held, seen), timer))
 
     async def forced(self, key: str, how: Forced) -> list[int]:
         """A person wants the group gone; the members that are cancelled."""
@@ -130,8 +131,7 @@ class Draft:
         """Members were taken away, or are not who the group's state speaks of."""
         held = self.held(key)
         held.refs = [ref for ref in held.refs if ref not in gone]
-        left = await self._members(held.refs)
-        await self._follow(held, self._called("regroup", self._group(held), [member.message for member in left]))
+        await self._follow(held, self._called("regroup", self._group(held), await self._messages(held.refs)))
 
     async def answered(self, key: str, name: str, answer: Any) -> None:
         """What a step asked is answered."""
@@ -140,8 +140,11 @@ class Draft:
 
     # ── what a turn says ──
 
-    def _group(self, held: Held, documents: Sequence[Any] = ()) -> Group:
-        return Group(key=held.key, now=self.now, state=held.state, count=len(held.refs), members=documents)
+    def _group(self, held: Held, members: Sequence[Message] = (), arriving: int = 0) -> Group:
+        return Group(
+            key=held.key, now=self.now, state=held.state, count=len(held.refs), size=held.size, arriving=arriving,
+            members=members,
+        )  # fmt: skip
 
     def _asked(self, event: str, held: Held, *given: Any) -> Turn:
         return self._called(event, self._group(held), *given)
@@ -205,8 +208,8 @@ class Draft:
             raise DataError(f"what was made cannot be kept: {error}", where=f"step {self.name}") from error
         return Emitted(raw, headers, own[0].message.id if own else b"")
 
-    async def _documents(self, held: Held) -> list[Any]:
-        return [member.message.body for member in await self._members(held.refs)]
+    async def _messages(self, refs: Sequence[int]) -> list[Message]:
+        return [member.message for member in await self._members(refs)]
 
     async def _members(self, refs: Sequence[int]) -> list[Member]:
         known = {ref: self._arriving[ref] for ref in refs if ref in self._arriving}
