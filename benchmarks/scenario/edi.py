@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench import Bench, medians
-from waypost.formats.edi.examine.examination import Schemas
-from waypost.formats.edi.examine.syntax import examine_path
+from waypost.formats.edi.examine.examination import examine_path
+from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.schema.load import Library
 
 ISA = "ISA*00*          *00*          *ZZ*SENDERID       *ZZ*RECEIVERID     *240101*1200*U*00401*000000001*0*P*>"

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.hand_map import UNITS, by_hand, cut_date
+from benchmarks.validating import run_validation
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.lookup import read_table
@@ -142,6 +143,8 @@ def run(bench: Bench) -> None:
         "interpreted to map", {"times": to_interpreted}, target=f"≥ {LEAST_TO_INTERPRETED:.0f}×",
         passed=to_interpreted >= LEAST_TO_INTERPRETED,
     )  # fmt: skip
+
+    run_validation(bench)
 
 
 def _each(way: Callable[[Any], Any], orders: list[dict[str, Any]]) -> float:

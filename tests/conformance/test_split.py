@@ -14,3 +14,7 @@ class TestSplit(StepConformance):
 
 class TestSplitInto(TestSplit):
     options = "{items: lines, keep: {order: number}, into: line}"
+
+
+class TestSplitNumbered(TestSplit):
+    options = "{items: lines, sequence: part}"

@@ -17,7 +17,7 @@ ODD = ORDERS.replace(b"~\n", b"\r\n").replace(b"*", b"|").replace(b">", b"\\")
 SOUND = ORDERS[: ORDERS.index(b"ST*850*0002")] + b"GE*1*311~\nIEA*1*000000417~\n"
 LONE = SOUND[:106] + b"TA1*000000417*260412*0715*A*000~IEA*0*000000417~"
 OBJECT = b"any ~SE*1*2~ byte \x00\xff"
-BINARY = SOUND[:157] + b"ST*275*0001~BIN*%d*%b~SE*3*0001~GE*1*311~IEA*1*000000417~" % (len(OBJECT), OBJECT)
+BINARY = SOUND[:157] + b"ST*899*0001~BIN*%d*%b~SE*3*0001~GE*1*311~IEA*1*000000417~" % (len(OBJECT), OBJECT)
 RELEASED = (
     SOUND.replace(b"*U*00401*", b"*^*00704*", 1).replace(b"GS*PO", b"ISX*?~\nGS*PO").replace(b"NM-2026", b"N?*M-2026")
 )
@@ -57,7 +57,7 @@ DOCUMENTS = st.fixed_dictionaries(
             {"functional_id": "TX", "sender": "US", "receiver": "THEM", "date": "2026-04-12", "time": "07:15:30",
              "control_number": "311", "agency": "X", "version": "004010"}
         ),
-        "transaction": st.just({"set": "864", "control_number": "0001"}),
+        "transaction": st.just({"set": "899", "control_number": "0001"}),
         "rows": st.lists(ROW, max_size=6),
     }
 )  # fmt: skip

@@ -17,6 +17,7 @@ from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.project import load_project
 from waypost.flow.versions import Versions
+from waypost.store.check_room import CheckRoom
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 
@@ -92,7 +93,7 @@ class System:
         shard = await store.open_shard(0, 1)
         self._seed += 1
         around = StandIns(self.root, self.clock, SeededRandom(self._seed), self.events)
-        around.targets, around.listener = self.targets, self.listener
+        around.targets, around.listener, around.contents = self.targets, self.listener, CheckRoom(store.setting)
         versions = Versions(folder / "bundles", self.root, "dev", around)
         versions.keep(project)
         project = versions.active(project, shard.state.activations())

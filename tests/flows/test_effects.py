@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from tests.flows.system import COPY, ScriptedRequester, System, stand_in_requester
 from tests.flows.test_engine import Counting, record
 from waypost.connectors.memory import channel
+from waypost.connectors.sql_requester import SqlRequester
 from waypost.core.errors import EndpointUnavailable
+from waypost.testing.cases.recorded import add_case, case_of
+from waypost.testing.cases.runner import run_cases
 
 ENRICHED = COPY.replace(
     "targets:",
@@ -189,4 +193,48 @@ async def test_a_reload_in_the_middle_of_a_batch_does_not_swallow_its_messages(t
     await system.ask("reload")
     assert await system.arrived(1) == [priced("a", 1, 1)]
     await system.until(lambda: not channel("in").waiting)
+    await system.stop()
+
+
+async def test_show_tells_what_was_asked_and_a_case_of_the_message_holds(tmp_path, monkeypatch):
+    stand_in_requester(monkeypatch, ScriptedRequester({"a": 1}))
+    system = await System(tmp_path, PROJECT).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    shown = await system.ask("show", id=(await system.messages())[0]["id"])
+    await system.stop()
+    assert [(effect["step"], effect["request"]["k"]) for effect in shown["effects"]] == [("enrich", "a")]
+    assert shown["input"]["document"] == {"k": "a", "n": 1}
+    add_case(tmp_path, Path("tests/copy.yaml"), "copy", case_of(shown))
+    (result,) = await run_cases(tmp_path, "dev")
+    assert result.differences == ()
+
+
+async def test_a_kept_answer_is_recorded_with_its_age_and_a_fresh_replay_asks_anew(tmp_path, monkeypatch):
+    prices = ScriptedRequester({"a": 1})
+    cached = PROJECT["flows/copy.yaml"].replace("into: price", "into: price, cache: {seconds: 5m}")
+    monkeypatch.setattr(SqlRequester, "open", ScriptedRequester.open)
+    monkeypatch.setattr(SqlRequester, "ask", lambda _, batch: prices.ask(batch))
+    system = await System(tmp_path, {**PROJECT, "flows/copy.yaml": cached}).start()
+    system.put(record("a", 1))
+    await system.arrived(1)
+    await system.clock.advance(60)
+    prices.answers = {"a": 7}
+    system.put(record("a", 2))
+    assert await system.arrived(2) == [priced("a", 1, 1), priced("a", 2, 1)]
+    first, second = await system.messages()
+    assert "age_seconds" not in (await system.ask("show", id=first["id"]))["effects"][0]
+    shown = await system.ask("show", id=second["id"])
+    assert shown["effects"][0]["answer"] == 1 and 60 <= shown["effects"][0]["age_seconds"] < 70
+    assert shown["verdict"] == "proved"
+    await system.ask("replay", id=second["id"], effects="fresh")
+    assert (await system.arrived(3))[2] == priced("a", 2, 7)
+    await system.clock.advance(1)
+    system.put(record("a", 3))
+    assert (await system.arrived(4))[3] == priced("a", 3, 7)
+    assert prices.asked == ["a", "a"]
+    await system.kill()
+    await system.start()
+    assert (await system.ask("show", id=second["id"]))["verdict"] == "proved"
+    assert prices.asked == ["a", "a"]
     await system.stop()

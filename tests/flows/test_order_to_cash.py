@@ -15,12 +15,12 @@ from waypost.core.errors import ProjectError
 from waypost.flow.project import load_project
 from waypost.flow.supervisor import run
 from waypost.flow.worker import RunOptions
+from waypost.testing.cases.runner import run_cases
 from waypost.testing.demo import main
 from waypost.testing.demo.play import INTERCHANGES, Play, until
 from waypost.testing.demo.stage import Stage, example_folder, with_values
 from waypost.testing.demo.teller import Teller
 from waypost.testing.demo.verdict import judge, judged_each
-from waypost.testing.flow_outcome import run_cases
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ async def test_a_demonstration_in_which_nothing_happened_is_judged_wrong(tmp_pat
 
 async def test_its_cases_hold() -> None:
     results = await run_cases(example_folder(), "dev")
-    assert {result.flow for result in results} == {"acme-orders", "prices", "sales-orders", "shop-orders"}
+    assert {result.subject for result in results} == {"acme-orders", "prices", "sales-orders", "shop-orders"}
     assert [(result.name, result.differences) for result in results if result.differences] == []
 
 

@@ -26,7 +26,7 @@ from waypost.core.yamlfile import parse_yaml
 WITHOUT_SUITE = {"connection"}  # settings alone: they are proved by what uses them
 LAZY = [
     "aiohttp", "asyncpg", "asyncssh", "cronsim", "fastavro", "google.protobuf", "jsonschema_rs", "lxml", "openpyxl",
-    "uvicorn", "uvloop", "zstandard",
+    "quickjs", "saxonche", "uvicorn", "uvloop", "xmlschema", "zstandard",
 ]  # fmt: skip
 COMPONENTS = {f"{c.kind}-{c.name}": c for c in load_components()}
 

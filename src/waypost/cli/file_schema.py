@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from waypost.core.describe.schema import (
     REFERENCE,
@@ -19,8 +20,8 @@ from waypost.core.spec import Spec
 
 
 def file_schema(name: str, registry: Registry) -> Schema:
-    """The schema of a project file: ``flow``, ``project`` (waypost.yaml), ``connections``, ``environment`` or
-    ``test``; or of a component: ``source/directory``. Raises ``UsageError`` for another name."""
+    """The schema of a project file, one of ``FILES``, or of a component: ``source/directory``. Raises ``UsageError``
+    for another name."""
     if name in FILES:
         return FILES[name](registry)
     component = next((c for c in registry if f"{c.kind}/{c.name}" == name), None)
@@ -124,9 +125,23 @@ def environment_schema(registry: Registry) -> Schema:
 
 def test_schema(registry: Registry) -> Schema:
     """tests/*.yaml."""
-    from waypost.testing.flow_case import CaseFileOptions
+    from waypost.testing.cases.declared import CaseFileOptions
 
     return document("Cases of a flow", options_schema(Spec.of(CaseFileOptions)))
+
+
+def partner_schema(registry: Registry) -> Schema:
+    """partners/*.yaml."""
+    from waypost.agreements.declaration import PartnerOptions
+
+    return document("A trading partner", options_schema(Spec.of(PartnerOptions)))
+
+
+def calendar_schema(registry: Registry) -> Schema:
+    """calendars/*.yaml."""
+    from waypost.core.calendar import CalendarOptions
+
+    return document("A calendar of working time", options_schema(Spec.of(CalendarOptions)))
 
 
 FILES: dict[str, Callable[[Registry], Schema]] = {
@@ -135,4 +150,20 @@ FILES: dict[str, Callable[[Registry], Schema]] = {
     "connections": connections_schema,
     "environment": environment_schema,
     "test": test_schema,
+    "partner": partner_schema,
+    "calendar": calendar_schema,
 }
+
+
+def file_options(name: str) -> type[Any] | None:
+    """The options class a project file is read by; None where there is none of that name."""
+    from waypost.agreements.declaration import PartnerOptions
+    from waypost.core.calendar import CalendarOptions
+    from waypost.flow.definition import FlowOptions, ProjectOptions
+    from waypost.flow.environment import EnvironmentOptions
+
+    found: dict[str, type[Any]] = {
+        "flow": FlowOptions, "project": ProjectOptions, "environment": EnvironmentOptions, "partner": PartnerOptions,
+        "calendar": CalendarOptions,
+    }  # fmt: skip
+    return found.get(name)

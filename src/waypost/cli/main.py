@@ -18,6 +18,7 @@ from waypost.cli.verb import (
     describing,
     doctor,
     edi,
+    edi_acknowledging,
     edi_checking,
     grouping,
     keeping,
@@ -26,10 +27,12 @@ from waypost.cli.verb import (
     making,
     mapping,
     measuring,
+    partner,
     repairing,
     running,
     showing,
     steering,
+    testing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -39,7 +42,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("init", making.init),
         ("new", making.new),
         ("check", checking.check),
-        ("test", checking.test),
+        ("test", testing.test),
+        ("snapshot", testing.snapshot),
+        ("case", testing.case),
         ("map", mapping.map_),
         ("describe", describing.describe),
     ),
@@ -60,7 +65,14 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi show", edi.show),
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
+        ("edi ack", edi_acknowledging.ack),
         ("edi import", edi_checking.import_),
+    ),
+    "Work with partners": (
+        ("partner new", partner.new),
+        ("partner list", partner.list_),
+        ("partner show", partner.show),
+        ("partner diff", partner.diff),
     ),
     "Repair": (
         ("retry", repairing.retry),

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from waypost.cli.reference_edi import schemas_page
 from waypost.cli.reference_map import functions_page, map_page
+from waypost.cli.scaffold import PARTNER_WORDS, template
 from waypost.core.describe.page import (
     NOTICE,
     code,
@@ -27,8 +29,11 @@ OTHERS = (
     ("connections.md", "Connections: connections.yaml"),
     ("environment.md", "Environments: environments/*.yaml"),
     ("test.md", "Cases: tests/*.yaml"),
+    ("partner.md", "Trading partners: partners/*.yaml"),
+    ("calendar.md", "Calendars: calendars/*.yaml"),
     ("mapping.md", "Maps: maps/*.map.yaml"),
     ("functions.md", "Functions of expressions"),
+    ("edi-schemas.md", "EDI schemas that come along"),
     ("cli.md", "The command line"),
     ("errors.md", "Errors"),
     ("states.md", "States of a message"),
@@ -41,6 +46,7 @@ def pages(registry: Registry, command: Any) -> dict[str, str]:
         "README.md": index_page(registry, OTHERS),
         **component_pages(registry),
         **_file_pages(),
+        "edi-schemas.md": schemas_page(),
         "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),
@@ -71,9 +77,11 @@ def stale(folder: Path, wanted: dict[str, str]) -> list[str]:
 
 
 def _file_pages() -> dict[str, str]:
+    from waypost.agreements.declaration import PartnerOptions
+    from waypost.core.calendar import CalendarOptions
     from waypost.flow.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
     from waypost.flow.environment import EnvironmentOptions
-    from waypost.testing.flow_case import CASE_EXAMPLE, CaseFileOptions
+    from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
 
     classes = " or ".join(f"`{c.value}`" for c in ConnectionClass)
     return {
@@ -104,6 +112,17 @@ def _file_pages() -> dict[str, str]:
             "messages, and calls nothing outside.",
             [("Options", CaseFileOptions)], CASE_EXAMPLE,
         ),
+        "partner.md": file_page(
+            "Trading partners",
+            "A file of `partners/` holds one partner and what is agreed with it. `format: {x12: {partner: acme}}` uses "
+            "it in a flow. Ids, qualifiers, versions and the like are written in quotes, so that no zero gets lost.",
+            [("Options", PartnerOptions)], template("partner.yaml.txt", PARTNER_WORDS),
+        ),
+        "calendar.md": file_page(
+            "Calendars",
+            "A file of `calendars/` says when work is done. Schedules, deadlines and expectations use it by its name.",
+            [("Options", CalendarOptions)], _CALENDAR,
+        ),
     }  # fmt: skip
 
 
@@ -129,6 +148,15 @@ environment: test
 class: test
 values: {erp_address: https://erp.test.example/api}
 secrets: {erp_password: {variable: ERP_PASSWORD}}"""
+
+
+_CALENDAR = """\
+zone: America/Chicago
+working_days: [mon, tue, wed, thu, fri]
+opens: "08:00"
+closes: "17:00"
+holidays: ["2026-12-25"]
+cut_offs: {orders: "15:00"}"""
 
 
 def _errors_page() -> str:

@@ -15,7 +15,7 @@ from waypost.core.errors import UsageError
 from waypost.core.registry import Component, Kind, Registry
 from waypost.core.yamlfile import parse_yaml
 
-KINDS = ("flow", "map", "step", "format", "connector")
+KINDS = ("flow", "map", "partner", "step", "format", "connector")
 _PROJECT_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _MODULE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -94,6 +94,16 @@ def _with_connections(root: Path, connections: Mapping[str, Component]) -> str:
     for name, component in connections.items():
         text += f"{name}:\n  kind: {component.name}\n" + textwrap.indent(starter(component), "  ").rstrip() + "\n"
     return text
+
+
+PARTNER_WORDS = {"name": "acme", "id": "123456789", "qualifier": "01", "us": "987654321", "us_qualifier": "01"}
+"""What a partner's starter is filled with where nothing is said."""
+
+
+def partner_files(name: str, given: Mapping[str, str]) -> Files:
+    """A trading partner."""
+    _require(name, _PROJECT_NAME, "a name such as acme")
+    return {f"partners/{name}.yaml": template("partner.yaml.txt", {**PARTNER_WORDS, **given, "name": name})}
 
 
 def map_files(name: str) -> Files:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, overload, runtime_checkable
 import msgspec
 
 from waypost.core.errors import ErrorClass, WaypostError
+from waypost.core.finding import Finding
 from waypost.core.message import NO_HEADERS, Message
 
 # ── sources ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -325,13 +326,20 @@ class Tapped(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """The message goes on; what was found in it, and does not end it, is recorded beside it."""
+
+    message: Message
+    findings: tuple[Finding, ...]
+
+
 class Failed(msgspec.Struct, frozen=True):
     """The message cannot pass. The error's class decides between dead letter and parked."""
 
     error: WaypostError
 
 
-Result = Message | Dropped | Split | Routed | Tapped | Failed
+Result = Message | Dropped | Split | Routed | Tapped | Noted | Failed
 
 
 class Step(Protocol):

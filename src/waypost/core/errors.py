@@ -7,6 +7,7 @@
     ├── ProjectError               the project has faults, all listed        refuse to start
     ├── MessageError               one message cannot go on
     │   ├── DataError              its content is at fault                   dead letter, first attempt
+    │   │   └── AgreementError     no agreement with a partner covers it     parked
     │   ├── ContractError          the other side understood and refused it  dead letter, first attempt
     │   └── BugError               Waypost or a project step broke a promise parked
     ├── EndpointError              an outside system
@@ -120,6 +121,14 @@ class DataError(MessageError):
             self.code = code
         self.details = tuple(details)
         super().__init__(found, where=where, expected=expected, remedy=remedy)
+
+
+class AgreementError(DataError):
+    """No agreement with a trading partner covers the message: its sender is not known, it is a test in production, or
+    its type was not agreed. It is parked until a person corrects the agreement or has the partner correct it."""
+
+    code = "agreement"
+    error_class = ErrorClass.CONFIGURATION
 
 
 class ContractError(MessageError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,6 +110,15 @@ class Connection:
     pool: Any = None
 
 
+class CheckRoom(Protocol):
+    """Contents that messages left in the store for a ticket; a ticket's content never changes."""
+
+    def redeem(self, ticket: str) -> Any:
+        """The document left for a ticket. ``DataError`` for what is no ticket, or whose time is over; ``StoreDamaged``
+        where it should be there and is not."""
+        ...
+
+
 class NoPositions:
     """A source that begins anew."""
 
@@ -126,12 +135,13 @@ class NoPositions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Handed to ``cls(options, grants)``. ``root`` is the project's folder: relative paths are meant from there.
-    ``flow`` and ``name`` say whose component it is; ``worker`` is its process (0 …)."""
+    ``flow`` and ``name`` say whose component it is; ``worker`` is its process (0 …); ``data_class`` is the flow's."""
 
     root: Path
     flow: str = ""
     name: str = ""
     worker: int = 0
+    data_class: str = ""
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
     events: Events = field(default_factory=Events)
@@ -139,6 +149,11 @@ class Grants:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     listener: HttpListener | None = None
     compile_expression: Callable[[str], Callable[[Any], Any]] | None = None
+    list_files: Callable[[str], Sequence[str]] | None = None
+    """Names of the project's files below a folder, under this version's digest."""
+    environment_class: str = ""
+    """``prod`` or ``test``: where this runs; '' where that does not matter."""
+    check_room: CheckRoom | None = None
     targets: tuple[str, ...] = ()
     """The targets of the flow, in the order they are written; nothing else can be routed to."""
     read_file: Callable[[str], bytes] | None = None

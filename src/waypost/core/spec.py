@@ -57,12 +57,21 @@ class ConnectionRef(str):
     """The name of a connection in ``connections.yaml``. ``Option(kinds=…)`` says which kinds fit."""
 
 
+class PartnerRef(str):
+    """The name of a trading partner of ``partners/``, or ``any``."""
+
+
 class ProjectPath(str):
     """A file of the project, relative to its folder; it must exist and stay inside."""
 
 
 class Expression(str):
     """An expression of the mapping language; checked and compiled when the project is linted."""
+
+
+class Verbatim(str):
+    """Text of which every character counts, such as ``02``: digits are written in quotes, since YAML takes them for a
+    number and drops the zeros."""
 
 
 class Duration(float):
@@ -224,6 +233,8 @@ def _first_fit(kinds: list[Any], value: Any, file: YamlFile, path: Path, faults:
 def _choice(choices: list[Any], value: Any, file: YamlFile, path: Path, faults: list[Fault]) -> Any:
     if value in choices:
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and str(value) in choices:
+        return str(value)
     words = ", ".join(map(str, choices))
     faults.append(
         file.fault(path, "choice", f"found {_show(value)}", f"one of {words}", near(str(value), map(str, choices)))
@@ -261,6 +272,8 @@ def _plain(kind: Any, value: Any) -> Any:
     if kind is Secret:
         written = isinstance(value, str | int) and not isinstance(value, bool)
         return value if isinstance(value, Secret) else Secret(str(value)) if written else None
+    if kind is Verbatim:
+        return Verbatim(value) if isinstance(value, str) else None
     if isinstance(kind, type) and issubclass(kind, str):
         if isinstance(value, bool):
             return kind("true" if value else "false") if kind is Expression else None
@@ -301,9 +314,11 @@ def describe_type(kind: Any) -> str:
 
 
 _TYPE_WORDS: dict[Any, str] = {
-    Any: "any value", str: "text", int: "whole number", float: "number", bool: "true or false",
+    Any: "any value", str: "text", Verbatim: "text in quotes", int: "whole number", float: "number",
+    bool: "true or false",
     Duration: "duration such as 5s or 2m", Size: "size such as 64MiB", Secret: "secret",
-    ConnectionRef: "connection name", ProjectPath: "file of the project", Expression: "expression",
+    ConnectionRef: "connection name", PartnerRef: "partner name", ProjectPath: "file of the project",
+    Expression: "expression",
 }  # fmt: skip
 
 

@@ -13,12 +13,15 @@ from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
 from waypost.core.registry import registry
+from waypost.flow.answer_cache import AnswerCache, CacheBounds, CachingRequester
+from waypost.flow.check_room import CheckIn, CheckRoomView, Contents, NoContents
 from waypost.flow.clock_reading import ClockReading
 from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
-from waypost.flow.key_reading import KeyReader, key_reader
+from waypost.flow.key_reader import KeyReader, key_reader
 from waypost.flow.member import envelope
 from waypost.flow.member.codec import BoundaryFormat
+from waypost.flow.member.stretch import stretch
 from waypost.mapping.expression import compile_expression
 
 
@@ -33,6 +36,10 @@ class Surroundings:
     worker: int = 0
     listener: HttpListener | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
+    contents: Contents = field(default_factory=NoContents)
+    """Where steps leave contents for a ticket."""
+    caches: dict[str, AnswerCache] = field(default_factory=dict)
+    """Answers that enrichers keep for a while, by what they ask and whom."""
 
     def grants(self, project: Project, flow: str, name: str, positions: Positions | None = None) -> Grants:
         def read_file(path: str) -> bytes:
@@ -41,12 +48,18 @@ class Surroundings:
             except KeyError:
                 raise ConfigurationRefused(f"no file {path!r} in the project", where=f"flow {flow}") from None
 
+        def list_files(folder: str) -> list[str]:
+            return sorted(path for path in project.files if path.startswith(folder))
+
         definition = project.flows.get(flow)
+        data_class = definition.options.data_class if definition else ""
         return Grants(
-            root=self.root, flow=flow, name=name, worker=self.worker, clock=self.clock, random=self.random,
+            root=self.root, flow=flow, name=name, worker=self.worker, data_class=data_class, clock=self.clock,
+            random=self.random,
             events=self.events, positions=positions or NoPositions(), connections=self.connections,
-            listener=self.listener, compile_expression=expression_of, read_file=read_file,
-            targets=tuple(definition.targets) if definition else (),
+            listener=self.listener, compile_expression=expression_of, read_file=read_file, list_files=list_files,
+            environment_class=str(project.environment_class),
+            targets=tuple(definition.targets) if definition else (), check_room=CheckRoomView(self.contents),
         )  # fmt: skip
 
     def build(self, use: Use, project: Project, flow: str, positions: Positions | None = None) -> Any:
@@ -96,7 +109,7 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         definition, project.version, format_of(definition.format), key_readers(definition.keys), steps, targets,
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
-    opening, everywhere = flow.stretch(0)
+    opening, everywhere = stretch(flow, 0)
     return replace(flow, opening=opening, everywhere=everywhere)
 
 
@@ -132,6 +145,8 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
     for step, use in zip(flow.steps, flow.definition.steps, strict=True):
         if step.asks == "clock":
             made[step.name] = ClockReading(around.clock)
+        elif step.asks in ("check_in", "redeem"):
+            made[step.name] = CheckIn(around.contents)
         if step.asks != "requester":
             continue
         kind = project.connections[use.options.connection].use.component.name
@@ -140,8 +155,19 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
             text = f"connection {str(use.options.connection)!r} of kind {kind!r} answers no questions"
             raise ConfigurationRefused(text, where=f"flow {flow.name}, step {step.name}")
         options = component.spec.options(**requester_options(component.spec, use.options))
-        made[step.name] = component.build(options, around.grants(project, flow.name, step.name))
+        requester: Requester = component.build(options, around.grants(project, flow.name, step.name))
+        made[step.name] = _cached(requester, use.options, around)
     return made
+
+
+def _cached(requester: Requester, options: Any, around: Surroundings) -> Requester:
+    """With the cache its step asks for. The cache outlives versions in which it is asked in the same way."""
+    bounds: CacheBounds | None = getattr(options, "cache", None)
+    if bounds is None:
+        return requester
+    asked = repr((str(options.connection), sorted(options.ask.items(), key=str), bounds))
+    cache = around.caches.setdefault(asked, AnswerCache())
+    return CachingRequester(requester, cache, bounds, around.clock.now)
 
 
 def requester_options(spec: Any, options: Any) -> dict[str, Any]:

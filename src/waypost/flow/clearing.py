@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from waypost.flow.claiming import Asked
 from waypost.flow.engine import Engine
+from waypost.store.check_room import CheckRoom
 from waypost.store.disk import Disk
 from waypost.store.record import Forgotten
 from waypost.store.retention import Ages, Retention
@@ -22,6 +23,8 @@ class Clearing:
         self.peers: Mapping[int, Asked] = {}
         self._leftover: list[EmbeddedShard] = []
         self._runs: list[Retention] = []
+        self.contents: CheckRoom | None = None
+        """What messages left for a ticket, where this worker is the one to see to it."""
 
     def take(self, shard: EmbeddedShard, *, leftover: bool = False) -> None:
         """See to a shard from now on."""
@@ -35,6 +38,8 @@ class Clearing:
         """Let go what may go now."""
         for retention in self._runs:
             await retention.run()
+        if self.contents is not None:
+            await asyncio.to_thread(self.contents.clear)
 
     def left(self, flow: str, name: str) -> bool:
         """As ``Sources``: who does not read a source needs no row to know what was read."""

@@ -20,17 +20,20 @@ from waypost.core.component import (
     Dropped,
     Failed,
     Format,
+    Noted,
     Request,
     Result,
     Routed,
     Tapped,
 )
-from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
+from waypost.core.errors import DataError, ErrorClass, WaypostError
+from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
-from waypost.core.proof import DIGEST_BYTES, digester
+from waypost.core.proof import DIGEST_BYTES, Digester, digester
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
-from waypost.flow.key_reading import KeyReader
+from waypost.flow.key_reader import KeyReader
+from waypost.flow.member import stretch
 from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
@@ -60,6 +63,14 @@ class Trouble:
     error: WaypostError
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
+
+    index: int
+    step: str
+    findings: tuple[Finding, ...]
+
+
 @dataclass(slots=True)
 class Processed:
     """What the steps made of a batch. ``timings`` are microseconds per step."""
@@ -69,6 +80,7 @@ class Processed:
     timings: list[int] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Messages that ended as repetitions, and their originals."""
+    notes: list[Note] = field(default_factory=list)
     parted: bool = False
     """Some message became several: outputs have paths."""
 
@@ -85,7 +97,7 @@ class Question(msgspec.Struct, frozen=True):
     path: Path = ()
 
 
-_MESSAGES = {Message}
+_MESSAGES, _ROUTED, _BYTES = {Message}, {Routed}, {bytes}
 
 
 class EffectSource(Protocol):
@@ -153,28 +165,6 @@ class CompiledFlow:
     def target_names(self) -> tuple[str, ...]:
         return tuple(target.name for target in self.targets)
 
-    def boundary(self, target: str) -> str:
-        """The boundary a target's name stands for, or ''."""
-        return next((one.boundary for one in self.targets if one.name == target), "")
-
-    def from_boundary(self, begin: Begin) -> tuple[tuple[CompiledStep, ...], tuple[int, ...]]:
-        """The steps of messages that come from a boundary, and the numbers of where they go then."""
-        own = [target.number for target in self.targets if target.boundary == begin.step]
-        at = next((at for at, step in enumerate(self.steps) if step.name == begin.step and step.boundary), None)
-        if at is None:
-            text = f"version {self.version} has no boundary {begin.step!r}"
-            remedy = "retry the message with --current, or run a version that has the step"
-            raise BugError(text, where=f"flow {self.name}", remedy=remedy)
-        return ((), (own[1],)) if begin.within else self.stretch(at + 1)
-
-    def stretch(self, start: int) -> tuple[tuple[CompiledStep, ...], tuple[int, ...]]:
-        """The steps from number ``start`` to the next boundary, and the numbers of where a message goes then."""
-        for at, step in enumerate(self.steps[start:], start):
-            if step.boundary:
-                first = next(target.number for target in self.targets if target.boundary == step.name)
-                return self.steps[start:at], (first,)
-        return self.steps[start:], tuple(target.number for target in self.targets if not target.boundary)
-
     def decode(self, raws: Sequence[bytes], context: bytes) -> Sequence[Any]:
         """The document of each record, or a ``DataError`` in its place; never raises for content."""
         try:
@@ -225,15 +215,11 @@ class _Run:
         self, begin: Begin, indices: Sequence[int], messages: Sequence[Message]
     ) -> tuple[Sequence[int], Sequence[Message]]:
         """Set out from a boundary; those that go on to its next steps."""
-        self.passes, self.everywhere = self.flow.from_boundary(begin)
-        if not begin.routed:
-            return indices, messages
-        left = []
+        self.passes, self.everywhere = stretch.from_boundary(self.flow, begin)
         for index, message in zip(indices, messages, strict=True):
             if index in begin.routed:
                 self._out(index, message, [self.numbers[name] for name in begin.routed[index]], ())
-            else:
-                left.append((index, message))
+        left = [one for one in zip(indices, messages, strict=True) if one[0] not in begin.routed]
         return [index for index, _ in left], [message for _, message in left]
 
     async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
@@ -297,8 +283,12 @@ class _Run:
         self, step: str, indices: Sequence[int], messages: Sequence[Message], results: Sequence[Result]
     ) -> tuple[Sequence[int], Sequence[Message]]:
         """Those that go on to the next step; all others become output rows."""
-        if set(map(type, results)) == _MESSAGES:
+        kinds = set(map(type, results))
+        if kinds == _MESSAGES:
             return indices, results  # type: ignore[return-value]
+        if kinds == _ROUTED and not self.paths:
+            self._route(indices, results)
+            return (), ()
         left: list[tuple[int, Message]] = []
         paths: list[Path] = []
         numbers = self.numbers
@@ -307,6 +297,10 @@ class _Run:
             if kind is Message:
                 left.append((index, result))  # type: ignore[arg-type]
                 paths.append(path)
+            elif kind is Noted:
+                left.append((index, result.message))  # type: ignore[union-attr]
+                paths.append(path)
+                self.done.notes.append(Note(index, step, result.findings))  # type: ignore[union-attr]
             elif kind is Dropped:
                 self._end(index, State.FILTERED, path)
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]
@@ -322,6 +316,16 @@ class _Run:
         if self.done.parted:
             self.paths = paths
         return [index for index, _ in left], [message for _, message in left]
+
+    def _route(self, indices: Sequence[int], results: Sequence[Any]) -> None:
+        """``_out`` for messages that are all routed, as the last step of most flows does."""
+        outs, known = self.done.outs, dict[int, list[int]]()
+        for index, routed in zip(indices, results, strict=True):
+            targets = known.get(id(routed.targets))
+            if targets is None:
+                targets = known[id(routed.targets)] = [self.numbers[name] for name in routed.targets]
+            for target in targets:
+                outs.append(Out(index, target, 0, State.OPEN, routed.message))
 
     def _several(self, index: int, result: Any, path: Path) -> list[tuple[Message, Path]]:
         """A result after which a message may reach one target more than once."""
@@ -360,25 +364,27 @@ class _Run:
             error = DataError(found, where=f"flow {self.flow.name}", remedy=remedy)
             self._fail(index, "split", error, ())
 
-    def encode(self, digest: Callable[[bytes], bytes]) -> None:
+    def encode(self, digests: Digester) -> None:
         """Write the bytes of every output, one call per target format, and their keyed digests."""
-        outs, targets = self.done.outs, self.flow.targets
-        by_format: dict[int, tuple[Format, list[Out], list[Any]]] = {}
-        for out in outs:
-            if out.message is not None:
-                target_format = targets[out.target].format
-                group = by_format.get(id(target_format))
-                if group is None:
-                    group = by_format[id(target_format)] = (target_format, [], [])
-                group[1].append(out)
-                group[2].append(out.message.body)
-        for target_format, written, documents in by_format.values():
-            for out, body in zip(written, guarded_encode(target_format, documents), strict=True):
-                if type(body) is bytes:
-                    out.body = body
-                    out.digest = digest(body)
-                else:
+        left = [out for out in self.done.outs if out.message is not None]
+        targets = self.flow.targets
+        formats = {id(target.format): target.format for target in targets}
+        for one, target_format in formats.items():
+            written = left if len(formats) == 1 else [out for out in left if id(targets[out.target].format) == one]
+            if written:
+                self._encode(target_format, written, digests)
+
+    def _encode(self, target_format: Format, written: list[Out], digests: Digester) -> None:
+        bodies = guarded_encode(target_format, [out.message.body for out in written])  # type: ignore[union-attr]
+        if not set(map(type, bodies)) <= _BYTES:
+            for out, body in zip(written, bodies, strict=True):
+                if type(body) is not bytes:
                     self._unwritable(out, body)
+            written = [out for out, body in zip(written, bodies, strict=True) if type(body) is bytes]
+            bodies = [body for body in bodies if type(body) is bytes]
+        for out, body, digest in zip(written, bodies, digests(bodies), strict=True):
+            out.body = body
+            out.digest = digest
 
     def _unwritable(self, out: Out, error: Any) -> None:
         out.state = failure_state(error.error_class)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
+from waypost.agreements.load import Partner
 from waypost.core.binding import split_listen
 from waypost.core.key import DEFAULT_RULES, KeyRule
 from waypost.core.registry import Component
@@ -209,3 +210,5 @@ class Project:
     flows: Mapping[str, FlowDefinition]
     connections: Mapping[str, ConnectionDefinition]
     files: Mapping[str, bytes]
+    partners: Mapping[str, Partner] = field(default_factory=dict)
+    environment_class: ConnectionClass = ConnectionClass.TEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,10 +24,19 @@ Claim = tuple[str, bytes, bytes, int]
 
 ClaimAfar = Callable[[Sequence[Question]], Awaitable[Sequence[dict[str, str] | None]]]
 
-_DECIMAL = 1
+_DECIMAL, _AGED = 1, 2
+
+
+class Aged(NamedTuple):
+    """An answer that was asked for some time ago."""
+
+    answer: Any
+    microseconds: int
 
 
 def _mark(value: Any) -> Any:
+    if isinstance(value, Aged):
+        return msgspec.msgpack.Ext(_AGED, value.microseconds.to_bytes(8, "big") + pack_answer(value.answer))
     if isinstance(value, Decimal):
         return msgspec.msgpack.Ext(_DECIMAL, str(value).encode())
     if isinstance(value, dict):
@@ -38,7 +47,19 @@ def _mark(value: Any) -> Any:
 
 
 def _extension(code: int, data: memoryview) -> Any:
+    if code == _AGED:
+        return unpack_answer(data[8:])
     return Decimal(bytes(data).decode()) if code == _DECIMAL else None
+
+
+def age_of(packed: bytes) -> int | None:
+    """How old an answer was when it was taken from a cache (µs); None: it was asked for then."""
+    found = _with_age(packed)
+    return found if isinstance(found, int) and packed[:1] in _EXTENSIONS else None
+
+
+def _age(code: int, data: memoryview) -> Any:
+    return int.from_bytes(data[:8], "big") if code == _AGED else None
 
 
 def pack_answer(answer: Any) -> bytes:
@@ -48,6 +69,9 @@ def pack_answer(answer: Any) -> bytes:
 
 _encode = msgspec.msgpack.Encoder().encode
 unpack_answer = msgspec.msgpack.Decoder(ext_hook=_extension).decode
+_with_age = msgspec.msgpack.Decoder(ext_hook=_age).decode
+_EXTENSIONS = frozenset(bytes([first]) for first in (*range(0xC7, 0xCA), *range(0xD4, 0xD9)))
+"""First bytes of an extension in MessagePack."""
 
 
 def recorded_effects(records: Sequence[Effects]) -> dict[tuple[int, str, int], tuple[bytes, bytes]]:
@@ -68,12 +92,13 @@ class LiveEffects:
 
     def __init__(
         self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None, *,
-        other_version: bool = False, claim_afar: ClaimAfar | None = None,
+        other_version: bool = False, claim_afar: ClaimAfar | None = None, anew: bool = False,
     ) -> None:  # fmt: skip
-        """``other_version``: the record is of another version of the flow, and counts only where the request is the
-        same. ``claim_afar`` claims keys where other workers claim them, too."""
+        """``anew``: what is not recorded is asked for, not taken from a cache. ``other_version``: the record is of
+        another version of the flow, and counts only where the request is the same. ``claim_afar`` claims keys where
+        other workers claim them, too."""
         self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
-        self._other_version, self._claim_afar = other_version, claim_afar
+        self._other_version, self._claim_afar, self._anew = other_version, claim_afar, anew
         self.heard: list[tuple[int, str, int, bytes, bytes]] = []
         self.claimed: list[Claim] = []
         """Keys claimed for messages of this batch: durable with the batch or not at all."""
@@ -96,6 +121,8 @@ class LiveEffects:
                 )  # fmt: skip
             else:
                 requester = self._requesters[step.name]
+                if self._anew:
+                    requester = getattr(requester, "anew", requester)
                 await requester.open()
                 fresh = await requester.ask([question.request for question in asked])
             for at, question, answer in zip(unknown, asked, fresh, strict=True):

@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Dropped, Failed, Result, Routed, Split, Tapped, placed_at
+from waypost.core.component import Dropped, Failed, Noted, Request, Result, Routed, Split, Tapped, placed_at
 from waypost.core.errors import DataError, WaypostError
+from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.effects import unpack_answer
-from waypost.flow.load import bodies_of
+from waypost.core.proof import proves
+from waypost.flow.compiled import CompiledFlow, Processed, request_digest
+from waypost.flow.effects import age_of, unpack_answer
+from waypost.flow.guard import guarded
+from waypost.flow.load import bodies_of, load_of
 from waypost.flow.member.envelope import RELEASED, body_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
 from waypost.flow.versions import Versions
@@ -23,6 +26,7 @@ from waypost.store.protocol import Found, History
 from waypost.store.record import (
     OUT_MASK,
     OUT_ROW,
+    Accepted,
     Decided,
     Delivered,
     DeliveryFailed,
@@ -41,6 +45,9 @@ def time_text(microseconds: int) -> str:
         return ""
     moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+_unpack = msgspec.msgpack.Decoder().decode
 
 
 def plain(document: Any) -> Any:
@@ -88,9 +95,16 @@ class _Trace:
 
     def __init__(self, flow: CompiledFlow) -> None:
         self.kinds = {step.name: step.kind for step in flow.steps}
+        self.asking = {step.name: step.step for step in flow.steps if step.asks}
         self.steps: list[dict[str, Any]] = []
+        self.requests: dict[tuple[str, str], Any] = {}
+        """What was asked, by step and digest."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
+        if name in self.asking:
+            for request in guarded(name, self.asking[name].request, [message for _, message in before]):
+                if isinstance(request, Request):
+                    self.requests[name, request_digest(request).hex()] = plain(dict(request.parameters))
         for (_, message), result in zip(before, results, strict=True):
             self.steps.append({"step": name, "kind": self.kinds[name], "before": plain(message.body), **_said(result)})
 
@@ -105,12 +119,31 @@ def _said(result: Result) -> dict[str, Any]:
         return {**said, "reason": result.reason} if result.reason else said
     if isinstance(result, Tapped):
         return {"result": "tapped", "to": list(result.targets), "after": plain(result.message.body)}
+    if isinstance(result, Noted):
+        findings = [one.data() for one in result.findings]
+        return {"result": "passed", "findings": findings, "after": plain(result.message.body)}
     if isinstance(result, Failed):
-        return {"result": "failed", "error": str(result.error)}
+        return {"result": "failed", "error": str(result.error), **findings_of(result.error)}
     ended = {"result": "filtered"}
     if isinstance(result, Dropped) and (result.reason or result.duplicate_of):
         ended["reason"] = result.reason or f"duplicate of {result.duplicate_of}"
     return ended
+
+
+def findings_of(error: Any) -> dict[str, list[dict[str, Any]]]:
+    """The findings an error lists, under ``findings``; nothing where it lists none."""
+    found = [dict(detail) for detail in getattr(error, "details", ()) if is_finding(detail)]
+    return {"findings": found} if found else {}
+
+
+def _notes(history: History) -> list[dict[str, Any]]:
+    """What steps noted about the message when it was processed, as the journal has it."""
+    return [
+        {"step": step, "findings": _unpack(packed)}
+        for produced in history.batch.produced
+        for index, step, packed in produced.notes
+        if index == history.found.index
+    ]
 
 
 async def explain(history: History, versions: Versions, secret: bytes, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -120,13 +153,14 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     raw = body_of(bodies_of(stored.accepted.bodies, stored.accepted.count)[found.index], stored.accepted.stage)
     shown: dict[str, Any] = {
         "message": message_row(found),
-        "input": {**text_of(raw), "content_type": stored.accepted.content_type, "size": len(raw)},
+        "input": _input(stored.accepted, raw, found.index),
         "effects": [
-            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), "answer": plain(unpack_answer(answer))}
+            {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
             if index == found.index
         ],
+        "notes": _notes(history),
         "relatives": _relatives(history),
         "history": _decisions(history),
     }
@@ -136,16 +170,37 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
         return {**shown, "verdict": "environment differs", "why": str(error), "steps": [], "outputs": []}
     trace = _Trace(flow)
     decoded, processed = await recompute(flow, stored, [found.index], secret, trace)
+    if decoded.messages:
+        shown["input"]["document"] = plain(decoded.messages[0].body)
     shown["steps"] = trace.steps
-    shown["outputs"] = outputs = _outputs(history, flow, processed)
+    for effect in shown["effects"]:
+        effect["request"] = trace.requests.get((effect["step"], effect["request_digest"]))
+    shown["outputs"] = outputs = _outputs(history, flow, processed, secret)
     refused = [error for _, _, error in decoded.refused]
     if refused and isinstance(refused[0], DataError):
         shown["refused"] = str(refused[0])
+        shown.update(findings_of(refused[0]))
     differs = not all(output["digest_ok"] for output in outputs)
     changed = differs and len(set(fingerprints)) > 1
     shown["verdict"] = "environment differs" if changed else "differs" if differs else "proved"
     _time(shown["steps"], stored.produced, flow)
     return shown
+
+
+def _input(accepted: Accepted, raw: bytes, index: int) -> dict[str, Any]:
+    """What came in; ``context`` is what the record needs besides its own bytes, such as a file's heading."""
+    headers = load_of(accepted).headers_of(index)
+    return {
+        **text_of(raw), "content_type": accepted.content_type, "size": len(raw),
+        **({"headers": dict(headers)} if headers else {}),
+        **({"context": text_of(accepted.context)} if accepted.context else {}),
+    }  # fmt: skip
+
+
+def _answered(packed: bytes) -> dict[str, Any]:
+    age = age_of(packed)
+    said: dict[str, Any] = {"answer": plain(unpack_answer(packed))}
+    return said if age is None else {**said, "age_seconds": age / 1_000_000}
 
 
 def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFlow) -> None:
@@ -157,7 +212,7 @@ def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFl
         step["microseconds_of_batch"] = took.get(step["step"], 0)
 
 
-def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list[dict[str, Any]]:
+def _outputs(history: History, flow: CompiledFlow, processed: Processed, secret: bytes) -> list[dict[str, Any]]:
     found, digests = history.found, recorded_digests(history.batch)
     made = {(o.index, flow.target_names[o.target], o.ordinal): o for o in processed.outs if o.state is State.OPEN}
     attempts = _attempts(history)
@@ -173,7 +228,8 @@ def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list
             "target": target, "ordinal": ordinal,
             "state": State(states.get((target, ordinal), State.OPEN)).name.lower(),
             **text_of(body), "document": plain(out.message.body) if out and out.message else None,
-            "digest_ok": out is not None and out.digest == digests.get(key), "attempts": attempts.get(row, []),
+            "digest_ok": out is not None and proves(secret, out.body, out.digest, digests.get(key)),
+            "attempts": attempts.get(row, []),
         })  # fmt: skip
     return outputs
 

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from waypost.agreements.load import partner_names
 from waypost.core.errors import Fault, near
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Expression, ProjectPath, Spec
+from waypost.core.spec import ConnectionRef, Expression, PartnerRef, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
@@ -16,6 +17,7 @@ from waypost.flow.member.envelope import group_target
 from waypost.mapping.expression import ExpressionFault, compile_expression
 
 Flow = FlowDefinition | FaultyFlow
+ANY_PARTNER = "any"
 Connections = Mapping[str, ConnectionDefinition | None]
 """Every connection that is named; None for one whose own faults are told elsewhere."""
 
@@ -58,6 +60,7 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
     for use in uses:
         if use is not None:
             yield from _lint_use(use, connections, files, flow.targets)
+    yield from _lint_diverted(flow)
     yield from _lint_boundaries(flow)
     order, known = flow.options.delivery.order_by, flow.options.keys
     if order and order not in known:
@@ -69,6 +72,18 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
         for part, keys in (("keys", target.produced_keys), ("answer_keys", target.answer_keys)):
             for name, key in keys.items():
                 yield from _lint_expression(key.path, flow, ("targets", target.name, part, name))
+
+
+def _lint_diverted(flow: Flow) -> Iterator[Fault]:
+    """A message that reaches the end of a flow goes to every target, also to one that is meant for some alone."""
+    for place, step in enumerate(flow.steps):
+        if step is None or not step.traits.diverts or not step.options.to:
+            continue
+        later = [other for other in flow.steps[place + 1 :] if other is not None]
+        if not any(other.traits.names_targets and other.component.name != "wire_tap" for other in later):
+            text = f"what goes on behind {step.name!r} reaches {', '.join(map(repr, step.options.to))}, too"
+            remedy = "end the flow with a step that routes, such as route: [{to: …}]"
+            yield step.file.fault((*step.path, "to"), "not-routed", text, "", remedy)
 
 
 def _lint_boundaries(flow: Flow) -> Iterator[Fault]:
@@ -137,6 +152,9 @@ def _lint_value(
         elif kinds and connection and connection.use.component.name not in kinds:
             text = f"connection {str(value)!r} is of kind {connection.use.component.name!r}"
             yield use.file.fault(path, "connection-kind", text, " or ".join(kinds))
+    elif isinstance(value, PartnerRef) and value != ANY_PARTNER and value not in partner_names(files):
+        remedy = near(value, partner_names(files)) or "make it with: waypost partner new"
+        yield use.file.fault(path, "unknown-partner", f"no partner {str(value)!r}", "", remedy)
     elif isinstance(value, ProjectPath) and value not in files:
         remedy = near(value, files) or "make it, under one of the project's folders"
         yield use.file.fault(path, "missing-file", f"no file {str(value)!r} in the project", "", remedy)

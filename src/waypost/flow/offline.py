@@ -18,6 +18,7 @@ from waypost.flow.engine import Engine
 from waypost.flow.merge import merged
 from waypost.flow.project import load_project
 from waypost.flow.versions import Versions
+from waypost.store.check_room import CheckRoom
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
@@ -44,7 +45,8 @@ class _Resting:
         self._project = load_project(root, environment)
         folder = root / self._project.options.store
         self._store = EmbeddedStore(str(folder), folds=open_folds)
-        self._around = Surroundings(root, SystemClock(), SystemRandom(), Events())
+        contents = CheckRoom(self._store.setting)
+        self._around = Surroundings(root, SystemClock(), SystemRandom(), Events(), contents=contents)
         self._versions = Versions(folder / "bundles", root, environment, self._around)
 
     def shards(self) -> list[int]:

@@ -16,6 +16,7 @@ from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project, Use
 from waypost.flow.host import Host
 from waypost.flow.lane import Lane
+from waypost.flow.member.stretch import boundary_of
 from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.said import EVERYTHING, said
@@ -43,7 +44,7 @@ class Outgoing:
         return self.lanes[at]
 
     def _made(self, flow: CompiledFlow, target: str) -> Lane:
-        if flow.boundary(target):
+        if boundary_of(flow, target):
             return self._to_boundary(flow, target)
         host, current = self._host, self._project.flows.get(flow.name)
         definition = current if current is not None and target in current.targets else flow.definition

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from waypost.agreements.load import Partner, lint_partners, load_partners
+from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.registry import Kind, load_components, registry
 from waypost.core.spec import Expression, Spec, convert
@@ -32,6 +34,8 @@ from waypost.flow.lint import lint_flows
 FOLDERS = ("flows", "maps", "schemas", "lookups", "calendars", "steps", "templates", "partners", "apis", "environments")
 """What belongs to a version, besides waypost.yaml and connections.yaml."""
 MAX_FILE_BYTES = 64 << 20
+TEST_FILES = (".test.yaml", ".test.yml")
+"""Files that test what they lie beside; they belong to no version."""
 
 
 def load_project(root: Path, environment: str = "dev") -> Project:
@@ -75,7 +79,8 @@ def _candidates(root: Path) -> Iterator[Path]:
             yield root / name
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
+            hidden = path.name.startswith(".") or path.name.endswith(TEST_FILES)
+            if path.is_file() and "__pycache__" not in path.parts and not hidden:
                 yield path
 
 
@@ -115,12 +120,29 @@ class _Loader:
                 project_file.fault(("format",), "too-new", text, f"at most {PROJECT_FORMAT}", "use a later Waypost")
             )
         connections = self._connections(environment)
+        partners = self._partners(connections)
         flows = self._flows(environment)
         named = {**dict.fromkeys(self.connection_names), **connections}
         self.faults += lint_flows([*flows.values(), *self.faulty], named, environment, self.files)
         if self.faults or options is None:
             raise ProjectError(self.faults)
-        return Project(options, environment.name, version_of(self.files), flows, connections, self.files)
+        return Project(
+            options, environment.name, version_of(self.files), flows, connections, self.files, partners,
+            environment.environment_class,
+        )  # fmt: skip
+
+    def _partners(self, connections: Mapping[str, ConnectionDefinition]) -> dict[str, Partner]:
+        partners = load_partners(self.files, self.faults)
+        self.faults += lint_partners(partners, self.files, {*self.connection_names, *connections})
+        for name in registry.names("format") if partners else ():
+            component = registry.find("format", name)
+            lint = getattr(component.build, "lint_agreements", None) if component else None
+            self.faults += lint(partners, self.files) if lint else ()
+        for calendar in sorted({partner.options.calendar for partner in partners.values()} - {""}):
+            name = f"calendars/{calendar}.yaml"
+            if name in self.files:
+                parse_calendar(self.files[name].decode("utf-8", "replace"), name, self.faults)
+        return partners
 
     def _listening(self, file: YamlFile, environment: Environment) -> Any:
         """The project's data with the environment's values in ``listen``, the one part that differs between them."""

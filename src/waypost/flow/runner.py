@@ -25,6 +25,7 @@ from waypost.flow.compiled import CompiledFlow, Out, Processed
 from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
 from waypost.flow.host import Host
 from waypost.flow.load import (
+    REPLAYED,
     Decoded,
     Load,
     Placed,
@@ -82,7 +83,7 @@ class FlowRunner:
         if self.behind or self.cautious or self._afar:
             self.cautious = max(0, self.cautious - 1)
             return self._accept_only(load, decoded, extra, recorded)
-        effects = LiveEffects(self.requesters, engine.claims, recorded)
+        effects = LiveEffects(self.requesters, engine.claims, recorded, anew=load.origin in REPLAYED)
         try:
             processed = await self.flow.process(
                 decoded.indices, decoded.messages, effects, engine.shard.secret, begin=decoded.begin
@@ -210,8 +211,8 @@ class FlowRunner:
     async def process_batch(self, batch: OpenBatch) -> None:
         """Process what has no output rows yet. That a batch is tried is noted while its steps run; one that was being
         tried when a process died goes message by message, so that the guilty one is found and no other is blamed."""
-        flow, decoded, recorded, _ = await self._stored(batch)
-        effects = self._effects(batch, recorded)
+        flow, decoded, recorded, stored = await self._stored(batch)
+        effects = self._effects(batch, recorded, anew=stored.accepted.origin in REPLAYED)
         left = unproduced(batch)
         trying = self.engine.trying
         whole = f"{self.flow.name}/{batch.seq}"
@@ -240,7 +241,7 @@ class FlowRunner:
             part = narrowed(decoded, [index])
             own = {key: answer for key, answer in recorded.items() if key[0] == index}
             kept = await kept_answers(flow, part, own, effects, self.engine.shard.secret)
-            live = self._effects(batch, kept)
+            live = self._effects(batch, kept, anew=True)
             await self._process(flow, seq, part, live, len(batch.states), (decided,), stored)
 
     async def set_aside(self, seq: int, indices: Sequence[int], decided: Decided) -> int:
@@ -270,7 +271,9 @@ class FlowRunner:
         engine = self.engine
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
         afar = partial(engine.claiming.claim, revised=True) if self._afar else None
-        effects = LiveEffects(self.requesters, engine.claims, recorded, other_version=True, claim_afar=afar)
+        effects = LiveEffects(
+            self.requesters, engine.claims, recorded, other_version=True, claim_afar=afar, anew=True
+        )  # fmt: skip
         try:
             processed = await self.flow.process(
                 decoded.indices,
@@ -287,10 +290,10 @@ class FlowRunner:
         linked = Linked(decoded.first_id, "revision-of", load.causes[0], decoded.at)
         return (await self._fused(load, decoded, processed, effects, (decided, linked), recorded)).first
 
-    def _effects(self, batch: OpenBatch, recorded: Recorded) -> LiveEffects:
+    def _effects(self, batch: OpenBatch, recorded: Recorded, *, anew: bool = False) -> LiveEffects:
         _, requesters = self.engine.version_of(batch.version, batch.flow)
         afar = self.engine.claiming.claim if self._afar else None
-        return LiveEffects(requesters, self.engine.claims, recorded, claim_afar=afar)
+        return LiveEffects(requesters, self.engine.claims, recorded, claim_afar=afar, anew=anew)
 
     async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, Recorded, StoredBatch]:
         """A batch from the journal, for the version it was accepted on."""
@@ -318,7 +321,7 @@ class FlowRunner:
         finally:
             engine.trying.end()
         if before:
-            leave_out(flow, processed, recorded_digests(before))
+            leave_out(flow, processed, recorded_digests(before), engine.shard.secret)
         produced = produced_record(flow, decoded, processed, seq, first_row)
         records: list[AnyRecord] = []
         if effects.heard[heard_before:]:

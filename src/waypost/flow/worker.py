@@ -38,6 +38,7 @@ from waypost.flow.unfinished import unfinished
 from waypost.flow.versions import Versions
 from waypost.flow.wire import Server
 from waypost.observe.log import EventLog
+from waypost.store.check_room import CheckRoom
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.record import Positioned
@@ -108,6 +109,7 @@ class Worker:
         store = EmbeddedStore(str(folder), folds=open_folds, fingerprint=fingerprint())
         store.create()
         shard = self.shard = await self._open_shard(store, self.number)
+        self.contents = CheckRoom(store.setting)
         around, versions = self._surroundings(self.events)
         self.project = self._running(files, versions, shard)
         self.listener = Listener(*split_listen(self.project.options.listen.address)) if self._listens() else None
@@ -132,6 +134,7 @@ class Worker:
         self.clearing.peers = self.peers
         self.clearing.take(shard)
         if self.number == FIRST:
+            self.clearing.contents = self.contents
             left = [number for number in store.shards() if number >= self.options.workers]
             shards = [await self._open_shard(store, number) for number in left]
             await self.attic.open(shards)
@@ -148,7 +151,9 @@ class Worker:
             await self.clearing.run()
 
     def _surroundings(self, events: Events) -> tuple[Surroundings, Versions]:
-        around = Surroundings(self.root, SystemClock(), SystemRandom(), events, self.number)
+        around = Surroundings(
+            self.root, SystemClock(), SystemRandom(), events, self.number, contents=self.contents
+        )  # fmt: skip
         return around, Versions(self.run_folder.parent / "bundles", self.root, self.environment, around)
 
     def _running(self, files: Project | None, versions: Versions, shard: EmbeddedShard) -> Project:

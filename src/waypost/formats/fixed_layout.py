@@ -127,7 +127,7 @@ class _Reader:
 
     def layout(self) -> Layout | None:
         data = self._file.data
-        if not isinstance(data, Mapping) or not isinstance(data.get("records"), Mapping):
+        if not isinstance(data, Mapping) or not isinstance(data.get("records"), Mapping) or not data["records"]:
             self._fault((), "no records", "a mapping with layout, records and structure")
             return None
         known = ("layout", "length", "separator", "records", "structure", "checks")

@@ -157,4 +157,11 @@ def refuse(faults: Sequence[str], code: str) -> DataError:
     more = f"; and {len(faults) - 20} more" if len(faults) > 20 else ""
     where, _, found = faults[0].partition(": ")
     return DataError("; ".join([found, *faults[1:20]]) + more, where=where, code=code,
-                     details=[{"fault": fault} for fault in faults[:20]])  # fmt: skip
+                     details=[{"fault": fault, **_finding(fault)} for fault in faults[:20]])  # fmt: skip
+
+
+def _finding(fault: str) -> dict[str, str]:
+    """The parts every finding has (``waypost.core.finding``)."""
+    where, _, rest = fault.partition(": ")
+    found, _, expected = rest.partition("; expected ")
+    return {"path": where, "rule": "layout", "found": found, "expected": expected}

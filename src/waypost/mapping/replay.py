@@ -3,7 +3,7 @@ its rules say about errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from waypost.core.errors import DataError
@@ -18,12 +18,19 @@ from waypost.mapping.reading import GROUP, INDEX
 
 _MOST_ERRORS = 100
 Scope = Mapping[str, Any]
+Saw = Callable[[str, Entry, str], None]
+"""Told of each branch that is taken: the map's file, the entry, and ``made``, ``default``, ``error``, ``when true``,
+``when false``, ``where true``, ``where false`` or ``item``."""
 
 
-def apply_slowly(bundle: Bundle, body: Any, now: int) -> dict[str, Any]:
+def unseen(file: str, entry: Entry, branch: str) -> None:
+    """Nobody watches."""
+
+
+def apply_slowly(bundle: Bundle, body: Any, now: int, saw: Saw = unseen) -> dict[str, Any]:
     """The same as the compiled map; raises ``DataError`` naming file, line, target, expression and values."""
     collected: list[DataError] = []
-    replay = _Replay(bundle, body, now, [MAX_MAP_WORK], collected)
+    replay = _Replay(bundle, body, now, [MAX_MAP_WORK], collected, saw)
     made = replay.entries(bundle.document.entries, {}, "", looping=False)
     if not collected:
         return made
@@ -32,10 +39,10 @@ def apply_slowly(bundle: Bundle, body: Any, now: int) -> dict[str, Any]:
     raise _together(collected)
 
 
-def evaluate_rule(bundle: Bundle, rule: Rule, body: Any, scope: Scope) -> Any:
+def evaluate_rule(bundle: Bundle, rule: Rule, body: Any, scope: Scope, saw: Saw = unseen) -> Any:
     """The value of one rule alone, as its test cases ask for it; None where its target is left out."""
-    replay = _Replay(bundle, body, 0, [MAX_MAP_WORK], [])
-    if rule.when is not None and not replay.value(rule.when, rule, rule.path, scope, False):
+    replay = _Replay(bundle, body, 0, [MAX_MAP_WORK], [], saw)
+    if not replay.wanted(rule, rule.path, scope, False):
         return None
     return replay.rule(rule, scope, rule.path, False)
 
@@ -54,8 +61,30 @@ def _together(errors: list[DataError]) -> DataError:
 
 
 class _Replay:
-    def __init__(self, bundle: Bundle, body: Any, now: int, work: list[int], collected: list[DataError]) -> None:
+    def __init__(
+        self, bundle: Bundle, body: Any, now: int, work: list[int], collected: list[DataError], saw: Saw
+    ) -> None:
         self.bundle, self.body, self.now, self.work, self.collected = bundle, body, now, work, collected
+        self._saw = saw
+
+    def saw(self, entry: Entry, branch: str) -> None:
+        self._saw(self.bundle.document.file, entry, branch)
+
+    def wanted(self, entry: Entry, place: str, scope: Scope, looping: bool) -> bool:
+        """Whether the condition of an entry holds; one without a condition is always wanted."""
+        if entry.when is None:
+            return True
+        holds = bool(self.value(entry.when, entry, place, scope, looping))
+        self.saw(entry, "when true" if holds else "when false")
+        return holds
+
+    def fits(self, loop: Loop, place: str, scope: Scope) -> bool:
+        """Whether an item of a loop fits its ``where``."""
+        if loop.where is None:
+            return True
+        holds = bool(self.value(loop.where, loop, place, scope, True))
+        self.saw(loop, "where true" if holds else "where false")
+        return holds
 
     def value(self, parsed: Parsed, entry: Entry, place: str, scope: Scope, looping: bool) -> Any:
         interpreter = Interpreter(parsed, self.body, self.now, self.bundle.tables, self.work)
@@ -83,7 +112,7 @@ class _Replay:
             left_out = False
             if isinstance(entry, Rule):
                 value, left_out = self.tolerant(entry, scope, place, looping)
-            elif entry.when is not None and not self.value(entry.when, entry, place, scope, looping):
+            elif not self.wanted(entry, place, scope, looping):
                 continue
             elif isinstance(entry, Group):
                 value = self.entries(entry.entries, scope, f"{place}.", looping=looping) or None
@@ -98,12 +127,13 @@ class _Replay:
     def tolerant(self, rule: Rule, scope: Scope, place: str, looping: bool) -> tuple[Any, bool]:
         """The value of a rule, and whether its target is left out; its policy says what an error becomes."""
         try:
-            if rule.when is not None and not self.value(rule.when, rule, place, scope, looping):
+            if not self.wanted(rule, place, scope, looping):
                 return None, True
             return self.rule(rule, scope, place, looping), False
         except DataError as error:
             if self.work[0] < 0 or rule.on_error == "fail":
                 raise
+            self.saw(rule, "error")
             if rule.on_error == "default" and rule.default is not None:
                 return self.value(rule.default, rule, place, scope, looping), False
             if rule.on_error == "collect":
@@ -111,10 +141,12 @@ class _Replay:
             return None, True
 
     def rule(self, rule: Rule, scope: Scope, place: str, looping: bool) -> Any:
+        self.saw(rule, "made")
         if rule.source is None:
             return rule.value
         value = self.value(rule.source, rule, place, scope, looping)
         if value is None and rule.default is not None:
+            self.saw(rule, "default")
             value = self.value(rule.default, rule, place, scope, looping)
         return value
 
@@ -122,8 +154,9 @@ class _Replay:
         body = self.value(use.of, use, place, scope, looping)
         if body is None:
             return None
+        self.saw(use, "made")
         bundle = self.bundle.uses[use.file]
-        inner = _Replay(bundle, body, self.now, self.work, self.collected)
+        inner = _Replay(bundle, body, self.now, self.work, self.collected, self._saw)
         return inner.entries(bundle.document.entries, {}, f"{place}.", looping=False)
 
     # ── loops ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,6 +169,7 @@ class _Replay:
         made: list[Any] = []
         for index, inner in self.scopes(loop, found, scope, place):
             here = f"{place}[{index}]"
+            self.saw(loop, "item")
             if loop.item is None:
                 made.append(self.entries(loop.entries, inner, f"{here}.", looping=True))
                 continue
@@ -156,7 +190,7 @@ class _Replay:
         if not loop.by_rows:
             for index, item in enumerate(found):
                 inner = {**scope, loop.variable: item, INDEX: index}
-                if loop.where is None or self.value(loop.where, loop, f"{place}[{index}]", inner, True):
+                if self.fits(loop, f"{place}[{index}]", inner):
                     yield index, inner
             return
         rows: list[dict[str, Any]] = []
@@ -192,7 +226,7 @@ class _Replay:
         rows: list[dict[str, Any]],
     ) -> None:  # fmt: skip
         if depth == len(loop.more):
-            if loop.where is None or self.value(loop.where, loop, place, scope, True):
+            if self.fits(loop, place, scope):
                 rows.append(scope)
             return
         source = loop.more[depth]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -11,9 +11,22 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Expression, Option
+from waypost.core.spec import ConnectionRef, Duration, Expression, Option, Size
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import ExpressionError, compile_expression
+from waypost.steps.field_path import put, split_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheOptions:
+    """How long and how much is kept of what was answered."""
+
+    seconds: Annotated[Duration, Option("How old an answer may be.", minimum=0.001, example="5m")]
+    entries: Annotated[int, Option("Most answers that are kept; the least recently used go first.", minimum=1)] = 10_000
+    bytes: Annotated[Size, Option("Most memory that answers take, in each worker.", minimum=1)] = Size(16 << 20)
+    missing_seconds: Annotated[
+        Duration, Option("How old the answer may be that the system knows nothing; 0 asks each time.", minimum=0)
+    ] = Duration(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,9 @@ class EnrichOptions:
     ] = field(default_factory=dict)
     when: Annotated[Expression | None, Option("Ask only for messages for which this is true.")] = None
     take: Annotated[Expression | None, Option("What of the answer is taken, as an expression over the answer.")] = None
+    cache: Annotated[
+        CacheOptions | None, Option("Answers are kept for a while, and given to messages that ask the same.")
+    ] = None
     missing: Annotated[Literal["fail", "skip", "default"], Option("What happens when the system knows nothing.")] = (
         "fail"
     )
@@ -47,14 +63,15 @@ class Enricher:
     """Ask a system for data and put the answer into the message.
 
     One question per message; its answer is recorded, so that showing or replaying the message never asks again. Two
-    messages with equal parameters ask the same question.
+    messages with equal parameters ask the same question. With `cache` an answer serves for as long as it says; it is
+    recorded all the same, and `show` tells how old it was. A person's retry or replay with fresh effects asks anew.
     """
 
     def __init__(self, options: EnrichOptions, grants: Grants) -> None:
         self._parameters = {name: compile_expression(text) for name, text in options.parameters.items()}
         self._when = None if options.when is None else compile_expression(options.when)
         self._take = None if options.take is None else compile_expression(options.take)
-        self._into, self._missing, self._default = options.into.split("."), options.missing, options.default
+        self._into, self._missing, self._default = split_path(options.into), options.missing, options.default
 
     def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
         return [self._question(message) for message in batch]
@@ -86,7 +103,7 @@ class Enricher:
                 if self._missing == "fail":
                     raise self._unknown(message)
                 answer = self._default
-            return message.with_body(_put(message.body, self._into, answer))
+            return message.with_body(put(message.body, self._into, answer))
         except DataError as error:
             return Failed(error)
 
@@ -97,12 +114,3 @@ class Enricher:
             f"the system knows nothing of {asked}", expected=f"a value for {'.'.join(self._into)}",
             remedy="add it there and retry, or say `missing: skip` or `missing: default`", code="enrich-missing",
         )  # fmt: skip
-
-
-def _put(body: Any, names: Sequence[str], value: Any) -> dict[str, Any]:
-    """``body`` with ``value`` at the path ``names``; what is changed is copied, the rest is shared."""
-    if body is not None and not isinstance(body, Mapping):
-        raise DataError(f"{names[0]!r} has no place in a {type(body).__name__}", expected="a mapping")
-    made = dict(body or {})
-    made[names[0]] = value if len(names) == 1 else _put(made.get(names[0]), names[1:], value)
-    return made

@@ -55,7 +55,7 @@ class ExpireOptions:
     "step",
     "expire",
     options=ExpireOptions,
-    traits=StepTraits(asks="clock", names_targets=True),
+    traits=StepTraits(asks="clock", names_targets=True, diverts=True),
     shorthand="after_seconds",
     example="{after_seconds: 2h, since: ordered_at, expired: fail}",
 )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from waypost.core.component import Dropped, Failed, Result, Split
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
-from waypost.core.message import Message
+from waypost.core.message import Message, id_text
 from waypost.core.registry import registry
-from waypost.core.spec import Expression, Option
+from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
 
@@ -26,6 +26,13 @@ class SplitOptions:
     into: Annotated[
         str, Option("The field of the part that holds the item; without it the item's own fields are the part's.")
     ] = ""
+    sequence: Annotated[
+        str, Option("A field of each part that takes its place: {id: of the whole, number: from 1 on, size: of all}.")
+    ] = ""
+
+    def faults(self) -> Iterator[OptionFault]:
+        if self.sequence and self.sequence == self.into:
+            yield OptionFault("sequence", f"{self.into!r} is the field of the item, too", "", "rename one of the two")
 
 
 @registry.register(
@@ -40,13 +47,15 @@ class Splitter:
     """Make each item of a list a message of its own.
 
     Parts keep correlation, headers and ordering key; their ids follow from the message, this step and their place. An
-    empty or missing list ends the message.
+    empty or missing list ends the message. `sequence` tells whoever puts the parts together again, or in order, which
+    of how many each is. A message is held whole while it is split: a content larger than `max_message_bytes` is split
+    as it is read, by a format that knows its records (`lines`, `records`).
     """
 
     def __init__(self, options: SplitOptions, grants: Grants) -> None:
         self._items = compile_expression(options.items)
         self._keep = {name: compile_expression(text) for name, text in options.keep.items()}
-        self._into, self._name = options.into, grants.name or "split"
+        self._into, self._name, self._sequence = options.into, grants.name or "split", options.sequence
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         listed = self._items.of_messages(batch)
@@ -64,11 +73,20 @@ class Splitter:
                     remedy="write [value] to make a list of one",
                 )  # fmt: skip
             kept = {n: e.evaluate(message.body, now=message.received_at) for n, e in self._keep.items()}
-            return Split(
-                tuple(message.derive(self._name, at, self._part(kept, at, item)) for at, item in enumerate(items))
-            )
+            parts = [self._part(kept, at, item) for at, item in enumerate(items)]
+            if self._sequence:
+                parts = [self._numbered(message, at, part, len(parts)) for at, part in enumerate(parts)]
+            return Split(tuple(message.derive(self._name, at, part) for at, part in enumerate(parts)))
         except DataError as error:
             return Failed(error)
+
+    def _numbered(self, message: Message, at: int, part: Any, size: int) -> dict[str, Any]:
+        if not isinstance(part, Mapping):
+            raise DataError(
+                f"item {at} is a {type(part).__name__}", where=f"`{self._items.text}`",
+                expected="a mapping to put the sequence in", remedy="name a field for the item with `into`",
+            )  # fmt: skip
+        return {**part, self._sequence: {"id": id_text(message.id), "number": at + 1, "size": size}}
 
     def _part(self, kept: Mapping[str, Any], at: int, item: Any) -> Any:
         if self._into:

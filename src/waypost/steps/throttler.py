@@ -79,7 +79,7 @@ class Throttler:
 
     def _spent(self, group: Group) -> int:
         """Up to when the rate is used up (the generic cell rate algorithm, ITU-T I.371)."""
-        return max((group.state or {}).get("spent", 0), group.now)
+        return max(int((group.state or {}).get("spent", 0)), group.now)
 
     def _run(self, group: Group, count: int) -> Turn:
         spent, leaving = self._spent(group), 0

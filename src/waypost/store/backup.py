@@ -191,7 +191,10 @@ class Backup:
                 self._disk.make_folder(f"{to}/{name}")
                 yield from self._rest(f"{folder}/{name}")
             elif Path(at, name).is_file():
-                yield from self._copy(f"{at}/{name}", f"{to}/{name}", mode=0o600 if name == SECRET else 0o644)
+                try:
+                    yield from self._copy(f"{at}/{name}", f"{to}/{name}", mode=0o600 if name == SECRET else 0o644)
+                except FileNotFoundError:
+                    continue  # its time was over: it is nothing that is kept
         self._disk.sync_folder(to)
 
 

@@ -28,6 +28,10 @@ class Codec:
         self.plain = cipher is None and not compress
         """Nothing is changed: the caller may leave ``seal`` out."""
 
+    def another(self) -> Codec:
+        """One of the same kind, for another thread."""
+        return self if self.plain else Codec(self._cipher, compress=self._compressor is not None)
+
     def seal(self, data: bytes) -> tuple[int, int, bytes]:
         """(codec, key, bytes to store)."""
         codec = RAW

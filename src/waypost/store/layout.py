@@ -4,6 +4,7 @@
 
     store.json        format version, id, created
     secret.key        32 bytes that key digests and hashes; readable by its owner alone
+    checked/          contents that messages left for a ticket
     shard-00/         one per worker
       lock            held, and naming the process that holds it
       journal/        segments

@@ -21,7 +21,7 @@ from waypost.store.output_state import KEPT as KEPT
 from waypost.store.output_state import State as State
 from waypost.store.output_state import message_state as message_state
 
-FORMAT_VERSION = 3  # 2 added LegalHold and Forgotten, 3 Released and Accepted.stage
+FORMAT_VERSION = 4  # 2 added LegalHold and Forgotten; 3 has digests of another kind; 4 added Released
 OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 
@@ -108,7 +108,8 @@ class Produced(Record, tag=3, frozen=True):
     """What the steps made of a batch, or of some of its messages: ``rows`` packs ``OUT_ROW``, the first of them being
     row ``first_row`` of the batch; ``targets`` are the names they number. Failures name rows of the batch.
     ``timings`` are microseconds per step for the whole batch; ``keys`` are business keys found in produced
-    messages: (name, message index, value). ``paths``: per row, a child's place in each split, or nothing."""
+    messages: (name, message index, value). ``paths``: per row, a child's place in each split, or nothing. ``notes``:
+    what a step found in a message that went on: (message index, step, MessagePack of the findings)."""
 
     seq: int
     targets: tuple[str, ...]
@@ -119,6 +120,7 @@ class Produced(Record, tag=3, frozen=True):
     at: int = 0
     first_row: int = 0
     paths: tuple[tuple[int, ...], ...] = ()
+    notes: tuple[tuple[int, str, bytes], ...] = ()
 
 
 class Intended(Record, tag=4, frozen=True):

@@ -15,6 +15,7 @@ from waypost.core.errors import StoreError
 from waypost.core.key import DEFAULT_RULES, normalise, rules_from
 from waypost.store import posting
 from waypost.store.backup import good_end, snapshot
+from waypost.store.check_room import CheckRoom
 from waypost.store.chunk import ChunkFolder
 from waypost.store.derived import CommittedGroup
 from waypost.store.frame import BadFrame, record_of
@@ -43,6 +44,10 @@ def verify(setting: Setting) -> Iterator[Finding]:
     for number in shard_numbers(setting.disk, setting.store):
         with tempfile.TemporaryDirectory(prefix="waypost-verify-") as scratch:
             yield from _Shard(setting, number, Path(scratch)).run()
+    done = 0
+    for size, fault in CheckRoom(lambda: setting).verify():
+        done += size
+        yield done, done, fault
 
 
 class _Shard:

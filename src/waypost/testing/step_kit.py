@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from waypost.core.component import Dropped, Failed, Request, Result, Routed, Split, Tapped
+from waypost.core.component import Dropped, Failed, Noted, Request, Result, Routed, Split, Tapped
 from waypost.core.errors import BugError, Fault
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
@@ -76,6 +76,8 @@ def described(result: Any) -> Any:
     if isinstance(result, Routed | Tapped):
         why = getattr(result, "reason", "")
         return {type(result).__name__: [described(result.message), list(result.targets), why]}
+    if isinstance(result, Noted):
+        return {"noted": [described(result.message), [one.data() for one in result.findings]]}
     if isinstance(result, Dropped):
         return {"dropped": [result.reason, result.duplicate_of]}
     if isinstance(result, Failed):
@@ -218,7 +220,7 @@ class StepConformance:
                 assert ids == [message.derive("the-step", at, None).id for at in range(len(ids))]
                 assert {child.causation_id for child in result.children} <= {message.id}
             else:
-                kept = result.message if isinstance(result, Routed | Tapped) else result
+                kept = result.message if isinstance(result, Routed | Tapped | Noted) else result
                 assert not isinstance(kept, Message) or kept.id == message.id
             for made in _messages(result):
                 assert made.correlation_id == message.correlation_id
@@ -251,4 +253,4 @@ def _messages(result: Result) -> tuple[Message, ...]:
         return (result,)
     if isinstance(result, Split):
         return result.children
-    return (result.message,) if isinstance(result, Routed | Tapped) else ()
+    return (result.message,) if isinstance(result, Routed | Tapped | Noted) else ()

@@ -58,7 +58,7 @@ RECORDS: list[list[r.AnyRecord]] = [
 ]
 
 
-SINCE = {r.LegalHold: 2, r.Forgotten: 2, r.Released: 3}
+SINCE = {r.LegalHold: 2, r.Forgotten: 2, r.Released: 4}
 """The format that knew a kind of record first; 1 for all others."""
 
 

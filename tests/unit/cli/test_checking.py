@@ -48,39 +48,3 @@ def test_a_folder_without_a_project_is_said(waypost: Command, tmp_path: Path, pl
 def test_a_flow_that_is_switched_off_promises_nothing(waypost: Command, tmp_path: Path) -> None:
     said = waypost("check", write(tmp_path, {**PROJECT, "flows/copy.yaml": FLOW + "enabled: false\n"}))
     assert said.out.splitlines()[-1].endswith(": 0 flows, 1 off")
-
-
-CASES = """\
-flow: copy
-cases:
-  - name: good
-    input: {json: {k: 1, n: 1}}
-    expect: {targets: {out: [{k: 1, n: 1}]}}
-  - name: bad
-    input: {json: {k: 1, n: 1}}
-    expect: {targets: {out: [{k: 1, n: 2}]}}
-"""
-
-
-class TestCases:
-    def test_a_failing_case_says_what_differs_and_fails_the_command(self, waypost: Command, tmp_path: Path) -> None:
-        said = waypost("test", write(tmp_path, {**PROJECT, "tests/copy.yaml": CASES}))
-        assert said.code == 1
-        assert said.out.splitlines() == [
-            "ok      tests/copy.yaml:3  copy: good", "failed  tests/copy.yaml:6  copy: bad",
-            "        out[0] n: expected 2, found 1", "1 passed, 1 failed",
-        ]  # fmt: skip
-
-    def test_cases_can_be_chosen_by_name(self, waypost: Command, tmp_path: Path) -> None:
-        said = waypost("test", write(tmp_path, {**PROJECT, "tests/copy.yaml": CASES}), "--only", "goo", "--json")
-        assert said.code == 0
-        answer = said.json
-        (good,) = answer.pop("cases")
-        assert answer == {"passed": 1, "failed": 0}
-        assert good == {
-            "file": "tests/copy.yaml", "line": 3, "flow": "copy", "case": "good", "passed": True, "differences": [],
-        }  # fmt: skip
-
-    def test_a_project_without_cases_says_so(self, waypost: Command, tmp_path: Path) -> None:
-        said = waypost("test", write(tmp_path, PROJECT))
-        assert (said.code, said.out) == (0, "no cases in tests/*.yaml\n")

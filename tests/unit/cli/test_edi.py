@@ -32,7 +32,7 @@ def test_show_lists_every_part_with_its_offset(waypost: Command, mixed: Path) ->
         if part["kind"] == "transaction":
             assert MIXED[part["offset"] :][: part["bytes"]].startswith((b"ST*", b"UNH+", b"MHD="))
     assert said.json["transactions"] == 6 and said.json["junk_bytes"] == 11
-    assert [part["set"] for part in parts if "set" in part] == ["275", "ORDERS", "ORDERS", "ORDHDR", "ORDERS", "ORDTLR"]
+    assert [part["set"] for part in parts if "set" in part] == ["899", "ORDERS", "ORDERS", "ORDHDR", "ORDERS", "ORDTLR"]
 
 
 def test_show_says_what_is_wrong_and_where(waypost: Command, mixed: Path) -> None:

@@ -170,3 +170,15 @@ def test_a_connection_that_answers_no_questions_cannot_be_asked(tmp_path):
     connections = "s: {kind: sftp, address: h, user: u, password: p, known_hosts: hosts}\n"
     told = faults(project(tmp_path, flows__copy=flow, connections=connections))
     assert any("answers no questions" in line for line in told), told
+
+
+DIVERTED = FLOW.replace(
+    "targets:", "steps:\n  - expire: {after_seconds: 1h, to: late}\ntargets:\n  late: {memory: late}"
+)
+
+
+def test_a_target_for_some_messages_that_would_get_all_is_refused(tmp_path):
+    (found,) = faults(project(tmp_path, flows__copy=DIVERTED))
+    assert found.startswith("flows/copy.yaml:8: what goes on behind 'expire' reaches 'late', too")
+    routed = DIVERTED.replace("targets:", "  - route: [{to: out}]\ntargets:", 1)
+    assert load_project(project(tmp_path, flows__copy=routed)).flows

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from waypost.formats.edi.examine.examination import Schemas, examine
+from waypost.formats.edi.examine.examination import examine
 from waypost.formats.edi.examine.report import Report
-from waypost.formats.edi.examine.syntax import SYNTAXES
+from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.schema.load import library
 from waypost.formats.edi.schema.model import Schema
 
@@ -44,7 +43,7 @@ def edifact(segments: Sequence[str] = EDIFACT_ORDER) -> bytes:
 
 def report_on(content: bytes, given: Schema | None = None) -> Report:
     """What is said of a file."""
-    return examine(io.BytesIO(content), SYNTAXES, Schemas(library(), given))
+    return examine([content], Schemas(library(), given))
 
 
 def faults(content: bytes, given: Schema | None = None) -> list[tuple[Any, ...]]:

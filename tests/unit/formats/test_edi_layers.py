@@ -173,3 +173,23 @@ def test_another_version_is_checked_by_the_nearest_one_and_said_so() -> None:
     assert "no schema x12/004030/850; checked by x12/004010/850" in report.errors[0]["found"]
     wrong = x12([s for s in X12_ORDER if not s.startswith("BEG")]).replace(b"004010~", b"004030~")
     assert not report_on(wrong).accepted
+
+
+@pytest.mark.parametrize("standard", ["x12", "edifact"])
+def test_every_message_that_comes_along_has_a_name_and_labels_name_what_there_is(standard: str) -> None:
+    labels = library().labels(standard)
+    names = [name for name in library().names() if name.startswith(f"{standard}/")]
+    assert {name.rpartition("/")[2] for name in names} == set(labels.messages)
+    assert labels.code("353" if standard == "x12" else "1225", "04" if standard == "x12" else "4") == "change"
+    assert labels.code("353", "no such") == ""
+
+
+def test_a_folder_gives_labels_of_its_own(tmp_path: Path) -> None:
+    place = tmp_path / "x12" / "labels.yaml"
+    place.parent.mkdir()
+    place.write_text("codes: {353: {'04': amended, XX: ours}}\n")
+    labels = Library([tmp_path]).labels("x12")
+    assert [labels.code("353", c) for c in ("04", "XX", "00")] == ["amended", "ours", "original"]
+    place.write_text("code: {}\n")
+    with pytest.raises(ProjectError, match="unknown key 'code'"):
+        Library([tmp_path]).labels("x12")

@@ -93,7 +93,7 @@ def test_a_name_leads_nowhere_outside_the_folders() -> None:
         ("set: {N3/2: {type: AN 1..3}}", ("element-too-long", "5", "N3", 10, 2)),
         ("set: {CUR/3: {required: true}}", ("element-missing", "1", "CUR", 3, 3)),
         ("set: {PO1: {notes: [P0508]}}", ("element-conditional", "2", "PO1", 12, 5)),
-        ("set: {N1: {where: {1: BY}, require: [N3]}}", ("rule", "7", "N1", 8, None)),
+        ("set: {N1: {where: {1: BY}, require: [N3]}}", ("segment-missing", "3", "N3", 8, None)),
         ("rules: [{id: usd, expression: CUR/2 == 'EUR', level: 7}]", ("rule", "7", "CUR", 3, 2)),
     ],
 )

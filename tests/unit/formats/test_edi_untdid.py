@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from waypost.core.errors import ProjectError
 from waypost.formats.edi.schema.importer.files import write
 from waypost.formats.edi.schema.importer.untdid import message_body, read_directory
 from waypost.formats.edi.schema.load import Library
+from waypost.formats.edi.schema.model import Composite, Loop
 
 DIRECTORIES = sorted((Path(__file__).parents[4] / "shared/corpora/untdid").glob("*.zip"))
 CONTRADICTORY = {("d99b", "BOPBNK")}
@@ -105,3 +107,34 @@ def test_every_message_equals_its_text_table(directory: Path, tmp_path: Path) ->
         if not file.path.endswith("dictionary.yaml"):
             schema = library.schema(file.path[:-5])
             assert schema is not None and all(use.segment.described for use in schema.root.uses()), file.path
+
+
+@pytest.mark.parametrize("version", ["D96A", "D01B"])
+def test_the_messages_that_come_along_are_those_of_the_directory(version: str, tmp_path: Path) -> None:
+    directory = next((d for d in DIRECTORIES if d.stem == version[1:].lower() or d.stem == version.lower()), None)
+    if directory is None:
+        pytest.skip("no UN/EDIFACT directory of this version beside the repository")
+    write(read_directory(directory.read_bytes(), directory.name), tmp_path)
+    published, ours = Library([tmp_path]), Library()
+    names = [name for name in ours.names() if name.startswith(f"edifact/{version}/")]
+    assert len(names) >= 12
+    for name in names:
+        schema, original = ours.schema(name), published.schema(name)
+        assert schema is not None and original is not None
+        assert list(_places(schema.root)) == list(_places(original.root)), name
+
+
+def _places(loop: Loop) -> Iterator[tuple[object, ...]]:
+    """Every segment and group with all that is structure: limits, elements, types, lengths, notes; no code lists."""
+    for item in loop.body:
+        if isinstance(item, Loop):
+            yield item.name, item.required, item.maximum
+            yield from _places(item)
+            yield item.name, "ends"
+        else:
+            elements = [
+                (*tuple(replace(part, codes=frozenset()) for part in element.parts), element.required, element.notes)
+                if isinstance(element, Composite) else replace(element, codes=frozenset())
+                for element in item.segment.elements
+            ]  # fmt: skip
+            yield item.tag, item.required, item.maximum, elements, item.segment.notes

@@ -236,3 +236,36 @@ def test_how_a_message_expires_is_said_in_one_way() -> None:
     assert "neither" in str(faults_of("expire", "{expired: fail}")[0])
     assert "both" in str(faults_of("expire", "{after_seconds: 1h, until: a}")[0])
     assert [f.code for f in faults_of("expire", "{until: a, to: crmm}", targets=TARGETS)] == ["unknown-target"]
+
+
+# ── normalizer ──
+
+MAPS = {"maps/a.map.yaml": b"map: a\nfields:\n  number: po.id\n", "maps/b.jsonata": b'{"number": id}'}
+
+
+def test_the_first_shape_recognised_decides_and_is_named() -> None:
+    options = "{variants: [{name: a, when: exists(po), map: maps/a.map.yaml}, {name: b, jsonata: maps/b.jsonata}]}"
+    found = results("normalizer", options, {"po": {"id": 1}}, {"id": 2}, {"po": {"id": 3}, "id": 4}, files=MAPS)
+    assert [message.body for message in found] == [{"number": 1}, {"number": 2}, {"number": 3}]
+    named = options.replace("]}", "], name_into: shape}")
+    assert result("normalizer", named, {"id": 2}, MAPS).body == {"number": 2, "shape": "b"}
+
+
+def test_a_message_of_no_known_shape_lists_the_known_ones() -> None:
+    failed = result("normalizer", "[{name: a, when: exists(po)}]", {"x": 1})
+    assert failed.error.code == "no-variant" and "expected a" in str(failed.error)
+
+
+def test_a_normalizer_with_mistakes_is_told_all_of_them() -> None:
+    options = (
+        "\n  - {name: a, map: maps/x.map.yaml}\n  - {name: b, when: b, map: maps/broken.map.yaml}"
+        "\n  - {name: b, map: m, xslt: x}"
+    )
+    assert "map and xslt in one variant" in str(faults_of("normalizer", options)[0])
+    assert "'b' is written twice" in str(faults_of("normalizer", options.replace(", xslt: x", ""))[0])
+    files = {"maps/broken.map.yaml": "map: a\nfields:\n  a: b +\n"}
+    found = faults_of("normalizer", options.replace("{name: b, map: m, xslt: x}", "{name: c}"), files)
+    assert [(f.file, f.line, f.code) for f in found] == [
+        ("maps/x.map.yaml", 0, "file"), ("maps/broken.map.yaml", 3, "expression"), ("flows/f.yaml", 5, "unreachable"),
+    ]  # fmt: skip
+    assert "there is no variant" in str(faults_of("normalizer", "[]")[0])

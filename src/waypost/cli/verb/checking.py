@@ -1,4 +1,4 @@
-"""Check a project and print what it promises; run the cases of its tests."""
+"""Check a project and print what it promises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from waypost.cli.output import note, print_json, say, width
 if TYPE_CHECKING:
     from waypost.core.errors import ProjectError
     from waypost.flow.contract import FlowContract
-    from waypost.testing.flow_case import CaseResult
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")]
 
@@ -85,41 +84,3 @@ def _aligned(name: str, text: str, width: int) -> list[str]:
     column = max(12, len(name) + 2)
     wrapped = textwrap.wrap(text, max(width - column - 2, 20)) or [""]
     return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]
-
-
-def test(
-    directory: Folder = Path("."),
-    environment: EnvironmentName = "dev",
-    only: Annotated[str, typer.Option("--only", metavar="TEXT", help="Cases with this in their name.")] = "",
-    as_json: AsJson = False,
-) -> int:
-    """Run the cases in tests/*.yaml through the flows.
-
-    Nothing is read from or sent to the outside. The exit code is 1 when a case fails.
-    """
-    import asyncio
-
-    from waypost.testing.flow_outcome import run_cases
-
-    results = asyncio.run(run_cases(directory, environment, only))
-    failed = [result for result in results if result.differences]
-    if as_json:
-        print_json({"passed": len(results) - len(failed), "failed": len(failed), "cases": list(map(_case, results))})
-    else:
-        for result in results:
-            _print_case(result)
-        say(f"{len(results) - len(failed)} passed, {len(failed)} failed" if results else "no cases in tests/*.yaml")
-    return failure.FAILED if failed else 0
-
-
-def _case(result: CaseResult) -> dict[str, Any]:
-    return {
-        "file": result.file, "line": result.line, "flow": result.flow, "case": result.name,
-        "passed": not result.differences, "differences": list(result.differences),
-    }  # fmt: skip
-
-
-def _print_case(result: CaseResult) -> None:
-    say(f"{'failed' if result.differences else 'ok':<7} {result.file}:{result.line}  {result.flow}: {result.name}")
-    for difference in result.differences:
-        say(textwrap.indent(difference, "        "))

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 def describe(
     context: typer.Context,
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="source, target, requester, format, step, connection, error, state.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="source, target, requester, format, step, connection; a file: flow, partner …; error, state.",
+        ),
     ] = "",
     name: Annotated[str, typer.Argument(metavar="NAME", help="A component, an error's code, a state.")] = "",
     schema: Annotated[
@@ -32,8 +36,10 @@ def describe(
     """Describe what flows are built from.
 
     `waypost describe` lists everything, `waypost describe source` one kind, `waypost describe source directory` one
-    component. `--schema flow` prints the JSON Schema that editors complete flows with.
+    component, `waypost describe partner` a project file. `--schema flow` prints the JSON Schema that editors
+    complete flows with.
     """
+    from waypost.cli.file_schema import file_options
     from waypost.core.registry import load_components
 
     registry = load_components()
@@ -43,6 +49,9 @@ def describe(
         return _print_schema(schema, registry)
     if kind in ("error", "state"):
         return _print_words(kind, name, as_json)
+    options = file_options(kind) if not name else None
+    if options is not None:
+        return _print_file(kind, options, as_json)
     chosen = _choose(registry, kind, name)
     if (name or (kind and not _is_kind(kind))) and chosen:
         return _print_components(chosen, as_json)
@@ -65,6 +74,17 @@ def _print_schema(name: str, registry: Registry) -> None:
     from waypost.cli.file_schema import file_schema
 
     say(json.dumps(file_schema(name, registry), indent=2, ensure_ascii=False))
+
+
+def _print_file(name: str, options: type[Any], as_json: bool) -> None:
+    from waypost.core.describe.declared import first_paragraph, options_data
+    from waypost.core.describe.text import options_text
+    from waypost.core.spec import Spec
+
+    data = options_data(Spec.of(options))
+    if as_json:
+        return print_json({"file": name, "summary": first_paragraph(options), "options": data})
+    say("\n".join([f"file {name}", f"  {first_paragraph(options)}", "", *options_text(data, width())]))
 
 
 def _is_kind(text: str) -> bool:

@@ -11,14 +11,27 @@ from waypost.cli import failure
 from waypost.cli.option import AsJson
 from waypost.cli.output import note, print_json, say
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of X12 or EDIFACT interchanges.")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Files of X12, EDIFACT or TRADACOMS interchanges.")
+]
+ImportFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help="What is imported.")]
 SchemaName = Annotated[
     str,
     typer.Option("--schema", metavar="S", help="A schema or overlay: its name, such as x12/004010/850, or its file."),
 ]
 SchemaFolders = Annotated[
     list[Path] | None,
-    typer.Option("--schemas", metavar="DIR", help="A folder of schemas, looked at before those that come along."),
+    typer.Option(
+        "--schemas", metavar="DIR", help="Schemas, looked at before those that come along; by default schemas/."
+    ),
+]
+PartnerName = Annotated[
+    str,
+    typer.Option("--partner", metavar="P", help="Whose overlays hold: schemas called partner/P/MESSAGE."),
+]
+CodeFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--codes", metavar="PATH", help="Code lists: a CSV file, or a folder of them; by default codes/."),
 ]
 Folder = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of schemas that is written to.")]
 KindName = Annotated[
@@ -27,18 +40,18 @@ KindName = Annotated[
 _SHOWN = 20
 
 
-def check(files: Files, schema: SchemaName = "", schemas: SchemaFolders = None, as_json: AsJson = False) -> int:
+def check(
+    files: Files, schema: SchemaName = "", partner: PartnerName = "", schemas: SchemaFolders = None,
+    codes: CodeFiles = None, as_json: AsJson = False,
+) -> int:  # fmt: skip
     """Find what is wrong with EDI files, by their schemas.
 
     Looks at envelopes, counts, segments, elements, codes and rules; each message is held against the schema of its
-    version. Exit code 0 when all files are accepted, 1 when not.
+    version, or the partner's overlay of it. Exit code 0 when all files are accepted, 1 when not.
     """
-    from waypost.formats.edi.examine.examination import Schemas
-    from waypost.formats.edi.examine.syntax import examine_path
-    from waypost.formats.edi.schema.load import library
+    from waypost.formats.edi.examine.examination import examine_path
 
-    known = library(*(schemas or ()))
-    held = Schemas(known, _given(known, schema) if schema else None)
+    held = held_against(schema, partner, schemas, codes)
     accepted = True
     for file in files:
         report = examine_path(file, held)
@@ -67,6 +80,30 @@ def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_j
     else:
         say(f"{failure.counted(len(written), 'file')} written below {folder}")
     return 0
+
+
+def held_against(schema: str, partner: str, schemas: list[Path] | None, codes: list[Path] | None) -> Any:
+    """The schemas and code lists that files are held against."""
+    from waypost.core.errors import UsageError
+    from waypost.formats.edi.examine.schemas import Schemas
+    from waypost.formats.edi.schema.code_list import CodeLists
+    from waypost.formats.edi.schema.load import library
+
+    known = library(*_places(schemas, "schemas"))
+    if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
+        raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
+    return Schemas(known, _given(known, schema) if schema else None, partner=partner,
+                   codes=CodeLists(_places(codes, "codes")))  # fmt: skip
+
+
+def _places(given: list[Path] | None, usual: str) -> tuple[Path, ...]:
+    """The places named, else the usual folder where there is one."""
+    from waypost.core.errors import UsageError
+
+    for place in given or ():
+        if not place.exists():
+            raise UsageError(f"no file or folder {str(place)!r}", expected="one that is there")
+    return tuple(given) if given else (Path(usual),) if Path(usual).is_dir() else ()
 
 
 def _given(library: Any, name: str) -> Any:

@@ -158,6 +158,8 @@ def _show_step(place: Place, answer: dict[str, Any], name: str) -> None:
                 say(f"{part}:\n{json_text(step[part], indent=2)}")
         if step.get("error"):
             say(f"error: {step['error']}")
+        for one in step.get("findings", ()):
+            say(finding_line(one))
 
 
 def shown(answer: dict[str, Any]) -> list[str]:
@@ -171,9 +173,15 @@ def shown(answer: dict[str, Any]) -> list[str]:
     lines += [verdict, "", f"input  {content.get('content_type', '')}  {content['size']} bytes", f"  {_short(content)}"]
     if answer.get("refused"):
         lines.append(f"  refused: {answer['refused']}")
+        lines += [f"    {finding_line(one)}" for one in answer.get("findings", ())]
+    if not answer["steps"]:
+        lines += [
+            f"  {note['step']}: {finding_line(one)}" for note in answer.get("notes", ()) for one in note["findings"]
+        ]
     lines += _boundary_lines(answer.get("boundary"))
     for step in answer["steps"]:
-        lines += ["", *_step_lines(step)]
+        answered = [effect for effect in answer["effects"] if effect["step"] == step["step"]]
+        lines += ["", *_step_lines(step), *map(_answer_line, answered)]
     for output in answer["outputs"]:
         lines += ["", *_output_lines(output)]
     for title, rows in (("relatives", _relatives(answer)), ("decisions", _history(answer))):
@@ -205,7 +213,9 @@ def _step_lines(step: dict[str, Any]) -> list[str]:
     to = f" to {', '.join(step['to'])}" if step.get("to") else ""
     reason = f": {step['reason']}" if step.get("reason") else ""
     lines = [f"step {step['step']}  {step['result']}{to}{reason}"]
-    if step.get("error"):
+    if step.get("findings"):
+        lines += [f"  {finding_line(one)}" for one in step["findings"]]
+    elif step.get("error"):
         lines.append(f"  {step['error']}")
     after = step.get("after")
     if step["result"] == "split":
@@ -213,6 +223,20 @@ def _step_lines(step: dict[str, Any]) -> list[str]:
     if after is not None:
         lines += [f"  {d['path']}: {_word(d['was'])} → {_word(d['is'])}" for d in differences(step["before"], after)]
     return lines
+
+
+def finding_line(one: dict[str, Any]) -> str:
+    """A finding on one line, its severity first where it is no error."""
+    from waypost.core.finding import told
+
+    severity = one.get("severity", "error")
+    return f"{told(one)} [{one['rule']}]" if severity == "error" else f"{severity}: {told(one)} [{one['rule']}]"
+
+
+def _answer_line(effect: dict[str, Any]) -> str:
+    age = effect.get("age_seconds")
+    kept = "" if age is None else f" (kept for {age:.1f} s when it was used)"
+    return f"  was answered{kept}: {_word(effect['answer'])}"
 
 
 def _output_lines(output: dict[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def _name(directory: Path) -> str:
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="flow, map, step, format or connector.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="flow, map, partner, step, format or connector.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")],
     project: Annotated[
         Path, typer.Option("--project", metavar="DIR", help="The project; for a format or connector the checkout.")
@@ -56,7 +56,7 @@ def new(
     format_name: Annotated[str, typer.Option("--format", metavar="NAME", help="Of a flow: its format.")] = "json",
     as_json: AsJson = False,
 ) -> None:
-    """Write a starter of a flow, map, step, format or connector.
+    """Write a starter of a flow, partner, map, step or component.
 
     Formats, connectors and, outside of a project, steps are parts of Waypost itself and need a source checkout. A flow
     is made from the declarations of its parts: every option is there, the optional ones as comments.
@@ -69,7 +69,7 @@ def new(
             f"new {kind!r}", expected=f"one of {', '.join(scaffold.KINDS)}", remedy=near(kind, scaffold.KINDS)
         )
     in_project, in_checkout = (project / "waypost.yaml").is_file(), (project / "src" / "waypost").is_dir()
-    if kind in ("flow", "map") or (kind == "step" and not in_checkout):
+    if kind in ("flow", "map", "partner") or (kind == "step" and not in_checkout):
         if not in_project:
             raise UsageError(f"{project} is no project", expected="a folder with waypost.yaml", remedy="waypost init")
     elif not in_checkout:
@@ -92,6 +92,8 @@ def _files(kind: str, name: str, project: Path, source: str, target: str, format
         )
     if kind == "map":
         return scaffold.map_files(name)
+    if kind == "partner":
+        return scaffold.partner_files(name, {})
     if kind == "step" and (project / "waypost.yaml").is_file():
         return scaffold.project_step_files(name)
     return scaffold.component_files(kind, name)
@@ -99,6 +101,8 @@ def _files(kind: str, name: str, project: Path, source: str, target: str, format
 
 def _next(kind: str, name: str, in_project: bool) -> str:
     if in_project:
+        if kind == "partner":
+            return f"waypost check, then use it in a flow: format: {{x12: {{partner: {name}}}}}"
         uses = {"map": f"maps/{name}.map.yaml", "step": f"steps/{name}.py"}
         word = "python" if kind == "step" else kind
         return "waypost check" if kind == "flow" else f"use it in a flow: - {word}: {uses[kind]}"

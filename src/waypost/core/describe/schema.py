@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from waypost.core.describe.declared import plain
 from waypost.core.registry import Component, Kind, Registry
-from waypost.core.spec import Duration, Expression, Option, OptionField, Secret, Size, Spec
+from waypost.core.spec import Duration, Expression, Option, OptionField, Secret, Size, Spec, Verbatim
 
 Schema = dict[str, Any]
 
@@ -32,6 +32,7 @@ _SCALAR: dict[Any, Schema] = {
     int: {"type": "integer"},
     float: {"type": "number"},
     Secret: {"type": ["string", "integer"]},
+    Verbatim: {"type": "string"},
     Expression: {"type": ["string", "number", "boolean"]},
 }
 _TEXT: Schema = {"type": ["string", "number"]}
@@ -121,7 +122,7 @@ def _type_schema(kind: Any, option: Option, references: bool) -> Schema:
         forms = [_type_schema(a, option, references) for a in args if a is not type(None)]
         return _any(forms + ([{"type": "null"}] if type(None) in args else []))
     if origin is Literal:
-        return {"enum": list(args)}
+        return {"enum": [*args, *(int(a) for a in args if isinstance(a, str) and a.isdecimal() and str(int(a)) == a)]}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {"enum": [member.value for member in kind]}
     if origin in (list, tuple):

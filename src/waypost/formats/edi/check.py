@@ -28,10 +28,11 @@ class SetCheck:
         self._validator = Validator(schema, Marks(element, component, repetition))
 
     def check(self, texts: Sequence[str], rows: Sequence[Row]) -> tuple[LoopInstance, list[Finding]]:
-        """The loops of a set, and all that is wrong with it. ``texts`` are the segments between ST and SE, ``rows``
-        the same, split into elements; positions in findings count from 1 at ST."""
+        """The loops of a set, where its document needs them, and all that is wrong with it. ``texts`` are the segments
+        between ST and SE, ``rows`` the same, split into elements; positions in findings count from 1 at ST."""
         findings = [] if self._validator.accepts(texts) else self._validator.findings(texts)[0]
-        return self._loops(rows), [f for f in findings if f.severity == "error"]
+        loops = self._loops(rows) if self._validator.schema.fields else LoopInstance()
+        return loops, [f for f in findings if f.severity == "error"]
 
     def _loops(self, rows: Sequence[Row]) -> LoopInstance:
         root = LoopInstance()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from waypost.agreements.load import Partner
 from waypost.core.component import Framer
-from waypost.core.errors import DataError
+from waypost.core.errors import AgreementError, DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import Option, OptionFault
+from waypost.core.spec import Option, OptionFault, PartnerRef
 from waypost.core.traits import FormatTraits
+from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
+from waypost.formats.edi.agreed.lint import lint_agreements
+from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
+from waypost.formats.edi.agreed.terms import typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import group_document, interchange_document, transaction_document
 from waypost.formats.edi.edifact_write import EdifactWriter
@@ -28,6 +33,13 @@ _SEPARATORS = ("element_separator", "component_separator", "repetition_separator
 class EdifactOptions:
     """What a record is, and the syntax and separators it is written with."""
 
+    partner: Annotated[
+        tuple[PartnerRef, ...],
+        Option(
+            "Trading partners whose agreements hold; `any` for all of the project. Interchanges of others are parked.",
+            example="acme",
+        ),
+    ] = ()
     unit: Annotated[
         Literal["transaction", "interchange"],
         Option("What becomes one document: a message, or a whole interchange, as acknowledging needs it."),
@@ -87,11 +99,19 @@ class EdifactFormat:
 
     content_type = "application/edifact"
 
+    @staticmethod
+    def lint_agreements(partners: Mapping[str, Partner], files: Mapping[str, bytes]) -> Iterable[Fault]:
+        """What of a project's agreements does not fit this format."""
+        return lint_agreements("edifact", partners, files)
+
     def __init__(self, options: EdifactOptions, grants: Grants) -> None:
         self._unit = options.unit
         envelopes = Envelopes(interchange_document, group_document, transaction_document)
         encoding = "" if options.encoding == "declared" else options.encoding
+        self._envelopes, self._check = envelopes, options.check
         self._reader = MessageReader(EDIFACT, envelopes, encoding, options.check)
+        self._readers = {"": self._reader}
+        self._gate = Gate("edifact", options.partner, grants, edifact_parties) if options.partner else None
         rows = RowWriter(
             name="edifact", element=options.element_separator, component=options.component_separator,
             repetition=options.repetition_separator, segment=options.segment_terminator,
@@ -104,7 +124,27 @@ class EdifactFormat:
         return EdiFramer(EDIFACT, self._unit, limit_bytes, offset, context)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
-        return self._reader.decode(batch, context, self._unit)
+        if self._gate is None:
+            return self._reader.decode(batch, context, self._unit)
+        if self._unit == "interchange":
+            return [self._under(header_bytes(EDIFACT, data), [data], b"")[0] for data in batch]
+        return self._under(context, batch, context)
+
+    def _under(self, head: bytes, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        """Records of the interchange with this header, read as was agreed."""
+        agreed = self._gate.agreed(head) if self._gate else None
+        if isinstance(agreed, AgreementError):
+            return [agreed] * len(batch)
+        documents = self._reader_for(agreed).decode(batch, context, self._unit)
+        return [of_partner(typed(document, agreed), agreed) for document in documents]
+
+    def _reader_for(self, agreed: Agreed | None) -> MessageReader:
+        """How this partner's messages are read."""
+        name = agreed.partner.name if agreed else ""
+        if agreed and name not in self._readers:
+            encoding = "" if agreed.receive.encoding == "declared" else agreed.receive.encoding
+            self._readers[name] = MessageReader(EDIFACT, self._envelopes, encoding, self._check)
+        return self._readers[name]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

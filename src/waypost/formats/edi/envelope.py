@@ -64,6 +64,12 @@ def interchange_document(isa: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def security_document(isa: Sequence[str]) -> dict[str, str]:
+    """Authorisation and security of an ISA segment given as its sixteen elements."""
+    names = ("authorisation_qualifier", "authorisation", "security_qualifier", "security")
+    return {name: text.strip() for name, text in zip(names, isa, strict=False)}
+
+
 def group_document(gs: Sequence[str]) -> dict[str, Any]:
     """The document of a GS segment given as its elements, the tag not among them; missing ones are empty."""
     full = [*gs, *[""] * (8 - len(gs))]

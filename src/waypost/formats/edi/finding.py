@@ -9,6 +9,7 @@ from typing import Any, Literal
 from waypost.core.errors import DataError
 
 _SHOWN = 6
+Where = Literal["interchange", "group", "transaction", "segment", "element"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,19 @@ KINDS: dict[str, Kind] = {
     "too-many-elements": Kind("3", "16", 1, "remove what is behind the last element, or replace a separator in data"),
     "too-many-components": Kind("3", "16", 1, "remove what follows the last component, or release a separator in data"),
     "too-many-repetitions": Kind("3", "35", 1, "repeat this element fewer times"),
+    "trailing-separator": Kind("3", "16", 1, "end the segment behind its last value"),
+    "not-agreed": Kind("1", "14", 7, "send only what was agreed, or agree on it"),
     "element-too-short": Kind("4", "40", 1, "send a longer value"),
     "element-too-long": Kind("5", "39", 1, "shorten the value"),
     "element-character": Kind("6", "37", 1, "send only characters this type allows"),
     "element-code": Kind("7", "12", 2, "use a code of the list agreed"),
+    "binary-length": Kind("6", "12", 1, "write how many bytes of binary data follow"),
     "element-date": Kind("8", "12", 1, "send a date of the calendar"),
     "element-time": Kind("9", "12", 1, "send a time of the day"),
     "total": Kind("7", "12", 3, "make the total agree with what it counts"),
     "rule": Kind("7", "12", 4, "see the rule"),
+    "code-list": Kind("7", "12", 5, "use a code of the list that is valid on that day"),
+    "loop-bounds": Kind("7", "12", 2, "write the same loop in LS and LE, each LE behind its LS"),
     "hierarchy": Kind("7", "12", 2, "name an HL segment before this one as its parent"),
     "control-number": Kind("3", "28", 1, "write the same control number in header and trailer"),
     "control-number-missing": Kind("7", "13", 1, "give each message a control number"),
@@ -56,6 +62,11 @@ KINDS: dict[str, Kind] = {
     "group-trailer-missing": Kind("3", "13", 1, "end what was begun before beginning anew"),
     "interchange-trailer-missing": Kind("023", "13", 1, "send the whole interchange"),
     "envelope": Kind("022", "2", 1, "correct the envelope"),
+    "interchange-padding": Kind("022", "12", 1, "pad the elements of ISA with blanks to their width"),
+    "group-missing": Kind("6", "33", 1, "put the message into a group"),
+    "group-mismatch": Kind("6", "31", 1, "send each kind of message in a group of its own"),
+    "character-set": Kind("6", "21", 1, "send characters of the character set the interchange names"),
+    "junk": Kind("024", "15", 1, "send nothing between interchanges"),
     "envelope-junk": Kind("024", "15", 1, "send nothing but segments inside an interchange"),
     "message-too-large": Kind("024", "18", 1, "split the message"),
     "no-schema": Kind("1", "14", 1, "name one with --schema, or import one with waypost edi import"),
@@ -78,7 +89,7 @@ class Finding:
     loop: str = ""
     element: int = 0
     component: int = 0
-    level: Literal["interchange", "group", "transaction", "segment", "element"] = "segment"
+    level: Where = "segment"
     found: str = ""
     expected: str = ""
     offset: int = -1
@@ -101,7 +112,8 @@ class Finding:
         return f"{self.place()}: {self.said()}"
 
     def detail(self) -> dict[str, Any]:
-        return asdict(self)
+        """The fault as plain data, with the parts every finding has (``waypost.core.finding``)."""
+        return {**asdict(self), "path": self.place(), "value": self.excerpt, "repair": self.hint}
 
 
 def finding(code: str, segment: str, position: int, **more: Any) -> Finding:

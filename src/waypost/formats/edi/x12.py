@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from waypost.agreements.load import Partner
 from waypost.core.component import Framer
-from waypost.core.errors import DataError
+from waypost.core.errors import AgreementError, DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import Option, OptionFault
+from waypost.core.spec import Option, OptionFault, PartnerRef
 from waypost.core.traits import FormatTraits
+from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
+from waypost.formats.edi.agreed.lint import lint_agreements
+from waypost.formats.edi.agreed.parties import x12_parties
+from waypost.formats.edi.agreed.schemas import ProjectSchemas
+from waypost.formats.edi.agreed.terms import AgreedTerms
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
@@ -24,6 +30,13 @@ from waypost.formats.edi.x12_write import X12Writer
 class X12Options:
     """What a record is, how strictly it is read, and the separators it is written with."""
 
+    partner: Annotated[
+        tuple[PartnerRef, ...],
+        Option(
+            "Trading partners whose agreements hold; `any` for all of the project. Interchanges of others are parked.",
+            example="acme",
+        ),
+    ] = ()
     unit: Annotated[
         Literal["transaction", "group"],
         Option("What becomes one message: a transaction set, or a whole group, as acknowledging needs it."),
@@ -79,9 +92,17 @@ class X12Format:
 
     content_type = "application/edi-x12"
 
+    @staticmethod
+    def lint_agreements(partners: Mapping[str, Partner], files: Mapping[str, bytes]) -> Iterable[Fault]:
+        """What of a project's agreements does not fit this format."""
+        return lint_agreements("x12", partners, files)
+
     def __init__(self, options: X12Options, grants: Grants) -> None:
         self._options = options
         self._reader = X12Reader(options.encoding, options.check, options.version)
+        self._readers = {"": self._reader}
+        self._gate = Gate("x12", options.partner, grants, x12_parties) if options.partner else None
+        self._schemas = ProjectSchemas.of(grants) if options.partner else None
         self._writer = X12Writer(
             RowWriter(
                 name="x12", element=options.element_separator, component=options.component_separator,
@@ -95,11 +116,23 @@ class X12Format:
         return EdiFramer(X12, self._options.unit, limit_bytes, offset, context)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
-        envelope = self._reader.envelope(context)
+        agreed = self._gate.agreed(context) if self._gate else None
+        if isinstance(agreed, AgreementError):
+            return [agreed] * len(batch)
+        envelope = self._reader_for(agreed).envelope(context)
         if isinstance(envelope, DataError):
             return [envelope] * len(batch)
         read = envelope.transaction if self._options.unit == "transaction" else envelope.group
-        return [read(data) for data in batch]
+        return [of_partner(read(data), agreed) for data in batch]
+
+    def _reader_for(self, agreed: Agreed | None) -> X12Reader:
+        """How this partner's messages are read."""
+        name = agreed.partner.name if agreed else ""
+        if agreed and self._schemas and name not in self._readers:
+            terms = AgreedTerms(agreed, self._schemas)
+            options = self._options
+            self._readers[name] = X12Reader(agreed.receive.encoding, options.check, options.version, terms)
+        return self._readers[name]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

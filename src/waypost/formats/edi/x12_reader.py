@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from waypost.core.errors import DataError
+from waypost.formats.edi.agreed.terms import NO_TERMS, Terms
 from waypost.formats.edi.check import LoopInstance, SetCheck
 from waypost.formats.edi.delimiter import TRIVIA, Delimiters, split_text
 from waypost.formats.edi.dialect import Header
@@ -27,11 +28,12 @@ View = Callable[[LoopInstance], dict[str, Any]]
 
 
 class X12Reader:
-    """How the transaction sets of this flow are read; keeps the last envelopes and all compiled grammars."""
+    """How the transaction sets of this flow are read; keeps the last envelopes and all compiled grammars. ``terms`` are
+    those of an agreement."""
 
-    def __init__(self, encoding: str, check: bool, version: str) -> None:
-        self.encoding, self.check, self._version = encoding, check, version
-        self._compiled: dict[tuple[str, str, Delimiters], tuple[SetCheck, View] | None] = {}
+    def __init__(self, encoding: str, check: bool, version: str, terms: Terms = NO_TERMS) -> None:
+        self.encoding, self.check, self._version, self.terms = encoding, check, version, terms
+        self._compiled: dict[tuple[str, str, str, Delimiters], tuple[SetCheck, View] | None] = {}
         self.envelope = lru_cache(maxsize=16)(self._envelope)
 
     def _envelope(self, context: bytes) -> Envelope | DataError:
@@ -41,15 +43,18 @@ class X12Reader:
             return DataError(str(header), where="envelope", expected="an ISA segment", code="x12-envelope",
                              remedy="let the x12 format cut the content")  # fmt: skip
         try:
+            header = self.terms.header(header)
             return Envelope(self, header, context[header.end :].decode(self.encoding))
         except UnicodeDecodeError as wrong:
             return _not_encoded(wrong, self.encoding, "GS segment")
 
-    def grammar(self, version: str, set_id: str, delimiters: Delimiters) -> tuple[SetCheck, View] | None:
+    def grammar(self, kind: Mapping[str, str], delimiters: Delimiters) -> tuple[SetCheck, View] | None:
         """What checks the set and makes its document, or None where no grammar is known."""
-        key = (version, set_id, delimiters)
+        version, set_id = kind["version"], kind["set"]
+        key = (version, set_id, kind["group"], delimiters)
         if key not in self._compiled:
-            grammar = load_grammar(version, set_id) or load_grammar(self._version, set_id)
+            grammar = self.terms.schema(kind)
+            grammar = grammar or load_grammar(version, set_id) or load_grammar(self._version, set_id)
             made = None
             if grammar:
                 marks = (delimiters.element, delimiters.component, delimiters.repetition)
@@ -88,7 +93,9 @@ class Envelope:
         document, findings = made
         if findings:
             transaction = document["transaction"]
-            return refusal(transaction["set"], transaction["control_number"], findings)
+            return self._reader.terms.parked(findings) or refusal(
+                transaction["set"], transaction["control_number"], findings
+            )
         return {"interchange": self._interchange, "group": self._group, **document}
 
     def group(self, data: bytes) -> Any:
@@ -153,21 +160,27 @@ class Envelope:
     ) -> tuple[dict[str, Any], list[Finding]] | DataError:
         if len(rows) < 2 or rows[0][0] != "ST" or rows[-1][0] != "SE":
             return _unbounded("transaction set", "ST", "SE")
-        header, body = rows[0], rows[1:-1]
+        header = rows[0]
         set_id, control = (*header[1:3], "", "")[:2]
+        version, terms = group["version"] if group else "", self._reader.terms
+        kind = {"set": set_id, "version": version, "group": group["sender"] if group else ""}
+        inner = [terms.trimmed(text, kind, self._element, self._component) for text in texts[1:-1]]
+        body = rows[1:-1] if inner == texts[1:-1] else [self._flat(text) for text in inner]
         transaction = {"set": set_id, "control_number": control}
         if len(header) > 3 and header[3]:
             transaction["convention"] = header[3]
         document: dict[str, Any] = {"transaction": transaction}
         findings = _trailer(rows, control)
-        known = self._reader.grammar(group["version"] if group else "", set_id, self._delimiters)
-        if known:
+        findings.extend(terms.refused(kind, len(rows)))
+        known = self._reader.grammar(kind, self._delimiters)
+        if known and not any(one.code == "not-agreed" for one in findings):
             check, view = known
-            loops, found = check.check([self._checked(text) for text in texts[1:-1]], body)
-            findings.extend(found)
+            checked = [self._checked(text) for text in inner]
+            loops, found = check.check(checked, body)
+            findings.extend(terms.judged(found, kind, checked, self._element, self._component))
             if not findings or not self._reader.check:
                 document.update(view(loops))
-        shown = [self._shown(text, row) for text, row in zip(texts[1:-1], body, strict=True)]
+        shown = [self._shown(text, row) for text, row in zip(inner, body, strict=True)]
         document["segments"] = by_tag(shown)
         document["rows"] = shown
         return document, findings if self._reader.check else []

@@ -6,317 +6,355 @@ raises: what is wrong is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
 
-from waypost.formats.edi.examine.report import Report, SetCount, located
-from waypost.formats.edi.examine.stream import MOST_BYTES, Block, ByteStream
+from waypost.core.errors import DataError
+from waypost.formats.edi.cutter import Cutter
+from waypost.formats.edi.delimiter import split
+from waypost.formats.edi.dialect import Dialect
+from waypost.formats.edi.edifact_dialect import EDIFACT
+from waypost.formats.edi.examine.envelope import EnvelopeSegments, at, closing, message_trailer, surplus
+from waypost.formats.edi.examine.message import Message, Writing, writing_of
+from waypost.formats.edi.examine.release import hide, show
+from waypost.formats.edi.examine.report import Report, SetCount
+from waypost.formats.edi.examine.schemas import Checked, Schemas, doubted
+from waypost.formats.edi.examine.unit import business_units
+from waypost.formats.edi.examine.verdict import Level, Sink, Verdict
 from waypost.formats.edi.finding import Finding, finding
-from waypost.formats.edi.schema.load import Library
-from waypost.formats.edi.schema.model import Schema
-from waypost.formats.edi.schema.pattern import Marks
-from waypost.formats.edi.schema.validator import Validator
+from waypost.formats.edi.token import Kind, Token
+from waypost.formats.edi.tradacoms_dialect import TRADACOMS
+from waypost.formats.edi.x12_dialect import X12
+
+DIALECTS = (X12, EDIFACT, TRADACOMS)
+MOST_BYTES = 64 << 20
+_PIECE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """An interchange found in the bytes: how it is separated, and where its first segment begins in them."""
-
-    at: int
-    marks: Marks
-    encoding: str
-
-
-@dataclass(slots=True)
-class Level:
-    """An envelope that is open: its header's elements, where it stands, how many things it holds."""
-
-    tag: str
-    row: list[str]
-    offset: int
-    excerpt: str
-    count: int = 0
-
-
-class Syntax(Protocol):
-    """What differs between standards. ``control`` are the tags of envelopes; ``starts`` the first three bytes."""
-
-    name: str
-    control: frozenset[str]
-    opener: str
-    closer: str
-    interchange: tuple[str, str]
-    group: tuple[str, str]
-
-    def find(self, data: bytes, ended: bool) -> Start | None: ...
-    def identity(self, row: list[str], group: list[str]) -> tuple[str, ...]: ...
-    def schema_names(self, row: list[str], group: list[str], marks: Marks) -> tuple[str, str, list[str]]: ...
-    def control_number(self, row: list[str]) -> str: ...
-    def surplus(self, row: list[str], count: int) -> int: ...
-    def closing(self, level: Level, row: list[str], groups: int) -> list[Finding]: ...
-    def trailer(self, header: list[str], row: list[str], count: int, excess: int) -> list[Finding]: ...
-
-
-@dataclass(slots=True)
 class Examination:
-    """One file being looked at."""
+    """One file being looked at, token by token."""
 
-    syntax: Syntax
-    schemas: Schemas
-    report: Report
-    open: dict[str, Level] = field(default_factory=dict)
-    groups: int = 0
+    def __init__(self, schemas: Schemas, report: Report, sinks: Sequence[Sink] = ()) -> None:
+        self._schemas, self.report, self._sinks = schemas, report, sinks
+        self._interchange: Level | None = None
+        self._group: Level | None = None
+        self._segments: EnvelopeSegments | None = None
+        self._kept: dict[Writing, EnvelopeSegments] = {}
+        self._in_junk = False
 
-    def run(self, stream: ByteStream, start: Start) -> None:
-        """From one interchange to the next until separators change or the file ends."""
-        stream.skip(start.at)
-        least = 0
-        while block := stream.block(start.marks, start.encoding, least):
-            used, over = self._block(block)
-            if not used and not over and block.texts:
-                if not block.complete and least <= MOST_BYTES:
-                    least = 2 * len(stream.data)
-                    continue
-                used = len(block.texts)
-                self._unfinished(block)
-            least = 0
-            rest = block.complete and used == len(block.texts)
-            stream.skip(len(stream.data) if rest else block.bytes(used))
-            if over or rest:
-                break
-        self._end_levels()
-        stream.restart()
+    def take(self, token: Token) -> None:
+        """The next token of the file."""
+        if token.header:
+            self._in_junk = False
+        if token.kind is Kind.TRANSACTION and self._interchange:
+            self._message(token, self._interchange)
+        elif token.kind is Kind.INTERCHANGE:
+            self._open_interchange(token)
+        elif token.kind is Kind.JUNK:
+            self._junk(token)
+        elif self._interchange and token.kind is not Kind.GAP:
+            self._envelope(token, self._interchange)
 
-    def _block(self, block: Block) -> tuple[int, bool]:
-        """How many segments were used, and whether the interchange's separators may no longer hold."""
-        texts, control, mark = block.texts, self.syntax.control, block.marks.element
-        marked = [n for n, text in enumerate(texts) if text[:2] in _BEGINNINGS]
-        index, number = 0, 0
-        while number < len(marked):
-            at = marked[number]
-            tag = texts[at].partition(mark)[0]
-            if tag not in control:
-                number += 1
-                continue
-            if at > index:
-                self._between(block, index, at)
-            if tag == self.syntax.opener:
-                ends = number + 1
-                while ends < len(marked) and texts[marked[ends]].partition(mark)[0] not in control:
-                    ends += 1
-                if ends == len(marked):
-                    return at, False
-                end = marked[ends]
-                closes = texts[end].partition(mark)[0] == self.syntax.closer
-                self._message(block, at, end, closes)
-                index, number = (end + 1, ends + 1) if closes else (end, ends)
-                continue
-            if self._envelope(block, at, tag):
-                return at + 1, True
-            index, number = at + 1, number + 1
-        if index < len(texts):
-            self._between(block, index, len(texts))
-        return len(texts), False
+    def _envelope(self, token: Token, interchange: Level) -> None:
+        if token.kind is Kind.INTERCHANGE_END:
+            self._close_interchange(token, interchange)
+            return
+        message = Message(token, interchange.writing)
+        row = [token.tag.decode("latin-1"), *(message.row(0)[1:] if message.texts else [])]
+        if token.kind is Kind.GROUP:
+            self._open_group(token, row, message, interchange)
+        elif token.kind is Kind.GROUP_END:
+            self._close_group(row, message, interchange)
+        else:
+            self._service(token, row, message, interchange)
 
-    def _message(self, block: Block, at: int, end: int, closes: bool) -> None:
-        """One message, from its header at ``at`` to its trailer at ``end``; or to where its trailer should be."""
-        mark = block.marks.element
-        header = block.texts[at].split(mark)
-        group = self.open.get(self.syntax.group[0])
-        for level in self.open.values():
-            level.count += 1
-        checked = self.schemas.validator(self.syntax, header, group.row if group else [], block.marks)
-        counted = self.report.sets.setdefault(
-            (checked.message, checked.version), SetCount(checked.message, checked.version, checked.name)
-        )
-        counted.received += 1
-        self.report.version = self.report.version or checked.version
-        body = block.texts[at + 1 : end]
-        found: list[Finding] = []
-        excess = 0
-        if counted.received == 1 and (notice := checked.notice(header[0])):
-            self._say(notice, block, at, checked.message)
-        if checked.validator is None:
+    # ── interchanges ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open_interchange(self, token: Token) -> None:
+        assert token.dialect and token.header
+        writing = writing_of(token.dialect, token.header)
+        if writing not in self._kept:
+            if len(self._kept) > 64:  # separators come from outside
+                self._kept.clear()
+            self._kept[writing] = EnvelopeSegments(writing.dialect, writing.marks)
+        self._segments = self._kept[writing]
+        plain = [element.translate(None, b"\r\n").decode("utf-8", "replace") for element in token.header.row]
+        row = [hide(element, writing.marks) for element in plain]
+        control = at(row, writing.dialect.interchange[token.header.row[0]].opening or writing.dialect.reference).strip()
+        start = token.start + _header_at(token.data, token.header.row[0])
+        shown = token.data[start - token.start :][:80].decode("utf-8", "replace")
+        self._interchange = Level(row[0], row, start, shown, control, writing)
+        self._group = None
+        self.report.standard = self.report.standard or writing.dialect.name
+        self.report.interchanges += 1
+        for sink in self._sinks:
+            sink.interchange(self._interchange)
+        found = self._segments.findings(row, 1, "interchange")
+        if len(row) == 1:
+            found = [finding("envelope", row[0], 1, level="interchange", severity="warning",
+                             found=f"messages without {row[0]}", expected=row[0])]  # fmt: skip
+        for one in found:
+            inside = 0
+            if one.element:
+                pieces = split(token.data[start - token.start :], writing.delimiters.element, b"")
+                inside = sum(len(p) + len(writing.delimiters.element) for p in pieces[: one.element])
+            place = min(start + inside, token.end)
+            found_text = show(one.found, writing.marks)
+            self._about(self._interchange, replace(one, offset=place, excerpt=shown, found=found_text))
+
+    def _close_interchange(self, token: Token, level: Level) -> None:
+        dialect = level.writing.dialect
+        if token.fault and len(level.row) == 1:  # messages without an envelope: said already
             pass
-        elif not checked.validator.accepts(body):
-            surplus = self.syntax.surplus(block.texts[end].split(mark), end - at + 1) if closes else 0
-            found, excess = checked.validator.findings(body, surplus)
-            if checked.instead_of:
-                found = [doubted(one) for one in found]
-        if closes:
-            trailer = block.texts[end].split(mark)
-            ended = self.syntax.trailer(header, trailer, end - at + 1, excess)
+        elif token.fault:
+            closer = dialect.closers[level.tag.encode()].decode()
+            self._group = None  # one fault: the interchange is cut off
+            self._about(level, finding("interchange-trailer-missing", level.tag, 1, level="interchange",
+                                       found=f"no {closer}", expected=closer, offset=level.offset,
+                                       excerpt=level.excerpt))  # fmt: skip
+        else:
+            if self._group:
+                self._unclosed(self._group)
+            message = Message(token, level.writing)
+            row = [token.tag.decode("latin-1"), *(message.row(0)[1:] if message.texts else [])]
+            level.trailer_count = at(row, dialect.interchange[level.tag.encode()].count)
+            for one in self._closing(level, row):
+                self._about(level, message.located(one, 0))
+        for sink in self._sinks:
+            sink.interchange_end(level)
+        self._interchange = self._group = None
+
+    def _closing(self, level: Level, row: list[str]) -> list[Finding]:
+        """What is wrong with a trailer; of a control number that was wrong already nothing more."""
+        dialect = level.writing.dialect
+        outer = level.tag.encode() in dialect.interchange
+        trailer = (dialect.interchange if outer else dialect.group)[level.tag.encode()]
+        told = any(f.element and f.element == trailer.opening for f in level.findings)
+        found = closing(dialect, level, row) or self._elements(row, "interchange" if outer else "group")
+        return [f for f in found if not told or f.element != trailer.control]
+
+    def _elements(self, row: Sequence[str], level: str) -> list[Finding]:
+        assert self._segments
+        return self._segments.findings(row, 1, "group" if level == "group" else "interchange")
+
+    # ── groups ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open_group(self, token: Token, row: list[str], message: Message, interchange: Level) -> None:
+        if self._group:
+            self._unclosed(self._group)
+        control = at(row, interchange.writing.dialect.group[token.tag].opening).strip()
+        interchange.groups += 1
+        self.report.groups += 1
+        level = Level(row[0], row, token.start, message.texts[0][:80], control, interchange.writing)
+        self._group = level
+        for sink in self._sinks:
+            sink.group(level)
+        for one in self._elements(row, "group"):
+            self._about(level, message.located(one, 0))
+
+    def _close_group(self, row: list[str], message: Message, interchange: Level) -> None:
+        level, self._group = self._group, None
+        dialect = interchange.writing.dialect
+        if level is None:
+            opener = next(tag for tag, t in dialect.group.items() if t.tag.decode() == row[0]).decode()
+            self._about(interchange, message.located(
+                finding("envelope", row[0], 1, level="interchange", found=f"{row[0]} without {opener}"), 0
+            ))  # fmt: skip
+            return
+        level.trailer_count = at(row, dialect.group[level.tag.encode()].count)
+        for one in self._closing(level, row):
+            self._about(level, message.located(one, 0))
+        for sink in self._sinks:
+            sink.group_end(level)
+
+    def _unclosed(self, level: Level) -> None:
+        """The group has no trailer."""
+        closer = level.writing.dialect.closers[level.tag.encode()].decode()
+        self._about(level, finding("group-trailer-missing", level.tag, 1, level="group", found=f"no {closer}",
+                                   expected=closer, offset=level.offset, excerpt=level.excerpt))  # fmt: skip
+        self._group = None
+        for sink in self._sinks:
+            sink.group_end(level)
+
+    def _service(self, token: Token, row: list[str], message: Message, interchange: Level) -> None:
+        """A segment that stands beside groups or messages: known, such as TA1, or not."""
+        if token.fault or self._group:
+            self._about(interchange, message.located(
+                finding("envelope-junk", row[0][:12], 1, level="interchange", found=f"{row[0][:12]} outside a message",
+                        expected="nothing but messages"), 0
+            ))  # fmt: skip
+            return
+        for one in self._elements(row, "interchange"):
+            self._about(interchange, message.located(one, 0))
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _message(self, token: Token, interchange: Level) -> None:
+        """One message, from its header to its trailer, or to where that should be."""
+        dialect, marks = interchange.writing.dialect, interchange.writing.marks
+        message, group = Message(token, interchange.writing), self._group
+        interchange.count += 1
+        if group:
+            group.count += 1
+        texts = message.texts
+        header = [token.tag.decode(), *texts[0].split(marks.element)[1:]]
+        checked = self._schemas.validator(dialect, header, group.row if group else (), marks)
+        counted = self._counted(checked)
+        whole = not token.fault and len(texts) > 1 and token.data.endswith(interchange.writing.delimiters.segment)
+        trailer = texts[-1].split(marks.element) if whole else None
+        ragged = not token.data.endswith(interchange.writing.delimiters.segment)  # cut off inside a segment
+        body = texts[1:-1] if trailer or ragged else texts[1:]
+        found, excess = self._held(checked, body, dialect, header, trailer)
+        found = self._around(message, interchange, checked, header) + found
+        if trailer:
+            ended = self._trailer(interchange, message, header, trailer, excess)
             if any(f.code == "segment-count" for f in ended):  # a total wrong for the same reason says nothing more
                 found = [f for f in found if f.code != "total"]
             found += ended
         else:
-            found.append(finding("trailer-missing", header[0], end - at + 1, level="transaction",
-                                 found=f"no {self.syntax.closer}", expected=self.syntax.closer))  # fmt: skip
+            closer = dialect.transaction[token.tag].tag.decode()
+            found = [f for f in found if f.code != "segment-missing" or f.position < len(body) + 2]  # cut off before it
+            found.append(finding("trailer-missing", header[0], len(texts) + 1, level="transaction",
+                                 found=f"no {closer}", expected=closer))  # fmt: skip
         if not any(f.severity == "error" for f in found):
             counted.accepted += 1
-        for one in found:
-            self.report.add(
-                located(one, block, at + one.position - 1), checked.message, self.syntax.control_number(header)
-            )
+        opening = dialect.transaction[token.tag].opening or 1
+        control = at(header, opening).strip()
+        located = [message.located(one, one.position - 1) for one in found]
+        if counted.received == 1 and (notice := checked.notice(header[0])):
+            self._say(message.located(notice, 0), checked.message, control)
+        for one in located:
+            self._say(one, checked.message, control)
+        if self._sinks:
+            verdict = Verdict(checked.message, checked.version, checked.name, control, header, located, len(texts),
+                              group.control_number if group else "",
+                              business_units(checked.message, message, located))  # fmt: skip
+            for sink in self._sinks:
+                sink.message(verdict)
 
-    def _envelope(self, block: Block, at: int, tag: str) -> bool:
-        """Opens or closes an envelope; whether an interchange ended there."""
-        row = block.texts[at].split(block.marks.element)
-        for first, last in (self.syntax.interchange, self.syntax.group):
-            if tag == first:
-                if first == self.syntax.interchange[0]:
-                    self._end_levels()
-                    self.report.interchanges += 1
-                    self.groups = 0
-                elif first in self.open:
-                    self._unclosed(self.open.pop(first))
-                if first == self.syntax.group[0]:
-                    self.report.groups += 1
-                    self.groups += 1
-                self.open[first] = Level(first, row, block.offset(at), block.texts[at][:80])
-            elif tag == last:
-                if first == self.syntax.interchange[0] and (group := self.open.pop(self.syntax.group[0], None)):
-                    self._unclosed(group)
-                level = self.open.pop(first, None)
-                if level is None:
-                    self._say(
-                        finding("envelope", tag, 1, level="interchange", found=f"{tag} without {first}"), block, at
-                    )
-                else:
-                    for one in self.syntax.closing(level, row, self.groups):
-                        self._say(one, block, at)
-                return first == self.syntax.interchange[0]
-        return False
+    def _counted(self, checked: Checked) -> SetCount:
+        key = (checked.message, checked.version)
+        counted = self.report.sets.get(key)
+        if counted is None:
+            counted = self.report.sets[key] = SetCount(checked.message, checked.version, checked.name)
+        counted.received += 1
+        self.report.version = self.report.version or checked.version
+        return counted
 
-    def _between(self, block: Block, start: int, end: int) -> None:
-        """Segments outside any message."""
-        texts = [text for text in block.texts[start:end] if text.strip()]
-        if texts and self.open:
-            self._say(finding("envelope-junk", texts[0].split(block.marks.element)[0][:12], 1, level="interchange",
-                              found=f"{len(texts)} segments outside a message"), block, start)  # fmt: skip
+    def _held(
+        self, checked: Checked, body: list[str], dialect: Dialect, header: list[str], trailer: list[str] | None
+    ) -> tuple[list[Finding], int]:
+        if checked.validator is None or checked.validator.accepts(body):
+            return [], 0
+        more = surplus(dialect, header, trailer, len(body) + 2) if trailer else 0
+        found, excess = checked.validator.findings(body, more)
+        return [doubted(one) for one in found] if checked.instead_of else found, excess
 
-    def _unfinished(self, block: Block) -> None:
-        """The file, or the patience, ends inside a message."""
-        if not block.complete:
-            self._say(finding("message-too-large", block.texts[0][:3], 1, level="transaction",
-                              found=f"more than {MOST_BYTES} bytes in one message"), block, 0)  # fmt: skip
-            return
-        tags = [text.partition(block.marks.element)[0] for text in block.texts]
-        self._message(block, tags.index(self.syntax.opener), len(tags), False)
-
-    def _end_levels(self) -> None:
-        for level in reversed(list(self.open.values())):
-            self._unclosed(level)
-        self.open.clear()
-
-    def _unclosed(self, level: Level) -> None:
-        outer = level.tag == self.syntax.interchange[0]
-        closer = (self.syntax.interchange if outer else self.syntax.group)[1]
-        code = "interchange-trailer-missing" if outer else "group-trailer-missing"
-        one = finding(code, level.tag, 1, level="interchange" if outer else "group", found=f"no {closer}",
-                      expected=closer,
-                      offset=level.offset, excerpt=level.excerpt)  # fmt: skip
-        self.report.add(one, "", self.syntax.control_number(level.row))
-
-    def _say(self, one: Finding, block: Block, at: int, message: str = "") -> None:
-        self.report.add(located(one, block, at), message)
-
-
-_BEGINNINGS = frozenset({"IS", "GS", "ST", "SE", "GE", "IE", "TA", "UN"})
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a message is held against; ``validator`` is None where there is no schema called ``name``. ``instead_of``
-    is the schema that is not there, where that of the nearest version stands in for it."""
-
-    message: str
-    version: str
-    name: str
-    validator: Validator | None
-    instead_of: str = ""
-
-    def notice(self, tag: str) -> Finding | None:
-        """What the first message of its kind is told about its schema."""
-        if self.validator is None:
-            return finding("no-schema", tag, 1, level="transaction", severity="warning",
-                           found=f"no schema for {self.message} in {self.version}",
-                           expected=f"a schema called {self.name}")  # fmt: skip
-        if self.instead_of:
-            return finding("schema-nearest", tag, 1, level="transaction", severity="warning",
-                           found=f"no schema {self.instead_of}; checked by {self.name}",
-                           expected="one of the version the message names")  # fmt: skip
-        return None
-
-
-_STABLE = frozenset({
-    "segment-unknown", "segment-missing", "element-missing", "element-character", "element-date", "element-time",
-})  # fmt: skip
-"""What is as wrong in one version as in the next. Lengths, repetition, codes, order and conditions change."""
-
-
-def doubted(one: Finding) -> Finding:
-    """A finding by the schema of another version: a warning where versions differ in such things."""
-    return one if one.code in _STABLE else replace(one, severity="warning")
-
-
-class Schemas:
-    """Finds and keeps the validators a file needs. ``given`` is used for every message it describes."""
-
-    def __init__(self, library: Library, given: Schema | None = None) -> None:
-        self._library, self._given = library, given
-        self._found: dict[tuple[str, str, Marks], Checked] = {}
-        self._seen: dict[tuple[Any, ...], Checked] = {}
-
-    def validator(self, syntax: Syntax, header: list[str], group: list[str], marks: Marks) -> Checked:
-        """The validator for the message whose header and group are given."""
-        seen = (*syntax.identity(header, group), marks)
-        found = self._seen.get(seen)
-        if found is None:
-            if len(self._seen) > 256:  # versions and separators come from outside
-                self._seen.clear()
-            found = self._seen[seen] = self._find(syntax, header, group, marks)
+    def _around(self, message: Message, interchange: Level, checked: Checked, header: list[str]) -> list[Finding]:
+        """What is wrong with the header of a message and where it stands."""
+        assert self._segments
+        dialect, group = interchange.writing.dialect, self._group
+        found = self._segments.findings(header, 1, "transaction")
+        found = [f for f in found if not (f.code == "element-missing" and f.element == 2 and header[0] == "ST")]
+        if message.unreadable >= 0:
+            found.append(finding("character-set", header[0], 1, level="transaction",
+                                 found=f"byte {message.unreadable} of the message is no character",
+                                 expected=interchange.writing.encoding))  # fmt: skip
+        for index in message.unmeasured:
+            row = message.row(index)
+            found.append(finding("binary-length", row[0], index + 1, element=dialect.binary[row[0].encode()],
+                                 level="element", found=repr(at(row, dialect.binary[row[0].encode()])[:20]),
+                                 expected="the number of bytes before the terminator"))  # fmt: skip
+        if dialect.counts == "groups" and group is None:
+            said = f"a {dialect.transaction_word} outside a group"
+            found.append(finding("group-missing", header[0], 1, level="transaction", found=said, expected="a group"))
+        elif group and checked.group and dialect.name == "x12" and at(group.row, 1) not in (checked.group, ""):
+            found.append(finding("group-mismatch", header[0], 1, element=1, level="transaction",
+                                 found=f"{checked.message} in a group {at(group.row, 1)[:6]}",
+                                 expected=f"a group {checked.group}"))  # fmt: skip
         return found
 
-    def _find(self, syntax: Syntax, header: list[str], group: list[str], marks: Marks) -> Checked:
-        message, version, names = syntax.schema_names(header, group, marks)
-        if self._given is not None and self._given.message in (message, ""):
-            return self._checked(message, version, self._given, marks)
-        for name in names:
-            schema = self._library.schema(name)
-            if schema is not None:
-                return self._checked(message, version, schema, marks)
-        nearest = self._library.nearest(names[-1]) if names else None
-        if nearest is not None:
-            return replace(self._checked(message, version, nearest, marks), instead_of=names[-1])
-        return Checked(message, version, names[0] if names else "", None)
+    def _trailer(
+        self, interchange: Level, message: Message, header: list[str], trailer: list[str], excess: int
+    ) -> list[Finding]:
+        dialect, count = interchange.writing.dialect, len(message.texts)
+        if dialect.package and header[0] == dialect.package.decode():
+            return []
+        return message_trailer(dialect, header, trailer, count, excess)
 
-    def _checked(self, message: str, version: str, schema: Schema, marks: Marks) -> Checked:
-        key = (message, schema.name, marks)
-        if key not in self._found:
-            self._found[key] = Checked(message, version, schema.name, Validator(schema, marks))
-        return self._found[key]
+    # ── what is said ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _junk(self, token: Token) -> None:
+        """Bytes between interchanges: an error where they begin like one."""
+        why = token.fault.found if token.fault else ""
+        if self._in_junk and not why:
+            return
+        self._in_junk = True
+        shown = token.data[:80].decode("utf-8", "replace")
+        one = finding("envelope" if why else "junk", "", 0, level="interchange", offset=token.start, excerpt=shown,
+                      found=why or f"{len(token.data)} bytes that belong to no interchange",
+                      expected="an interchange", severity="error" if why else "warning")  # fmt: skip
+        self._say(one)
+        for sink in self._sinks:
+            sink.outside(one)
+
+    def refused(self, offset: int) -> None:
+        """A message is too large to be looked at."""
+        one = finding("message-too-large", "", 0, level="interchange", offset=offset,
+                      found=f"more than {MOST_BYTES} bytes in one message")  # fmt: skip
+        if self._interchange:
+            self._about(self._interchange, one)
+            for sink in self._sinks:
+                sink.interchange_end(self._interchange)
+        else:
+            self._say(one)
+
+    def _about(self, level: Level, one: Finding) -> None:
+        level.findings.append(one)
+        self._say(one, "", level.control_number)
+
+    def _say(self, one: Finding, message: str = "", control_number: str = "") -> None:
+        self.report.add(one, message, control_number)
 
 
-def examine(file: BinaryIO, syntaxes: Mapping[str, Syntax], schemas: Schemas) -> Report:
-    """The report on a file of any of ``syntaxes``."""
-    stream, report = ByteStream(file), Report()
-    while True:
-        stream.more(1 << 16)
-        starts = [
-            (start.at, name, start) for name, s in syntaxes.items() if (start := s.find(stream.data, stream.ended))
-        ]
-        if not starts:
-            if stream.ended:
-                break
-            stream.skip(max(len(stream.data) - 4096, 0))
-            stream.more(1 << 17)
-            continue
-        _, name, start = min(starts, key=lambda s: s[0])
-        report.standard = report.standard or name
-        Examination(syntaxes[name], schemas, report).run(stream, start)
+def _header_at(data: bytes, tag: bytes) -> int:
+    """Where the header stands in its token: behind UNA, where there is one."""
+    found = data.find(tag)
+    return found if found > 0 else 0
+
+
+def examine(pieces: Iterable[bytes], schemas: Schemas, sinks: Sequence[Sink] = ()) -> Report:
+    """The report on a content given in pieces, of whichever standards it is."""
+    report = Report()
+    examination = Examination(schemas, report, sinks)
+    cutter = Cutter(DIALECTS, MOST_BYTES)
+    at_byte = 0
+    try:
+        for piece in pieces:
+            for token in cutter.feed(piece):
+                examination.take(token)
+                at_byte = token.end
+        for token in cutter.finish():
+            examination.take(token)
+    except DataError:
+        examination.refused(at_byte)
     if not report.interchanges and not report.faults:
+        report.errors.clear()  # all of it is junk
+        report.warnings = 0
         report.add(finding("envelope", "", 0, level="interchange", found="no interchange", offset=0,
-                           expected="an ISA segment, or UNA or UNB"))  # fmt: skip
+                           expected="an ISA segment, UNA, UNB or UIB, or STX"))  # fmt: skip
     return report
+
+
+def pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file, a piece at a time."""
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def examine_path(path: Path, schemas: Schemas, sinks: Sequence[Sink] = ()) -> Report:
+    """The report on the file at ``path``."""
+    with path.open("rb") as file:
+        return examine(pieces_of(file), schemas, sinks)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 from waypost.formats.edi.schema.pattern import PLACEHOLDERS, Marks
-
-_STRAY = re.compile("[\x01-\x05]")
 
 
 def hide(text: str, marks: Marks) -> str:
@@ -15,15 +11,17 @@ def hide(text: str, marks: Marks) -> str:
     >>> hide("5?'4?+?:", Marks("+", ":", "", "'", "?"))
     '5\\x024\\x03\\x04'
     """
-    if not marks.release:
+    release = marks.release
+    if not release:
         return text
-    if _STRAY.search(text):
-        text = _STRAY.sub("\x06", text)  # no character of any element: stays one that is found wrong
-    if marks.release not in text:
+    for stray in PLACEHOLDERS:
+        if stray in text:
+            text = text.replace(stray, "\x06")  # no character of any element: stays one that is found wrong
+    if release not in text:
         return text
     for mark, placeholder in zip(_released(marks), PLACEHOLDERS, strict=True):
         if mark:
-            text = text.replace(marks.release + mark, placeholder)
+            text = text.replace(release + mark, placeholder)
     return text
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from waypost.formats.edi.examine.release import show
-from waypost.formats.edi.examine.stream import Block
 from waypost.formats.edi.finding import KINDS, Finding
 
 MOST_ERRORS = 10_000
-_EXCERPT = 80
 
 
 @dataclass(slots=True)
@@ -70,20 +67,3 @@ class Report:
             ],
             "faults": self.faults, "warnings": self.warnings, "errors": self.errors,
         }  # fmt: skip
-
-
-def located(finding: Finding, block: Block, index: int) -> Finding:
-    """``finding`` with the byte its element begins at, and what stands there; its segment is number ``index``."""
-    index = min(max(index, 0), max(len(block.texts) - 1, 0))
-    text = block.texts[index] if block.texts else ""
-    marks = block.marks
-    row = text.split(marks.element)
-    inside = 0
-    if finding.element and finding.segment == row[0]:
-        before = marks.element.join(row[: finding.element])
-        value = row[finding.element] if finding.element < len(row) else ""
-        parts = value.split(marks.component)[: max(finding.component - 1, 0)]
-        inside = block.width(before) + (finding.element < len(row)) * len(marks.element)
-        inside += sum(block.width(part) + len(marks.component) for part in parts)
-    found = show(finding.found, marks)
-    return replace(finding, offset=block.offset(index) + inside, excerpt=show(text[:_EXCERPT], marks), found=found)

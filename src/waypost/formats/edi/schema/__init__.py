@@ -11,10 +11,11 @@ Grammar = Schema
 
 
 def load_grammar(version: str, set_id: str) -> Schema | None:
-    """The schema of an X12 set in ``version`` (its first six characters count), or None when there is none."""
-    if not re.fullmatch(r"[0-9]{6}.{0,6}", version) or not re.fullmatch(r"[0-9A-Z]{3}", set_id):
+    """The schema of an X12 set in ``version``: that of its guide where there is one, else of its first six characters;
+    None when there is none."""
+    if not re.fullmatch(r"[0-9]{6}[0-9A-Z]{0,6}", version) or not re.fullmatch(r"[0-9A-Z]{3}", set_id):
         return None
-    return library().schema(f"x12/{version[:6]}/{set_id}")
+    return library().schema(f"x12/{version}/{set_id}") or library().schema(f"x12/{version[:6]}/{set_id}")
 
 
 __all__ = ["Grammar", "Schema", "load_grammar", "split_place"]

@@ -19,7 +19,7 @@ MOST_STATES = 50_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Missing:
-    """Something required that a move passes over."""
+    """Something required that a move passes over, and the names of the loops it belongs in, as ``State.loop``."""
 
     item: Use | Loop
     loop: str
@@ -54,12 +54,12 @@ class State:
     def __init__(self, machine: Automaton, path: Path) -> None:
         self._machine, self.path = machine, path
         self.moves: dict[str, tuple[Move, ...]] = {}
-        self.unmet = tuple(m for place in reversed(path) for m in _unmet(place))
+        self.unmet = tuple(m for depth in range(len(path) - 1, -1, -1) for m in _unmet(path, depth))
 
     @property
     def loop(self) -> str:
         """The names of the loops it is in, ``/PO1/N1``; empty outside any."""
-        return "".join(f"/{place[0].name}" for place in self.path[1:])
+        return _named(self.path)
 
     def after(self, tag: str) -> tuple[Move, ...]:
         """The places for ``tag``, the nearest first."""
@@ -84,13 +84,13 @@ class State:
         for depth, index, item in self.ahead():
             while left > depth + 1:  # the loops inside were left
                 left -= 1
-                missing.extend(_unmet(self.path[left]))
-            loop, last, done = self.path[depth]
+                missing.extend(_unmet(self.path, left))
+            _, last, done = self.path[depth]
             if item.tag != tag or (index == last == 0 and depth > 0):
                 continue  # the first segment of a loop opens the next occurrence, in the loop around
             count = dict(done).get(index, 0)
             repeats = index == last and not item.block
-            passed = (*missing, *_unmet((loop, last, done), index))
+            passed = (*missing, *_unmet(self.path, depth, index))
             state = self._machine.state(self.led(depth, index))
             made.append(Move(state, depth, item, repeats, passed, count >= item.maximum))
         return tuple(made)
@@ -131,13 +131,17 @@ class Automaton:
         return found
 
 
-def _unmet(place: tuple[Loop, int, Done], before: int | None = None) -> Iterator[Missing]:
-    """What is required in a loop behind a place, up to the item at ``before``, and was not there."""
-    loop, last, done = place
+def _named(path: Path) -> str:
+    return "".join(f"/{place[0].name}" for place in path[1:])
+
+
+def _unmet(path: Path, depth: int, before: int | None = None) -> Iterator[Missing]:
+    """What is required in the loop at ``depth`` behind a place, up to the item at ``before``, and was not there."""
+    loop, last, done = path[depth]
     here = loop.span(last)
     there = loop.span(before) if before is not None else range(len(loop.body), len(loop.body))
-    counted = dict(done)
+    counted, name = dict(done), _named(path[: depth + 1])
     for index in range(here.start if len(here) > 1 else last + 1, there.start):
         item = loop.body[index]
         if item.required and not (index in here and (index in counted or index == last)):
-            yield Missing(item, loop.name)
+            yield Missing(item, f"{name}/{item.name}" if isinstance(item, Loop) else name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from waypost.core.errors import Fault, ProjectError
 from waypost.core.yamlfile import YamlFile, parse_yaml
+from waypost.formats.edi.schema.label import Labels, read_labels
 from waypost.formats.edi.schema.message import read_dictionary, read_message
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.notation import Dictionary
@@ -35,13 +37,15 @@ class Library:
         self._roots: tuple[Any, ...] = (*folders, files("waypost.formats.edi.packs"))
         self._dictionaries: dict[str, Dictionary] = {}
         self._schemas: dict[str, Schema | None] = {}
+        self._labels: dict[str, Labels] = {}
 
     def schema(self, name: str) -> Schema | None:
         """The schema called ``name``, or None where there is none. Raises ``ProjectError`` with a file's faults."""
         if name not in self._schemas:
             found = self._find(f"{name}.yaml") if _NAME.fullmatch(name) and ".." not in name else None
             other = "" if found else self._addendum(name)
-            self._schemas[name] = self.schema(other) if other else self._read(found, name, 0) if found else None
+            read = self._read(found, name, 0) if found else None
+            self._schemas[name] = self.schema(other) if other else replace(read, name=name) if read else None
         return self._schemas[name]
 
     def nearest(self, name: str) -> Schema | None:
@@ -50,7 +54,10 @@ class Library:
         standard, _, rest = name.partition("/")
         version, _, message = rest.partition("/")
         known = [known.split("/") for known in self.names() if known.startswith(f"{standard}/")]
-        versions = {v: _ordinal(v) for _, v, m in known if m == message and _ordinal(v) >= 0}
+        everywhere = [v for _, v, m in known if m == message]
+        versions = {v: _ordinal(v) for v in everywhere if _ordinal(v) >= 0}
+        if not versions and everywhere:  # a message of the syntax itself, whose versions are its own
+            return self.schema(f"{standard}/{everywhere[-1]}/{message}")
         if not versions or (wanted := _ordinal(version)) < 0:
             return None
         closest = min(versions, key=lambda v: (abs(versions[v] - wanted), -versions[v]))
@@ -77,6 +84,17 @@ class Library:
                         if dot and not stem.startswith("dictionary"):
                             found.add(f"{standard.name}/{version.name}/{stem}")
         return sorted(found)
+
+    def labels(self, standard: str) -> Labels:
+        """What messages, segments, elements and codes of a standard are called."""
+        if standard not in self._labels:
+            faults: list[Fault] = []
+            found = [root / standard / "labels.yaml" for root in reversed(self._roots)]
+            files = [parse_yaml(f.read_text("utf-8"), f"{standard}/labels.yaml", faults) for f in found if f.is_file()]
+            self._labels[standard] = read_labels(files, faults)
+            if faults:
+                raise ProjectError(faults)
+        return self._labels[standard]
 
     def _find(self, relative: str) -> Any:
         for root in self._roots:
@@ -133,7 +151,8 @@ class Library:
 
     def _dictionary(self, name: str, place: Any, faults: list[Fault]) -> Dictionary:
         folder = name.rpartition("/")[0]
-        if folder not in self._dictionaries:
+        key = folder or str(place.parent)
+        if key not in self._dictionaries:
             files = self._dictionary_files(folder, place, faults, 0)
             if not files:
                 where = getattr(place, "name", name)
@@ -141,8 +160,8 @@ class Library:
                     Fault(str(where), 1, "edi-schema", "no dictionary.yaml beside it", "elements and segments")
                 )
                 return Dictionary()
-            self._dictionaries[folder] = read_dictionary(files, faults)
-        return self._dictionaries[folder]
+            self._dictionaries[key] = read_dictionary(files, faults)
+        return self._dictionaries[key]
 
     def _dictionary_files(self, folder: str, place: Any, faults: list[Fault], depth: int) -> list[YamlFile]:
         """The dictionaries of a version, those of the version it is like before them."""

@@ -155,7 +155,9 @@ def _one(reader: Reader, path: Path, item: Any, dictionary: Dictionary) -> Use |
         return _use(reader, path, item, dictionary)
     (text, changes), *_ = item.items()
     use = reader.take(path, read_use, text, dictionary)
-    return reader.take((*path, text), narrowed, use, reader.mapping((*path, text), changes)) if use else None
+    return (
+        reader.take((*path, text), narrowed, use, reader.mapping((*path, text), changes), dictionary) if use else None
+    )
 
 
 def _loop(reader: Reader, path: Path, item: Mapping[str, Any], dictionary: Dictionary) -> Loop | None:

@@ -1,9 +1,9 @@
 """The short notations of schema files: ``353! ID 2``, ``C507!*5``, ``REF*12``. Others are a ``ValueError``.
 
 An element is its number, ``!`` where it must be there, ``*n`` where it may repeat, and, where the dictionary does not
-say, its type and length. A use of a segment is its tag, ``!`` and ``*`` (any number of times) or ``*n``. Values that
-mark a place apart stand in brackets: ``NM1(85)!`` by the first element, ``HL(3=22)`` by the third, ``HI(1.1=BK|ABK)``
-by the first component of the first.
+say, its type and length; one whose number is not known is ``_``. A use of a segment is its tag, ``!`` and ``*`` (any
+number of times) or ``*n``. Values that mark a place apart stand in brackets: ``NM1(85)!`` by the first element,
+``HL(3=22)`` by the third, ``HI(1.1=BK|ABK)`` by the first component of the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
 
 _TYPE = re.compile(r"(AN|ID|R|N[0-9]|DT|TM|B|an|a|n)(?: ?(\.\.)?([0-9]+)(?:\.\.([0-9]+))?)?")
-_ITEM = re.compile(r"([A-Z]?[0-9]{1,4}|-)(!?)(?:\*([0-9]+))?(?: (.+))?")
+_ITEM = re.compile(r"([A-Z]?[0-9]{1,4}|_)(!?)(?:\*([0-9]+))?(?: (.+))?")
 _USE = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\(([^()]+)\))?(!?)(?:(\*)([0-9]*))?")
 _MARKED = re.compile(r"(?:([0-9]{1,2}(?:\.[0-9]{1,2})?)=)?(.+)")
 _X12_NOTE = re.compile(r"[PRECL](?:[0-9]{2}){2,}")
@@ -25,12 +25,13 @@ _EDIFACT_NOTE = re.compile(r"D[1-7]\([0-9]+(?:,[0-9]+)+\)")
 
 @dataclass(slots=True)
 class Dictionary:
-    """What the files of one version share."""
+    """What the files of one version share. ``plain`` are the segments before a guide narrowed them."""
 
     elements: dict[str, Element] = field(default_factory=dict)
     composites: dict[str, Composite] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     codes: dict[str, frozenset[str]] = field(default_factory=dict)
+    plain: Mapping[str, Segment] = field(default_factory=dict)
 
 
 def read_type(text: str) -> tuple[str, int, int]:
@@ -52,7 +53,7 @@ def read_item(text: str, dictionary: Dictionary) -> Element | Composite:
     """An element or composite where it is used, such as ``353! ID 2``."""
     match = _ITEM.fullmatch(str(text))
     if not match:
-        raise ValueError(f"{text!r} names no element; expected one such as '353!', 'C507*5' or '- AN 1..30'")
+        raise ValueError(f"{text!r} names no element; expected one such as '353!', 'C507*5' or '_ AN 1..30'")
     ref, required, repeat = match[1], bool(match[2]), int(match[3] or 1)
     if ref in dictionary.composites:
         return replace(dictionary.composites[ref], required=required, repeat=repeat)

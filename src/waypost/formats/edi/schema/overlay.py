@@ -3,7 +3,8 @@
 ``set`` maps a place to what changes there: ``REF: {max: 3}`` a segment, ``N1/REF`` one inside a loop, ``PO1/3: {codes:
 [EA, CS]}`` an element, ``REF: {max: 0}`` takes it away, ``N1: {where: {1: ST}, require: [N3, N4]}`` asks more of some
 occurrences of a loop. ``behind`` maps a place to what is put behind it. A guide that orders everything anew says so
-with a ``body`` of its own, of segments its standard has.
+with a ``body`` of its own, of segments its standard has; what it narrows wherever a segment is used stands under
+``segments``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from waypost.core.errors import Fault
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.formats.edi.schema.message import Reader, read_body, read_rules
 from waypost.formats.edi.schema.model import Composite, Element, Loop, Rule, Schema, Use
-from waypost.formats.edi.schema.notation import Dictionary, read_note, read_type, read_where
+from waypost.formats.edi.schema.narrow import narrowed
+from waypost.formats.edi.schema.notation import Dictionary, read_note, read_type, read_use, read_where
 
-_KEYS = {"overlay", "use", "body", "behind", "set", "rules", "severity", "provenance", "description"}
+_KEYS = {"overlay", "use", "body", "segments", "behind", "set", "rules", "severity", "provenance", "description"}
 _LIKE_KEYS = {"like", "message", "group", "behind", "set", "rules", "severity", "provenance", "description"}
 _SEGMENT_KEYS = {"min", "max", "where", "require", "notes"}
 _ELEMENT_KEYS = {"codes", "type", "required", "used"}
@@ -35,7 +37,8 @@ def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[F
     reader.known((), data, _LIKE_KEYS if "like" in data else _KEYS)
     root = schema.root
     if "body" in data:
-        root = replace(root, body=read_body(reader, ("body",), data["body"], dictionary))
+        own = _narrowed(reader, data, dictionary)
+        root = replace(root, body=read_body(reader, ("body",), data["body"], own))
         known = {use.tag for use in schema.root.uses()}
         for tag in sorted({use.tag for use in root.uses()} - known):
             faults.append(file.fault(("body",), "edi-schema", f"{tag} is no segment of {schema.name}", "one of it"))
@@ -47,6 +50,17 @@ def apply(file: YamlFile, schema: Schema, dictionary: Dictionary, faults: list[F
         message=str(data.get("message") or schema.message), group=str(data.get("group") or schema.group),
         provenance=str(data.get("provenance") or schema.provenance),
     )  # fmt: skip
+
+
+def _narrowed(reader: Reader, data: Mapping[str, Any], dictionary: Dictionary) -> Dictionary:
+    """The dictionary with its segments as the guide narrows them wherever they are used."""
+    segments = dict(dictionary.segments)
+    for tag, changes in reader.mapping(("segments",), data.get("segments")).items():
+        path: Path = ("segments", tag)
+        use = reader.take(path, read_use, tag, dictionary)
+        made = reader.take(path, narrowed, use, reader.mapping(path, changes), dictionary) if use else None
+        segments[tag] = made.segment if made else segments[tag]
+    return replace(dictionary, segments=segments, plain=dictionary.segments)
 
 
 def changed(

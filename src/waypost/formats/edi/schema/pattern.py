@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from waypost.formats.edi.schema.condition import Grain, violations
+from waypost.formats.edi.schema.condition import Grain, Violation, violations
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
 from waypost.formats.edi.schema.notation import places
 
@@ -15,8 +14,11 @@ PLACEHOLDERS = "\x01\x02\x03\x04\x05"
 """What released characters are written as while a message is looked at, each one character long."""
 
 Item = Element | Composite
-_DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-_TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
+_DAY = (
+    "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-8])"
+    "|(?<=[02468][048])0229|(?<=[13579][26])0229)"
+)
+_TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2}|)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,78 +54,108 @@ class Patterns:
         tag, segment = re.escape(use.tag), use.segment
         if not segment.described:
             return f"(?s:{tag}(?:{self._element}.*)?)"
-        checks = self._conditions(segment) + self._where(use)
-        return f"{tag}{checks}{self._sequence(segment, self._repeated)}"
+        watched, checks = _watched(segment)
+        body = self._sequence(segment, watched, "e")
+        return f"{tag}{self._where(use)}{body}{''.join(_unless(v, 'e') for v in checks)}"
 
     def value(self, element: Element) -> str:
         """The pattern of one value, without repetition."""
-        low, high = element.minimum, element.maximum
+        low, high = max(element.minimum, 1), element.maximum
         if element.codes:
             return _any_of(element.codes)
         kind = element.kind
         if kind == "-":
             return "(?!)"
         if kind == "DT":
-            return f"(?=[0-9]{{{low},{high}}}(?![0-9])){_DATE}"
+            return self._date(low, high)
         if kind == "TM":
             return f"(?=[0-9]{{{low},{high}}}(?![0-9])){_TIME}"
-        size = _times(low, high)
-        if kind == "R" or kind == "n":  # sign and point do not count
-            point = f"(?=[0-9{self._points}]{_times(low + 1, high + 1 if high < UNLIMITED else high)}" \
-                    f"(?![0-9{self._points}]))[0-9]*[{self._points}][0-9]*"  # fmt: skip
-            return f"-?(?:[0-9]{size}+(?![0-9{self._points}])|{point})"
+        if kind == "R" or kind == "n":
+            return self._decimal(low, high)
         if kind[0] == "N":
-            return f"-?[0-9]{size}+"
-        if kind == "ID":
-            return f"[^a-z{self._inside}]{size}+"
-        if kind == "a":
-            return f"[^0-9{self._inside}]{size}+"
-        if kind == "B":
-            return "(?s:.)*"
-        return f"[^{self._inside}]{size}+"
+            return f"-?[0-9]{_times(low, high)}+"
+        return "(?s:.)*" if kind == "B" else f"{self._characters(kind)}{_times(low, high)}+"
 
-    def composite(self, composite: Composite) -> str:
+    def _characters(self, kind: str) -> str:
+        """What a value of text may hold."""
+        return f"[^{'a-z' if kind == 'ID' else '0-9' if kind == 'a' else ''}{self._inside}]"
+
+    def _date(self, low: int, high: int) -> str:
+        """Six or eight digits; eight where there are as many."""
+        if low == high and high in (6, 8):
+            return f"[0-9]{{{high - 4}}}{_DAY}"
+        return f"(?=[0-9]{{{low},{high}}}(?![0-9]))[0-9]{{2}}(?:[0-9]{{2}}(?=[0-9]{{4}})|){_DAY}"
+
+    def _decimal(self, low: int, high: int) -> str:
+        """Sign and point of a number do not count."""
+        points = f"[{self._points}]"
+        if low == 1 and high < UNLIMITED:
+            beyond = f"(?<![0-9{self._points}]{{{high + 2}}})"
+            return f"-?(?:[0-9]{{1,{high}}}+(?:{points}[0-9]*+{beyond}|)|{points}[0-9]{{1,{high}}}+)"
+        size = _times(low, high)
+        point = (
+            f"(?=[0-9{self._points}]{_times(low + 1, high + 1 if high < UNLIMITED else high)}(?![0-9{self._points}]))"
+            f"[0-9]*{points}[0-9]*"
+        )
+        return f"-?(?:[0-9]{size}+(?![0-9{self._points}])|{point})"
+
+    def _composite(self, composite: Composite, prefix: str) -> str:
         """The pattern of one composite that is there."""
-        return self._conditions(composite) + self._sequence(composite, self.value)
+        if composite.repeat > 1 and self.marks.repetition:  # groups would keep what an earlier repetition held
+            return self._conditions(composite) + self._sequence(composite, frozenset(), prefix)
+        watched, checks = _watched(composite)
+        return self._sequence(composite, watched, prefix) + "".join(_unless(v, prefix) for v in checks)
 
-    def _repeated(self, item: Item) -> str:
-        one = self.composite(item) if isinstance(item, Composite) else self.value(item)
+    def _repeated(self, item: Item, prefix: str) -> str:
+        one = self._composite(item, prefix) if isinstance(item, Composite) else self.value(item)
         if item.repeat == 1 or not self.marks.repetition:
             return one
         return f"{one}(?:{re.escape(self.marks.repetition)}{one}){{0,{item.repeat - 1}}}"
 
-    def _sequence(self, holder: Segment | Composite, make: Callable[[Any], str]) -> str:
+    def _sequence(self, holder: Segment | Composite, watched: frozenset[int], prefix: str) -> str:
+        """The pattern of the elements of a holder; of those ``watched`` a group remembers whether they are there."""
         opens = isinstance(holder, Segment)
         items = holder.elements if isinstance(holder, Segment) else holder.parts
         separator = self._element if opens else self._component
-        pattern, needed = f"{separator}*", False  # separators behind the last value are harmless, and common
+        pattern, needed = f"{separator}*+", False  # separators behind the last value are harmless, and common
         pairs, number = _pairs(holder), len(items)
         while number:
             lead = separator if opens or number > 1 else ""
             item = items[number - 1]
-            one = f"(?:{make(item)})"
+            one = self._there(item, number, watched, prefix, separator)
             if number - 1 in pairs:
-                pattern = f"(?:{lead}(?:{make(items[number - 2])}){separator}{one}|{lead}{separator}){pattern}"
+                first = self._there(items[number - 2], number - 1, watched, prefix, separator)
+                pattern = f"(?:{lead}{first}{separator}{one}|{lead}{separator}){pattern}"
                 number -= 1
+            elif item.required:
+                pattern = f"{lead}{one}{pattern}"
             else:
-                if item.required and isinstance(item, Composite):
-                    one = f"(?!{separator}|\\Z){one}"
-                pattern = f"{lead}{one if item.required else f'{one}?'}{pattern}"
+                pattern = f"{lead}{self._maybe(item, one, number in watched)}{pattern}"
             needed = needed or item.required
             if not needed and lead:
-                pattern = f"(?:{pattern})?"
+                pattern = f"(?:{pattern}|)"
             number -= 1
         return pattern
 
-    def _conditions(self, holder: Segment | Composite) -> str:
-        if not holder.notes:
-            return ""
-        if isinstance(holder, Segment):
-            grain = Grain(self._element, "\\Z", f"[^{self._element}]", True)
-        else:
-            outer = f"{self._element}{re.escape(self.marks.repetition)}"
-            grain = Grain(self._component, f"(?=[{outer}]|\\Z)", f"[^{outer}{self._component}]", False)
-        return "".join(f"(?!{grain.pattern(v)})" for note in _written_out(holder) for v in violations(note))
+    def _there(self, item: Item, number: int, watched: frozenset[int], prefix: str, separator: str) -> str:
+        """The pattern of an element that is there."""
+        one = self._repeated(item, f"{prefix}{number}_")
+        if isinstance(item, Composite) and (item.required or number in watched):
+            one = f"(?!{separator}|\\Z){one}"
+        return f"(?P<{prefix}{number}>{one})" if number in watched else f"(?:{one})"
+
+    def _maybe(self, item: Item, one: str, watched: bool) -> str:
+        """The pattern of an element that may be there: where no group is needed, the one that is quickest."""
+        alone = item.repeat == 1 or not self.marks.repetition
+        plain = isinstance(item, Element) and item.kind in ("AN", "ID", "a", "an") and not item.codes
+        if plain and isinstance(item, Element) and not watched and alone and item.minimum <= 1:
+            return f"{self._characters(item.kind)}{_times(0, item.maximum)}+"
+        return f"(?:{one}|)"
+
+    def _conditions(self, holder: Composite) -> str:
+        outer = f"{self._element}{re.escape(self.marks.repetition)}"
+        grain = Grain(self._component, f"(?=[{outer}]|\\Z)", f"[^{outer}{self._component}]", False)
+        return "".join(f"(?!{grain.pattern(v)})" for note in holder.notes for v in violations(note))
 
     def _where(self, use: Use) -> str:
         made = []
@@ -156,6 +188,22 @@ def _written_out(holder: Segment | Composite) -> list[str]:
     """The conditions that its pairs don't cover."""
     pairs = _pairs(holder)
     return [n for n in holder.notes if not (n[0] == "P" and len(places(n)) == 2 and places(n)[0] in pairs)]
+
+
+def _watched(holder: Segment | Composite) -> tuple[frozenset[int], list[Violation]]:
+    """The elements whose presence conditions ask for, and what breaks the conditions."""
+    broken = [v for note in _written_out(holder) for v in violations(note)]
+    return frozenset(n for v in broken for n in v.present | v.absent), broken
+
+
+def _unless(violation: Violation, prefix: str) -> str:
+    """What fails at the end of a pattern where the groups of elements show ``violation``."""
+    made = "(?!)"
+    for number in sorted(violation.absent, reverse=True):
+        made = f"(?({prefix}{number})|{made})"
+    for number in sorted(violation.present, reverse=True):
+        made = f"(?({prefix}{number}){made})"
+    return made
 
 
 def _times(low: int, high: int) -> str:

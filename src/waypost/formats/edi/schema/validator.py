@@ -1,74 +1,42 @@
 """Holds messages against a schema: quickly to accept, slowly to say what is wrong.
 
-The fast path takes one look-up and one regular expression a segment and keeps nothing. It never accepts what the slow
-one would refuse; what it does not accept, the slow one decides.
+The quick path never accepts what the slow one would refuse; what it does not accept, the slow one decides.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.automaton import Automaton, Move, State
+from waypost.formats.edi.schema.code_list import CodeLists
+from waypost.formats.edi.schema.expression import OWN
 from waypost.formats.edi.schema.fault import ElementFaults
-from waypost.formats.edi.schema.hierarchy import broken_levels, levels
-from waypost.formats.edi.schema.model import UNLIMITED, Loop, Schema, Use
+from waypost.formats.edi.schema.hierarchy import LEVEL, broken_bounds, broken_levels
+from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.pattern import Marks, Patterns
-from waypost.formats.edi.schema.rule import CompiledRule, Scope, compile_rule
+from waypost.formats.edi.schema.quick import QuickPath
+from waypost.formats.edi.schema.rule import NO_CODES, CompiledRule, Verdict
+from waypost.formats.edi.schema.scope import BOUND, Scope, Scopes
 from waypost.formats.edi.schema.walk import Row, Step, Walker
 
 MOST_FINDINGS = 200
-_DEEPEST = 40
-Match = Callable[[str], object]
-Table = dict[str, Any]
-"""The entries of a state by the first three characters of a segment: (match, table behind, limit, depth, next entry).
-``limit`` is 0 where none is counted, -1 where counting begins. Under ``state`` stands the state itself."""
 
 
 class Validator:
     """Checks messages of one schema written with one set of separators. Keeps what it learned."""
 
-    def __init__(self, schema: Schema, marks: Marks) -> None:
+    def __init__(self, schema: Schema, marks: Marks, codes: CodeLists = NO_CODES) -> None:
         self.schema, self.marks = schema, marks
         self._machine = Automaton(schema.root)
-        self._patterns = Patterns(marks)
-        self._faults = ElementFaults(self._patterns)
+        patterns = Patterns(marks)
+        self._faults = ElementFaults(patterns)
         self._walker = Walker(schema, self._machine, marks.component)
-        self._matches: dict[Use, Match] = {}
-        self._tables: dict[State, Table] = {}
-        self._start = self._table(self._machine.start)
-        self._rules = [compile_rule(rule) for rule in schema.rules]
-        self._looked_at = frozenset(tag for rule in self._rules for tag in rule.tags)
-        self._keys = frozenset(f"{tag}{marks.element}"[:3] for tag in self._looked_at)
-        self._levels = schema.standard == "x12" and "HL" in self._machine.tags
-        self._nested = levels(schema.root)
-        self._flat = [rule for rule in self._rules if not rule.rule.at]
-        self._looped = [rule for rule in self._rules if rule.rule.at]
-
-    def accepts(self, segments: Sequence[str]) -> bool:
+        self._scopes = Scopes(schema, self._machine.tags, marks.component, codes)
+        self._quick = QuickPath(self._machine, patterns, self._scopes)
+        self.accepts = self._quick.accepts
         """Whether the segments between header and trailer are as the schema says. False may be wrong, True is not."""
-        table, counts = self._start, [0] * _DEEPEST
-        for segment in segments:
-            entry = table.get(segment[:3]) or self._entry(table, segment)
-            while entry is not None:
-                match, following, limit, depth, other = entry
-                if match(segment):
-                    if not limit:
-                        break
-                    count = 1 if limit < 0 else counts[depth] + 1
-                    if limit < 0 or count <= limit:
-                        counts[depth] = count
-                        break
-                entry = other
-            else:
-                return False
-            table = following
-        if table["state"].unmet or self._looped:
-            return False
-        return (not self._levels or not self._broken_levels(segments)) and (not self._flat or self._holds(segments))
 
     def findings(self, segments: Sequence[str], surplus: int = 0) -> tuple[list[Finding], int]:
         """All that is wrong with the segments between header and trailer, positions counted from 2, and how many
@@ -82,16 +50,14 @@ class Validator:
             found += step.findings
             if step.move is not None:
                 placed.append(step)
-                if not any(f.level == "element" for f in step.findings) and not self._match(step.move.use)(
-                    segments[step.index]
-                ):
+                told = any(f.level == "element" for f in step.findings)
+                if not told and not self._quick.match(step.move.use)(segments[step.index]):
                     found += self._faults.explain(step.move.use, rows[step.index], step.index + 2, step.move.state.loop)
             if len(found) >= MOST_FINDINGS:
                 found = [*found[:MOST_FINDINGS], finding("too-many-findings", "", step.index + 2, level="transaction",
                                                          found=f"more than {MOST_FINDINGS} faults")]  # fmt: skip
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
-            found += self._broken_levels(segments) if self._levels else []
             wrong = {f.position for f in found}
             found += [f for f in self._broken_rules(rows, placed) if f.position not in wrong]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
@@ -107,100 +73,82 @@ class Validator:
             return found
         return [replace(f, severity=severity.get(f.rule) or severity.get(f.code) or f.severity) for f in found]
 
-    def _table(self, state: State) -> Table:
-        if state not in self._tables:
-            if len(self._tables) > 50_000:  # tables already linked go on living as long as they are reached
-                self._tables.clear()
-            self._tables[state] = {"state": state}
-        return self._tables[state]
-
-    def _entry(self, table: Table, segment: str) -> tuple[Any, ...] | None:
-        """The entry for a segment met for the first time in a state; None where it has no place."""
-        tag = segment.partition(self.marks.element)[0]
-        key = segment[:3]
-        if tag not in self._machine.tags or key not in (f"{tag}{self.marks.element}"[:3], tag):
-            return None
-        entry: tuple[Any, ...] | None = None
-        for move in reversed(table["state"].after(tag)):
-            if not move.missing and not move.over and not (move.repeats and move.most == 1):
-                entry = (self._match(move.use), self._table(move.state), _limit(move), move.depth, entry)
-        if entry is not None:
-            table[key] = entry
-        return entry
-
-    def _match(self, use: Use) -> Match:
-        if use not in self._matches:
-            self._matches[use] = re.compile(self._patterns.segment(use)).fullmatch
-        return self._matches[use]
-
-    def _holds(self, segments: Sequence[str]) -> bool:
-        keys, mark = self._keys, self.marks.element
-        rows: dict[str, list[list[str]]] = {}
-        for segment in segments:
-            if segment[:3] in keys:
-                row = segment.split(mark)
-                rows.setdefault(row[0], []).append(row)
-        scope = self._scope(rows)
-        return all(rule.ask(scope) is None for rule in self._flat)
-
-    def _broken_levels(self, segments: Sequence[str]) -> list[Finding]:
-        mark = self.marks.element
-        rows = ((n, s.split(mark)) for n, s in enumerate(segments) if s[:3] == f"HL{mark}")
-        return list(broken_levels(rows, self._nested))
-
-    def _scope(self, rows: Mapping[str, Sequence[Row]]) -> Scope:
-        return Scope(rows, self.marks.component, self.schema.segments)
-
     def _broken_rules(self, rows: Sequence[Row], placed: Sequence[Step]) -> list[Finding]:
-        found = self._asked(self._flat, rows, range(len(rows)), "")
-        for rule in self._looped:
-            for span in _occurrences(rule.rule.at, placed):
-                found += self._asked([rule], rows, [placed[i].index for i in span], rule.rule.at)
-        return found
+        """What rules and structure say, each scope asked where it ends, as on the quick path."""
+        held = _Held(rows, self._scopes, self._machine.start)
+        for step in placed:
+            assert step.move is not None
+            held.take(step.index, step.move)
+        return held.finish()
 
-    def _asked(
-        self, rules: Sequence[CompiledRule], rows: Sequence[Row], span: Sequence[int], loop: str
-    ) -> list[Finding]:
-        by_tag: dict[str, list[Row]] = {}
-        for index in span:
-            if rows[index][0] in self._looked_at:
-                by_tag.setdefault(rows[index][0], []).append(rows[index])
-        scope, found = self._scope(by_tag), []
-        for rule in rules:
-            verdict = rule.ask(scope)
+
+class _Held:
+    """The rows of each open scope, by where they stand."""
+
+    def __init__(self, rows: Sequence[Row], scopes: Scopes, start: State) -> None:
+        self._rows, self._scopes, self._state = rows, scopes, start
+        self._slots: dict[int, tuple[Scope, dict[str, list[int]], str, int]] = {}
+        self._outer: dict[str, list[Row]] = {}
+        self._found: list[Finding] = []
+        self._open(start, -1, 0)
+
+    def _open(self, state: State, depth: int, index: int) -> None:
+        names = [loop.name for loop, *_ in state.path]
+        for at, scope in self._scopes.open(state.path):
+            if at > depth:
+                self._slots[at] = (scope, {}, "/".join(names[: at + 1]), index)
+
+    def take(self, index: int, move: Move) -> None:
+        tag = self._rows[index][0]
+        act = self._scopes.act(self._state, move.state, move.depth, tag)
+        if act:
+            closes, _, adds, around, _ = act
+            for depth, _ in closes:
+                self._close(depth)
+            self._open(move.state, move.depth, index)
+            for depth, key in adds:
+                self._slots[depth][1].setdefault(key, []).append(index)
+            if around:
+                self._outer[around] = [self._rows[index]]
+        self._state = move.state
+
+    def finish(self) -> list[Finding]:
+        for depth, _ in self._scopes.ends(self._state):
+            self._close(depth)
+        return self._found
+
+    def _close(self, depth: int) -> None:
+        scope, places, loop, begun = self._slots.pop(depth)
+        rows = {key: [self._rows[i] for i in at] for key, at in places.items()}
+        if depth == 0:
+            self._found += (
+                [] if not self._scopes.levels else broken_levels(self._numbered(places, LEVEL), self._scopes.nested)
+            )
+            self._found += [] if not self._scopes.bounds else broken_bounds(self._numbered(places, BOUND))
+        for rule in scope.rules:
+            verdict = rule.ask(rows, self._outer)
             if verdict:
-                tag, element = rule.place
-                at = next((i for i in reversed(span) if rows[i][0] == tag), span[0] if len(span) else 0)
-                code = "total" if rule.rule.level == 3 else "rule"
-                found.append(finding(
-                    code, rows[at][0], at + 2, loop=f"/{loop}" if loop else "",
-                    level="element" if element else "segment",
-                    element=element if rows[at][0] == tag else 0, found=verdict.found, expected=verdict.expected,
-                    rule=rule.rule.id, snip=rule.rule.level, severity=rule.rule.severity,
-                ))  # fmt: skip
-        return found
+                self._found.append(self._broken(rule, verdict, places, loop, begun))
+
+    def _numbered(self, places: dict[str, list[int]], key: str) -> list[tuple[int, Row]]:
+        return [(i, self._rows[i]) for i in places.get(key, ())]
+
+    def _broken(
+        self, rule: CompiledRule, verdict: Verdict, places: dict[str, list[int]], loop: str, begun: int
+    ) -> Finding:
+        """The finding of a rule, at the last segment it is about, or where its loop begins."""
+        tag, element, component = rule.place
+        at = next((found[-1] for key in (tag, tag + OWN) if (found := places.get(key))), begun)
+        here = bool(self._rows) and self._rows[at][0] == tag
+        code = KINDS_BY_LEVEL.get(rule.rule.level, "rule")
+        if rule.needed and (here or not element):
+            code = "element-conditional" if element else "segment-missing"
+        named = tag if not self._rows or code == "segment-missing" else self._rows[at][0]
+        return finding(
+            code, named, at + 2, loop=loop, level="element" if element and here else "segment",
+            element=element if here else 0, component=component if here else 0, found=verdict.found,
+            expected=verdict.expected, rule=rule.rule.id, snip=rule.rule.level, severity=rule.rule.severity,
+        )  # fmt: skip
 
 
-def _limit(move: Move) -> int:
-    """What to count: nothing where any number, or only one, may stand."""
-    if move.most in (1, UNLIMITED):
-        return 0
-    return move.most if move.repeats else -1
-
-
-def _occurrences(loop: str, placed: Sequence[Step]) -> list[range]:
-    """The spans of steps that stand in each occurrence of ``loop``."""
-    found: list[range] = []
-    start, depth = -1, 0
-    for number, step in enumerate(placed):
-        move = step.move
-        assert move is not None
-        opened = isinstance(move.item, Loop) and move.item.name == loop
-        if start >= 0 and move.depth < depth:
-            found.append(range(start, number))
-            start = -1
-        if opened:
-            start, depth = number, move.depth + 1
-    if start >= 0:
-        found.append(range(start, len(placed)))
-    return found
+KINDS_BY_LEVEL = {3: "total", 5: "code-list"}

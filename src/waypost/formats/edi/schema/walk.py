@@ -52,7 +52,7 @@ class Walker:
         ``surplus`` there are more segments than the trailer says: between explanations as good, it decides."""
         state, counts, lost, index = self._machine.start, [0], False, 0
         while index < len(rows):
-            move = self._choose(state, counts, rows[index])
+            move = self._fitting(state, counts, rows, index)
             if move is not None and self._cost_of(move, counts) == 0:
                 state, lost = _take(move, counts), False
                 yield Step(index, move, self._coded(move, rows[index], index))
@@ -65,7 +65,7 @@ class Walker:
                 yield step
             lost = repair.name == "skip" and rows[index][0] in self._machine.tags
             index += len(repair.moves) or 1
-        missing = [_missing(m, len(rows) + 2, state.loop) for m in state.unmet]
+        missing = [_missing(m, len(rows) + 2) for m in state.unmet]
         yield Step(len(rows), None, missing, -len(missing))
 
     def _choose(self, state: State, counts: Sequence[int], row: Row) -> Move | None:
@@ -75,6 +75,18 @@ class Walker:
             return None
         fitting = [m for m in moves if self._marked(m.use, row)] or list(moves)
         return min(fitting, key=lambda m: self._cost_of(m, counts))
+
+    def _fitting(self, state: State, counts: list[int], rows: Sequence[Row], index: int) -> Move | None:
+        """The best place for a row; of several that fit, such as loops side by side that open alike, the one after
+        which the next rows fit best."""
+        sound = [m for m in state.after(rows[index][0]) if self._marked(m.use, rows[index])]
+        sound = [m for m in sound if not self._cost_of(m, counts)]
+        if len(sound) < 2:
+            return self._choose(state, counts, rows[index])
+        until = next((n for n in range(index + 1, len(rows)) if rows[n][0] == rows[index][0]), len(rows))
+        ahead = rows[index + 1 : min(until, index + 1 + _AHEAD)]
+        ends = index + 1 + len(ahead) >= len(rows)
+        return min(sound, key=lambda m: self._cost(m, counts, ahead, ends))
 
     def _cost_of(self, move: Move, counts: Sequence[int]) -> int:
         over = move.over or (move.repeats and counts[move.depth] + 1 > move.most)
@@ -168,7 +180,7 @@ class Walker:
 
     def _taken(self, move: Move | None, row: Row, index: int, counts: Sequence[int]) -> Step:
         assert move is not None
-        findings = [_missing(m, index + 2, move.state.loop) for m in move.missing]
+        findings = [_missing(m, index + 2) for m in move.missing]
         excess = -len(findings)
         count = move.most + 1 if move.over else counts[move.depth] + 1
         if move.over or (move.repeats and count > move.most):
@@ -201,10 +213,13 @@ def _take(move: Move, counts: list[int]) -> State:
     return move.state
 
 
-def _missing(missing: Missing, position: int, loop: str) -> Finding:
-    tag = missing.item.tag
-    loop = f"{loop.partition(f'/{missing.loop}')[0]}/{missing.loop}" if missing.loop else ""
-    return finding("segment-missing", tag, position, loop=loop, found=f"no {tag} before this segment", expected=tag)
+def _missing(missing: Missing, position: int) -> Finding:
+    item = missing.item
+    tag, where = item.tag, (item.opener if isinstance(item, Loop) else item).where
+    marked = " or ".join(value for _, _, values in where for value in sorted(values)[:4])
+    expected = f"{tag} with {marked}" if marked else tag
+    return finding("segment-missing", tag, position, loop=missing.loop, found=f"no {tag} before this segment",
+                   expected=expected)  # fmt: skip
 
 
 def _next(state: State) -> str:

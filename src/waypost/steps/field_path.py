@@ -1,0 +1,28 @@
+"""Fields of a message named by a path with dots, written without changing the message that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from waypost.core.errors import DataError
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """The names of a path; none of an empty one."""
+    return tuple(path.split(".")) if path else ()
+
+
+def put(body: Any, names: Sequence[str], value: Any, *, drop: bool = False) -> dict[str, Any]:
+    """``body`` with ``value`` at the path ``names``, or with ``drop`` without that field; what is changed is copied,
+    the rest is shared. ``DataError`` where something that is no mapping is in the way."""
+    if body is not None and not isinstance(body, Mapping):
+        raise DataError(f"{names[0]!r} has no place in a {type(body).__name__}", expected="a mapping")
+    made = dict(body or {})
+    if len(names) > 1:
+        made[names[0]] = put(made.get(names[0]), names[1:], value, drop=drop)
+    elif drop:
+        made.pop(names[0], None)
+    else:
+        made[names[0]] = value
+    return made

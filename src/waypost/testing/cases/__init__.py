@@ -1,0 +1,1 @@
+"""Cases of a project's flows and maps: declared, run, matched, counted, recorded, generated."""
