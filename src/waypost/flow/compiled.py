@@ -6,7 +6,6 @@ The same function runs live, after a crash, in ``show``, in replay and in tests;
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,9 +35,8 @@ from waypost.flow.key_reader import KeyReader
 from waypost.flow.member import stretch
 from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
+from waypost.flow.request_digest import request_digest
 from waypost.store.record import NO_TARGET, State
-
-_plain = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
 class Out(msgspec.Struct, gc=False):
@@ -157,9 +155,8 @@ class CompiledFlow:
         return self.definition.name
 
     opening: tuple[CompiledStep, ...] = ()
-    """The steps from the source to the first boundary; all, where there is none."""
     everywhere: tuple[int, ...] = ()
-    """The numbers of where a message goes that passed them."""
+    """The steps up to the first boundary, and the numbers of where a message goes that passed them."""
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -219,8 +216,8 @@ class _Run:
         for index, message in zip(indices, messages, strict=True):
             if index in begin.routed:
                 self._out(index, message, [self.numbers[name] for name in begin.routed[index]], ())
-        left = [one for one in zip(indices, messages, strict=True) if one[0] not in begin.routed]
-        return [index for index, _ in left], [message for _, message in left]
+        left = [at for at, index in enumerate(indices) if index not in begin.routed]
+        return [indices[at] for at in left], [messages[at] for at in left]
 
     async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
         for step in self.passes:
@@ -397,8 +394,3 @@ def failure_state(error_class: ErrorClass) -> State:
     if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
         return State.DEAD
     return State.PARKED
-
-
-def request_digest(request: Request) -> bytes:
-    """The identity of a request's content."""
-    return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
