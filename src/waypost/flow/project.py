@@ -260,7 +260,7 @@ class _Loader:
         use = self._one("target", {k: v for k, v in raw.items() if k not in extras}, file, path, name, environment)
         own = raw.get("format") or (
             {"json": {}}
-            if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False)
+            if fmt is None or fmt.component.name != "json" or fmt.options.lines or fmt.options.records
             else None
         )
         written = self._format(own, file, (*path, "format")) if own is not None else fmt

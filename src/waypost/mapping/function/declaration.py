@@ -22,6 +22,9 @@ class Function:
     ``takes`` are the kinds each parameter accepts (``text|number``; the last one again for further values), ``gives``
     the kind of the result: ``item`` is that of the first argument's items, ``arg`` that of the first argument.
     ``missing`` says when the result is missing: ``first`` when the first argument is, ``never``, or ``maybe``.
+
+    ``direct`` does the same for one text as its only argument, at no cost of ours, and raises ``TypeError`` for
+    anything else, a missing value too.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Function:
     missing: str
     prepare: Callable[..., Callable[[Any], Any]] | None
     cuts: bool
+    direct: Callable[[Any], Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -72,6 +76,7 @@ def function(
     needs: str = "",
     prepare: Callable[..., Callable[[Any], Any]] | None = None,
     cuts: bool = False,
+    direct: Callable[[Any], Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``). ``types`` are
     the kinds of its parameters and its result: ``text|number, whole -> text``; ``!`` at the end for a result that is
@@ -93,7 +98,7 @@ def function(
         FUNCTIONS[known] = Function(
             known, group, (call.__doc__ or "").strip(), parameters,
             code.co_argcount - skip - len(defaults), variadic, examples, call, scalar, needs,
-            takes, result.rstrip("!?"), missing, prepare, cuts,
+            takes, result.rstrip("!?"), missing, prepare, cuts, direct,
         )  # fmt: skip
         return call
 
