@@ -145,6 +145,8 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
     for step, use in zip(flow.steps, flow.definition.steps, strict=True):
         if step.asks == "clock":
             made[step.name] = ClockReading(around.clock)
+        elif step.asks == "program":
+            made[step.name] = step.step.requester()
         elif step.asks in ("check_in", "redeem"):
             made[step.name] = CheckIn(around.contents)
         if step.asks != "requester":

@@ -25,7 +25,7 @@ from waypost.core.component import (
     Routed,
     Tapped,
 )
-from waypost.core.errors import DataError, ErrorClass, WaypostError
+from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
 from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import DIGEST_BYTES, Digester, digester
@@ -284,7 +284,7 @@ class _Run:
         if kinds == _MESSAGES:
             return indices, results  # type: ignore[return-value]
         if kinds == _ROUTED and not self.paths:
-            self._route(indices, results)
+            self._route(step, indices, results)
             return (), ()
         left: list[tuple[int, Message]] = []
         paths: list[Path] = []
@@ -303,7 +303,11 @@ class _Run:
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]
                     self.done.links.append((before.id, parse_id(result.duplicate_of)))  # type: ignore[union-attr]
             elif kind is Routed:
-                self._out(index, result.message, [numbers[t] for t in result.targets], path)  # type: ignore[union-attr]
+                found = [numbers[t] for t in result.targets if t in numbers]  # type: ignore[union-attr]
+                if found and len(found) == len(result.targets):  # type: ignore[union-attr]
+                    self._out(index, result.message, found, path)  # type: ignore[union-attr]
+                else:
+                    self._fail(index, step, _lost(result), path)
             elif kind is Failed:
                 self._fail(index, step, result.error, path)  # type: ignore[union-attr]
             else:
@@ -314,13 +318,16 @@ class _Run:
             self.paths = paths
         return [index for index, _ in left], [message for _, message in left]
 
-    def _route(self, indices: Sequence[int], results: Sequence[Any]) -> None:
+    def _route(self, step: str, indices: Sequence[int], results: Sequence[Any]) -> None:
         """``_out`` for messages that are all routed, as the last step of most flows does."""
         outs, known = self.done.outs, dict[int, list[int]]()
         for index, routed in zip(indices, results, strict=True):
             targets = known.get(id(routed.targets))
             if targets is None:
-                targets = known[id(routed.targets)] = [self.numbers[name] for name in routed.targets]
+                targets = [self.numbers[name] for name in routed.targets if name in self.numbers]
+                targets = known[id(routed.targets)] = targets if len(targets) == len(routed.targets) else []
+            if not targets:
+                self._fail(index, step, _lost(routed), ())
             for target in targets:
                 outs.append(Out(index, target, 0, State.OPEN, routed.message))
 
@@ -387,6 +394,12 @@ class _Run:
         out.state = failure_state(error.error_class)
         row = next(row for row, one in enumerate(self.done.outs) if one is out)
         self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", error))
+
+
+def _lost(routed: Any) -> WaypostError:
+    """A step sent a message to no target, or one there is not: it must not vanish."""
+    found = f"it routes to {', '.join(map(repr, routed.targets)) or 'no target'}"
+    return BugError(found, expected="targets of the flow", remedy="mend the step, then retry the message")
 
 
 def failure_state(error_class: ErrorClass) -> State:

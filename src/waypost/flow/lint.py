@@ -137,6 +137,12 @@ def _lint_asking(use: Use, connections: Connections, files: Mapping[str, bytes])
     options = requester.spec.parse(use.file, given, path, faults)
     yield from faults
     if options is not None:
+        needs = getattr(requester.build, "parameters", None)
+        needed: frozenset[str] = needs(options) if needs else frozenset()
+        given_names = getattr(use.options, "parameters", {})
+        for name in sorted(needed.difference(given_names)):
+            text, remedy = f"parameter {name!r} is not given", near(name, set(given_names) - needed)
+            yield use.file.fault((*use.path, "parameters"), "parameter", text, f"{name}: EXPRESSION", remedy)
         yield from _lint_use(Use(requester, options, use.file, path, use.name), connections, files, {})
 
 

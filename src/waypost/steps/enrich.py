@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -11,10 +11,10 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Duration, Expression, Option, Size
+from waypost.core.spec import ConnectionRef, Duration, Expression, Option, OptionFault, Size
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import ExpressionError, compile_expression
-from waypost.steps.field_path import put, split_path
+from waypost.steps.field_path import path_faults, put, split_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,13 @@ class EnrichOptions:
         "fail"
     )
     default: Annotated[Any, Option("The value taken when the system knows nothing and `missing` is default.")] = None
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from path_faults("into", self.into)
+        if self.default is not None and self.missing != "default":
+            yield OptionFault("default", f"`missing` is {self.missing}", "", "say `missing: default` to have it taken")
+        if "connection" in self.ask:
+            yield OptionFault("ask", "a connection under `ask`", "", "the one beside it counts: leave it out here")
 
 
 @registry.register(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from waypost.core.component import Dropped, Failed, Request, Result
-from waypost.core.errors import DataError
+from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.spec import Duration, Expression, Option
 from waypost.core.traits import StepTraits
+from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
 from waypost.steps.correlation import key_text
 
@@ -75,3 +76,14 @@ class IdempotentReceiver:
             message if answer is None else Dropped("a repetition", duplicate_of=str(answer["original"]))
             for message, answer in zip(batch, answers, strict=True)
         ]
+
+    @staticmethod
+    def lint(
+        options: IdempotentReceiverOptions, file: YamlFile, path: Path, read: Callable[[str], bytes],
+        targets: tuple[str, ...],
+    ) -> list[Fault]:  # fmt: skip
+        """A key that is the same for every message: all but the first would end."""
+        if compile_expression(options.key).paths:
+            return []
+        text = f"key `{options.key}` looks at nothing of the message: all but the first would be repetitions"
+        return [file.fault((*path, "key"), "constant-key", text, "fields of the message, such as order.number")]

@@ -15,12 +15,16 @@ from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import Compiled, compile_expression
+from waypost.steps.target_name import named_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRuleOptions:
     to: Annotated[tuple[str, ...], Option("The target, or list of targets, of messages that fit.", example="erp")]
     when: Annotated[Expression | None, Option("The condition; a rule without one fits every message.")] = None
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from named_faults("to", self.to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

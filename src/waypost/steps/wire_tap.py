@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,16 +11,20 @@ from waypost.core.errors import DataError, Fault, near
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import Expression, Option
+from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.steps.target_name import named_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireTapOptions:
     to: Annotated[tuple[str, ...], Option("The target, or list of targets, of the copy.", example="audit")]
     when: Annotated[Expression | None, Option("Copy only messages for which this is true.")] = None
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from named_faults("to", self.to)
 
 
 @registry.register(
@@ -32,7 +36,11 @@ class WireTapOptions:
     example="{to: audit, when: total > 10000}",
 )
 class WireTap:
-    """Copy messages, as they are at this step, to further targets."""
+    """Copy messages, as they are at this step, to further targets.
+
+    The message itself goes on. Where no step behind routes it, it reaches every target of the flow in the end, those of
+    the copy among them: end the flow with `route`.
+    """
 
     def __init__(self, options: WireTapOptions, grants: Grants) -> None:
         self._targets = options.to
