@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -26,61 +26,20 @@ from waypost.core.component import (
     Tapped,
 )
 from waypost.core.errors import BugError, DataError, ErrorClass, WaypostError
-from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
-from waypost.core.proof import DIGEST_BYTES, Digester, digester
+from waypost.core.proof import Digester, digester
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
 from waypost.flow.key_reader import KeyReader
 from waypost.flow.member import stretch
 from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
+from waypost.flow.processed import Note as Note
+from waypost.flow.processed import Out as Out
+from waypost.flow.processed import Processed as Processed
+from waypost.flow.processed import Trouble as Trouble
 from waypost.flow.request_digest import request_digest
 from waypost.store.record import NO_TARGET, State
-
-
-class Out(msgspec.Struct, gc=False):
-    """One output row in the making: message ``index`` to target number ``target`` (``NO_TARGET``: it ended here)."""
-
-    index: int
-    target: int
-    ordinal: int
-    state: State
-    message: Message | None = None
-    body: bytes = b""
-    digest: bytes = bytes(DIGEST_BYTES)
-    path: Path = ()
-
-
-@dataclass(slots=True)
-class Trouble:
-    """Why message ``index`` failed at ``place``; ``row`` is its output row."""
-
-    row: int
-    place: str
-    error: WaypostError
-
-
-class Note(msgspec.Struct, frozen=True):
-    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
-
-    index: int
-    step: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(slots=True)
-class Processed:
-    """What the steps made of a batch. ``timings`` are microseconds per step."""
-
-    outs: list[Out] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    timings: list[int] = field(default_factory=list)
-    links: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Messages that ended as repetitions, and their originals."""
-    notes: list[Note] = field(default_factory=list)
-    parted: bool = False
-    """Some message became several: outputs have paths."""
 
 
 class Question(msgspec.Struct, frozen=True):
