@@ -20,6 +20,7 @@ from waypost.cli.verb import (
     edi,
     edi_acknowledging,
     edi_checking,
+    edi_generating,
     grouping,
     keeping,
     legal_holding,
@@ -28,11 +29,13 @@ from waypost.cli.verb import (
     mapping,
     measuring,
     partner,
+    reference_data,
     repairing,
     running,
     showing,
     steering,
     testing,
+    tracing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -59,6 +62,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("messages", looking.messages),
         ("files", looking.files),
         ("show", looking.show),
+        ("lineage", tracing.lineage),
         ("dead", looking.dead),
     ),
     "Look into EDI files": (
@@ -66,6 +70,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
         ("edi ack", edi_acknowledging.ack),
+        ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
@@ -90,6 +95,19 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("activate", steering.activate),
         ("versions", steering.versions),
         ("schedule", steering.schedule),
+    ),
+    "Keep reference data": (
+        ("reference list", reference_data.list_),
+        ("reference show", reference_data.show),
+        ("reference set", reference_data.set_),
+        ("reference remove", reference_data.remove),
+        ("reference import", reference_data.import_),
+        ("reference export", reference_data.export),
+        ("reference approve", reference_data.approve),
+        ("reference reject", reference_data.reject),
+        ("reference history", reference_data.history),
+        ("reference where-used", reference_data.where_used),
+        ("reference waiting", reference_data.waiting),
     ),
     "Look after the store": (
         ("legal-hold", legal_holding.legal_hold),

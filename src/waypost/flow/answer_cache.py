@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from waypost.core.component import Request, Requester
 from waypost.core.errors import WaypostError
+from waypost.flow.answered import request_digest
 from waypost.flow.effects import Aged, pack_answer, unpack_answer
-from waypost.flow.request_digest import request_digest
 
 _OVERHEAD = 200
 """Bytes an entry takes besides its answer, roughly."""

@@ -15,13 +15,13 @@ from waypost.core.errors import DataError, WaypostError
 from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
 from waypost.core.proof import proves
+from waypost.flow.answered import request_digest
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.guard import guarded
 from waypost.flow.load import bodies_of, load_of
 from waypost.flow.member.envelope import RELEASED, body_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
-from waypost.flow.request_digest import request_digest
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Found, History
 from waypost.store.record import (

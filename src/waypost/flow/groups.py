@@ -22,7 +22,7 @@ Params = Mapping[str, Any]
 WHAT = ("list", "release", "cancel")
 
 
-async def groups(engine: Engine, params: Params, who: str) -> dict[str, Any]:
+async def decide_groups(engine: Engine, params: Params, who: str) -> dict[str, Any]:
     """``what``: ``list`` gives the ``groups`` that wait; ``release`` lets those meant go as they are, ``cancel`` ends
     them: the ``count`` of members that concerned. Meant are those of ``flow``, ``step`` and ``key``."""
     what = str(params.get("what") or "list")
@@ -75,14 +75,14 @@ def counted(engine: Engine, flow: str) -> list[dict[str, Any]]:
     ]
 
 
-def told(engine: Engine, history: History) -> dict[str, Any] | None:
-    """What a boundary has to do with a message: None for one that it has nothing to do with."""
+def told(engine: Engine, history: History) -> dict[str, Any]:
+    """What a boundary has to do with a message, as ``boundary``; nothing for one that it has nothing to do with."""
     accepted, found = history.batch.accepted, history.found
     releases = [record for record in history.records if isinstance(record, Released)]
     if not accepted.stage and not releases:
-        return None
+        return {}
     if not accepted.stage:
-        return {"role": "original", "releases": [_release(record) for record in releases]}
+        return {"boundary": {"role": "original", "releases": [_release(record) for record in releases]}}
     envelope = opened(bodies_of(accepted.bodies, accepted.count)[found.index])
     role, _, step = accepted.stage.partition(" ")
     said: dict[str, Any] = {
@@ -92,7 +92,7 @@ def told(engine: Engine, history: History) -> dict[str, Any] | None:
     boundary = engine.boundaries.of.get((found.flow, step))
     if role + " " != AFTER and found.state == "processing" and boundary is not None:
         said["waits_in"] = next(_rows(boundary, {"key": envelope.key}), None)
-    return said
+    return {"boundary": said}
 
 
 def _release(record: Released) -> dict[str, Any]:

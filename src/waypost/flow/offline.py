@@ -82,7 +82,7 @@ class _Resting:
             for number, engine in engines.items():
                 engine.spread.peers = {at: NearPeer(other) for at, other in engines.items() if at != number}
                 await engine.start(sources=False)
-            asked = [engines[0]] if verb == "send" else list(engines.values())
+            asked = [engines[0]] if verb in ("send", "reference") else list(engines.values())
             parts = [await self._control(engine).perform(verb, params) for engine in asked]
             if any(next(e.shard.state.open_batches(), None) for n, e in engines.items() if n >= workers):
                 write_division(self._store.disk, self._store.folder, Division(workers, becoming=workers))

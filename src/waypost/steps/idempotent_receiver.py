@@ -15,6 +15,7 @@ from waypost.core.spec import Duration, Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 from waypost.steps.correlation import key_text
 
 _MONTH = Duration(30 * 86400)
@@ -76,6 +77,11 @@ class IdempotentReceiver:
             message if answer is None else Dropped("a repetition", duplicate_of=str(answer["original"]))
             for message, answer in zip(batch, answers, strict=True)
         ]
+
+    @staticmethod
+    def lineage(options: IdempotentReceiverOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; its key decides whether it goes on."""
+        return Passing([(options.key, f"goes on when {options.key} is new")])
 
     @staticmethod
     def lint(

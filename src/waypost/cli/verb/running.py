@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,8 +112,17 @@ def _print_status(place: Place) -> None:
     if waiting:
         say()
         table(("waiting in", "groups", "messages"), waiting)
-    for line in [*_troubles(answer["flows"]), *answer.get("trouble", ())]:
+    for line in [*_troubles(answer["flows"]), *_waiting(answer.get("waiting", ())), *answer.get("trouble", ())]:
         note(line)
+
+
+def _waiting(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What waits for reference data."""
+    return [
+        f"reference table {group['table']}: no row for {group['value']!r}, {group['count']} parked in "
+        f"{', '.join(group['flows'])}"
+        for group in groups
+    ]
 
 
 def _troubles(flows: list[dict[str, Any]]) -> list[str]:

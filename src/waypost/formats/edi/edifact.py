@@ -22,6 +22,7 @@ from waypost.formats.edi.edifact_envelope import group_document, interchange_doc
 from waypost.formats.edi.edifact_write import EdifactWriter
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.places import message_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 
@@ -145,6 +146,10 @@ class EdifactFormat:
             encoding = "" if agreed.receive.encoding == "declared" else agreed.receive.encoding
             self._readers[name] = MessageReader(EDIFACT, self._envelopes, encoding, self._check)
         return self._readers[name]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        encoding = self._reader.encoding or "latin-1"
+        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -19,6 +19,7 @@ from waypost.formats.edi.agreed.parties import x12_parties
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.terms import AgreedTerms
 from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.places import x12_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 from waypost.formats.edi.x12_dialect import X12
@@ -133,6 +134,11 @@ class X12Format:
             options = self._options
             self._readers[name] = X12Reader(agreed.receive.encoding, options.check, options.version, terms)
         return self._readers[name]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        options = self._options
+        whole = options.unit == "group"
+        return x12_ranges(X12, data, context, options.encoding, options.version, whole, paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

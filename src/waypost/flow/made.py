@@ -1,4 +1,4 @@
-"""What the steps make of a batch: output rows in the making, what failed, what was noted."""
+"""What the steps made of a batch: its outputs, and what failed."""
 
 from __future__ import annotations
 
