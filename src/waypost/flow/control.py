@@ -14,7 +14,7 @@ from waypost.core.message import id_text, parse_id
 from waypost.flow import finder
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, time_text
-from waypost.flow.groups import counted, decide_groups, told
+from waypost.flow.groups import counted, groups, told
 from waypost.flow.legal_hold import legal_hold
 from waypost.flow.lineage_message import lineage_of
 from waypost.flow.load import Load
@@ -397,5 +397,5 @@ VERBS: dict[str, Verb] = {
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
-    "reference": reference_data, "reference-waiting": reference_waiting, "groups": lambda control, params: decide_groups(control.engine, params, control.who_asks(params)),
+    "reference": reference_data, "reference-waiting": reference_waiting, "groups": groups,
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from waypost.core.boundary import Forced, Group
 from waypost.core.errors import UsageError, near
@@ -22,9 +22,18 @@ Params = Mapping[str, Any]
 WHAT = ("list", "release", "cancel")
 
 
-async def decide_groups(engine: Engine, params: Params, who: str) -> dict[str, Any]:
+class Asked(Protocol):
+    """Who performs verbs (``flow.control.Control``)."""
+
+    engine: Engine
+
+    def who_asks(self, params: Params) -> str: ...
+
+
+async def groups(control: Asked, params: Params) -> dict[str, Any]:
     """``what``: ``list`` gives the ``groups`` that wait; ``release`` lets those meant go as they are, ``cancel`` ends
     them: the ``count`` of members that concerned. Meant are those of ``flow``, ``step`` and ``key``."""
+    engine, who = control.engine, control.who_asks(params)
     what = str(params.get("what") or "list")
     if what not in WHAT:
         raise UsageError(f"groups {what!r}", expected="list, release or cancel", remedy=near(what, WHAT))
