@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.component import TimedSource
-from waypost.core.errors import DataError, UsageError, WaypostError, near
-from waypost.core.message import id_text, parse_id
+from waypost.core.errors import UsageError, WaypostError, near
+from waypost.core.message import id_text
 from waypost.flow import finder
 from waypost.flow.changes import Changes
 from waypost.flow.explain import explain, time_text
@@ -19,7 +19,7 @@ from waypost.flow.legal_hold import legal_hold
 from waypost.flow.lineage_message import lineage_of
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
-from waypost.flow.queries import query_of
+from waypost.flow.queries import message_id, query_of
 from waypost.flow.reference_data import declared_names
 from waypost.flow.reference_verbs import reference, waiting_now
 from waypost.flow.reference_waiting import waiting
@@ -27,6 +27,7 @@ from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.rows import arrival_row, target_status
 from waypost.flow.said import subjects
+from waypost.flow.sequence_verb import numbers, set_number
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
@@ -342,14 +343,6 @@ class Control:
         return 1 if worse or refused or self.engine.trouble or waits else 0
 
 
-def message_id(params: Params) -> bytes:
-    """The message a verb is about. Raises ``DataError`` for what is no id."""
-    try:
-        return parse_id(str(params.get("id", "")))
-    except ValueError as error:
-        raise DataError(str(error), expected="an id as `waypost messages` prints it") from None
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -397,5 +390,6 @@ VERBS: dict[str, Verb] = {
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
-    "reference": reference_data, "reference-waiting": reference_waiting, "groups": groups,
+    "reference": reference_data, "reference-waiting": reference_waiting,
+    "numbers": numbers, "set-number": set_number, "groups": groups,
 }  # fmt: skip

@@ -19,6 +19,8 @@ from waypost.core.key import SLOTS
 from waypost.flow.boundary.group import TIMER, hash_of_state, read_timer
 from waypost.flow.moving import MessageMove, Moving, folded
 from waypost.flow.placement import FIRST, owner_of, place_of, reader_of, slot_of_name
+from waypost.flow.sequence import FLOW as SEQUENCES
+from waypost.flow.sequence import slot_of_sequence
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
@@ -193,8 +195,8 @@ class Rebalance:
             owner = self._owner_of_group(of.flow, of.hash) if of else owner_of(slot_of_name(name), self._new)
             yield TimerSet(name, due, payload), owner
         for flow, step, key, value in folded(shard).all_step_states():
-            group = hash_of_state(key)
-            slot = slot_of_name(f"{flow}/{step}/{key}")
+            group = None if flow == SEQUENCES else hash_of_state(key)
+            slot = slot_of_sequence(step) if flow == SEQUENCES else slot_of_name(f"{flow}/{step}/{key}")
             owner = owner_of(slot, self._new) if group is None else self._owner_of_group(flow, group)
             yield StepState(flow, step, key, value), owner
 
