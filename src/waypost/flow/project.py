@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from waypost.agreements.load import Partner, lint_partners, load_partners
 from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.registry import Kind, load_components, registry
-from waypost.core.spec import Expression, Spec, convert
+from waypost.core.spec import Expression, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.flow.definition import (
@@ -31,6 +30,7 @@ from waypost.flow.definition import (
 from waypost.flow.environment import Environment, environment_from
 from waypost.flow.library import library_files
 from waypost.flow.lint import lint_flows
+from waypost.flow.readable import readable_options as readable_options
 from waypost.flow.template import Templates, collapsed
 
 FOLDERS = (
@@ -377,27 +377,3 @@ def _declared(data: Any) -> dict[str, str]:
     """The values an environment must give, as far as they are written rightly."""
     values = data.get("values") if isinstance(data, dict) else None
     return {n: t for n, t in values.items() if isinstance(t, str)} if isinstance(values, dict) else {}
-
-
-def readable_options(file: YamlFile) -> FlowOptions:
-    """The options of a flow that has faults: what cannot be read is left at its default, or empty."""
-    empty = FlowOptions(flow="", description="", owner="", source={})
-    readable = _readable(empty, file, file.data, ())
-    assert isinstance(readable, FlowOptions)
-    return readable
-
-
-def _readable(options: Any, file: YamlFile, data: Mapping[str, Any], path: YamlPath) -> Any:
-    """``options`` with what of ``data`` can be read put in."""
-    found: dict[str, Any] = {}
-    for field in Spec.of(type(options)).fields:
-        if field.name not in data:
-            continue
-        faults: list[Fault] = []
-        value, at = data[field.name], (*path, field.name)
-        read = convert(field.type, value, file, at, faults, field.option)
-        if not faults:
-            found[field.name] = read
-        elif dataclasses.is_dataclass(field.type) and isinstance(value, Mapping):
-            found[field.name] = _readable(getattr(options, field.name), file, value, at)
-    return dataclasses.replace(options, **found)

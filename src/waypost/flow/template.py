@@ -37,51 +37,13 @@ from typing import Any
 from waypost.core.errors import Fault, near
 from waypost.core.yamlfile import ExpandedFile, Origin, YamlFile
 from waypost.core.yamlfile import Path as YamlPath
+from waypost.flow.template_declared import TYPES as TYPES
+from waypost.flow.template_declared import USE, Parameter, Template, problem_of, read_template
 
 FOLDER = "templates"
-TYPES: Mapping[str, tuple[type[Any], ...]] = {
-    "text": (str,), "number": (int, float), "whole": (int,), "flag": (bool,), "list": (list,), "mapping": (dict,),
-    "any": (object,),
-}  # fmt: skip
-_USE = re.compile(r"\$\{with\.([A-Za-z_][A-Za-z0-9_]*)\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = {
-    "template": ("template", "description", "owner", "parameters", "flow"),
-    "fragment": ("fragment", "description", "owner", "parameters", "steps"),
-}
 _INSTANCE_WORDS = ("template", "with", "instances")
-_PARAMETER_WORDS = ("type", "default", "description", "choices")
 _MOST_INSTANCES = 1_000
 _MOST_NESTED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter; without a ``default`` it must be given."""
-
-    name: str
-    type: str = "text"
-    required: bool = True
-    default: Any = None
-    description: str = ""
-    choices: tuple[Any, ...] = ()
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A template of a flow, or a fragment of steps (``kind``), as written in ``file``."""
-
-    name: str
-    kind: str
-    file: YamlFile
-    parameters: Mapping[str, Parameter]
-    description: str = ""
-
-    @property
-    def body(self) -> YamlPath:
-        """Where its content stands in its file."""
-        return ("flow",) if self.kind == "template" else ("steps",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +180,7 @@ class Templates:
                 remedy = near(name, known) or f"known: {', '.join(known) or 'none'}"
                 text = f"{template.kind} {template.name!r} has no parameter {name!r}"
                 self.faults.append(Fault(at.file, at.line, "unknown-parameter", text, "", remedy))
-            elif problem := _problem(known[name], one.value):
+            elif problem := problem_of(known[name], one.value):
                 declared = f"{problem}, by {template.file.name}:{known[name].line}"
                 text = f"parameter {name!r}: found {one.value!r}"
                 self.faults.append(Fault(at.file, at.line, "parameter", text, declared))
@@ -319,7 +281,7 @@ class _Filler:
         """A value with the parameters put in."""
         if self.plain or not isinstance(value, str) or "${with." not in value:
             return value
-        whole = _USE.fullmatch(value)
+        whole = USE.fullmatch(value)
         if whole and whole[1] in self.values:
             given = self.values[whole[1]]
             if given.origin is not None:
@@ -327,7 +289,7 @@ class _Filler:
                 note = f"parameter {whole[1]!r} of {here.file}:{here.line}" if here else ""
                 self.origins[target] = Origin(given.origin.file, given.origin.line, note)
             return given.value
-        return _USE.sub(lambda m: _word(self.values[m[1]].value) if m[1] in self.values else m[0], value)
+        return USE.sub(lambda m: _word(self.values[m[1]].value) if m[1] in self.values else m[0], value)
 
 
 def _word(value: Any) -> str:
@@ -353,100 +315,6 @@ def _typed(cell: str, parameter: Parameter | None) -> Any:
     if kind == "flag":
         return {"true": True, "false": False}.get(text.lower(), text)
     return [part.strip() for part in text.split(";")] if kind == "list" else text
-
-
-def _problem(parameter: Parameter, value: Any) -> str:
-    """What was expected, where a value does not fit; '' where it does."""
-    kinds = TYPES[parameter.type]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
-        return parameter.type
-    if parameter.choices and value not in parameter.choices:
-        return "one of " + ", ".join(map(str, parameter.choices))
-    return ""
-
-
-# ── declarations ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_template(kind: str, file: YamlFile, faults: list[Fault]) -> Template | None:
-    """The template or fragment of a file; None, with every reason in ``faults``, where it has a fault."""
-    before, data = len(faults), file.data
-    words, body = _WORDS[kind], "flow" if kind == "template" else "steps"
-    for word in data:
-        if word not in words:
-            faults.append(file.fault((word,), "unknown-option", f"unknown option {word!r}", "", near(str(word), words)))
-    for word in (kind, body):
-        if not data.get(word):
-            faults.append(file.fault((), "missing-option", f"option {word!r} is missing"))
-    if data.get(body) and not isinstance(data[body], dict if kind == "template" else list):
-        expected = "a flow's options" if kind == "template" else "a list of steps"
-        faults.append(file.fault((body,), "type", f"{body} is something else", expected))
-    parameters = _parameters(file, data.get("parameters"), faults)
-    used = dict(_uses(data.get(body), (body,)))
-    used.update((name, ("parameters", p.name, "default")) for p in parameters.values() for name in _names(p.default))
-    for name, path in used.items():
-        if name not in parameters:
-            remedy = near(name, parameters) or f"known: {', '.join(parameters) or 'none'}"
-            faults.append(
-                file.fault(path, "unknown-parameter", f"no parameter {name!r}", "one under 'parameters:'", remedy)
-            )
-    for name in parameters:
-        if name not in used:
-            text = f"parameter {name!r} is never used"
-            faults.append(file.fault(("parameters", name), "unused-parameter", text, f"${{with.{name}}} somewhere"))
-    if len(faults) > before:
-        return None
-    return Template(str(data[kind]), kind, file, parameters, str(data.get("description", "")))
-
-
-def _parameters(file: YamlFile, given: Any, faults: list[Fault]) -> dict[str, Parameter]:
-    made: dict[str, Parameter] = {}
-    if given is None:
-        return made
-    if not isinstance(given, dict):
-        faults.append(file.fault(("parameters",), "type", f"found {given!r}", "names with their types"))
-        return made
-    for name, how in given.items():
-        path = ("parameters", name)
-        options = {"type": how} if isinstance(how, str) else how
-        if not isinstance(options, dict) or not _NAME.fullmatch(name):
-            faults.append(file.fault(path, "type", f"found {how!r}", "a name, and a type or its options"))
-            continue
-        for word in options:
-            if word not in _PARAMETER_WORDS:
-                remedy = near(str(word), _PARAMETER_WORDS)
-                faults.append(file.fault((*path, word), "unknown-option", f"unknown option {word!r}", "", remedy))
-        kind = str(options.get("type", "text"))
-        if kind not in TYPES:
-            remedy = near(kind, TYPES)
-            faults.append(file.fault((*path, "type"), "type", f"no type {kind!r}", ", ".join(TYPES), remedy))
-            kind = "any"
-        choices = options.get("choices")
-        made[name] = Parameter(
-            name, kind, "default" not in options, options.get("default"), str(options.get("description", "")),
-            tuple(choices) if isinstance(choices, list) else (), file.line(path),
-        )  # fmt: skip
-        plain = "default" in options and not _names(options["default"])
-        if plain and (problem := _problem(made[name], options["default"])):
-            faults.append(file.fault((*path, "default"), "default", f"found {options['default']!r}", problem))
-    return made
-
-
-def _uses(value: Any, path: YamlPath) -> Iterator[tuple[str, YamlPath]]:
-    """Every parameter a value names, with its place."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from ((name, (*path, key)) for name in _names(key))
-            yield from _uses(item, (*path, key))
-    elif isinstance(value, list):
-        for at, item in enumerate(value):
-            yield from _uses(item, (*path, at))
-    else:
-        yield from ((name, path) for name in _names(value))
-
-
-def _names(value: Any) -> list[str]:
-    return _USE.findall(value) if isinstance(value, str) else []
 
 
 def collapsed(faults: list[Fault]) -> list[Fault]:
