@@ -9,7 +9,7 @@ from waypost.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
     from waypost.flow.definition import FlowDefinition, Project
-    from waypost.flow.template import Template
+    from waypost.flow.template_declared import Template
 
 
 def expanded_text(flow: FlowDefinition) -> str:
