@@ -24,7 +24,7 @@ def looks(verb: str, params: Mapping[str, Any]) -> bool:
         "replay": params.get("dry_run"),
         "legal-hold": params.get("what") == "list",
     }
-    return verb in LOOKING or verb == "versions" or bool(what.get(verb))
+    return verb in LOOKING or verb in ("versions", "numbers", "exchanges") or bool(what.get(verb))
 
 
 class Attic:

@@ -26,6 +26,7 @@ from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
 from waypost.flow.rows import arrival_row, target_status
 from waypost.flow.said import subjects
+from waypost.flow.sequence_verb import numbers, set_number
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
@@ -395,4 +396,5 @@ VERBS: dict[str, Verb] = {
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
     "reference": reference_data, "reference-waiting": reference_waiting,
+    "numbers": numbers, "set-number": set_number,
 }  # fmt: skip

@@ -36,6 +36,10 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return {"messages": held[: int(params.get("limit") or 50)]}
     if verb in ("run-schedule", "skip-schedule"):
         return next((part for part in parts if part["at"]), parts[0])
+    if verb == "numbers":
+        return {"numbers": [row for part in parts for row in part["numbers"]]}
+    if verb == "set-number":
+        return next((part for part in parts if part["last"] is not None), parts[0])
     made = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():
