@@ -106,7 +106,7 @@ def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:
     try:
         compile_expression(text)
     except ExpressionFault as error:
-        yield error.fault(flow.file.name, flow.file.line(path))
+        yield flow.file.located(path, error.fault(flow.file.name, flow.file.line(path)))
 
 
 def _lint_use(
@@ -173,7 +173,7 @@ def _lint_value(
             step = use.component.kind == "step"
             compile_expression(value, references=References(files.__getitem__) if step else None)
         except ExpressionFault as error:
-            yield error.fault(use.file.name, use.file.line(path))
+            yield use.file.located(path, error.fault(use.file.name, use.file.line(path)))
 
 
 def _values(options: Any, path: YamlPath) -> Iterator[tuple[YamlPath, Any, tuple[str, ...]]]:
