@@ -57,10 +57,10 @@ class TargetTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTraits:
-    """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock', 'check_in', 'redeem').
-    ``names_targets``: it routes. ``computes_targets``: which targets, only the message or a table says. ``itinerary``:
-    each message it sends on has one stop less to make, so channels it leads to end. ``diverts``: it routes some
-    messages and lets others go on. ``splits``: one message may become several."""
+    """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock', 'check_in', 'redeem',
+    'program'). ``names_targets``: it routes. ``computes_targets``: which targets, only the message or a table says.
+    ``itinerary``: each message it sends on has one stop less to make, so channels it leads to end. ``diverts``: it
+    routes some messages and lets others go on. ``splits``: one message may become several."""
 
     asks: str = ""
     names_targets: bool = False

@@ -27,6 +27,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.said import EVERYTHING, said
+from waypost.flow.sequence import Sequences
 from waypost.flow.spread import Spread
 from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
@@ -57,6 +58,7 @@ class Engine:
         self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
         self.claiming = Claiming(self, lambda: self.spread.peers)
+        self.sequences = Sequences(shard, workers, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
         self.outgoing = Outgoing(self, project, around, self.recall)
@@ -115,6 +117,10 @@ class Engine:
         """A flow of a version and who answers its questions today."""
         flow = self.versions.flow(version, name)
         return flow, requesters_of(flow, self.versions.project(version), self.around)
+
+    def compiled(self, name: str) -> CompiledFlow:
+        """A flow of the current version."""
+        return self.versions.flow(self.project.version, name)
 
     def takers(self) -> Mapping[str, FlowRunner]:
         return self.runners

@@ -226,10 +226,20 @@ def _outputs(history: History, flow: CompiledFlow, processed: Processed, secret:
             "target": target, "ordinal": ordinal,
             "state": State(states.get((target, ordinal), State.OPEN)).name.lower(),
             **text_of(body), "document": plain(out.message.body) if out and out.message else None,
+            **_numbers(history, row),
             "digest_ok": out is not None and proves(secret, out.body, out.digest, digests.get(key)),
             "attempts": attempts.get(row, []),
         })  # fmt: skip
     return outputs
+
+
+def _numbers(history: History, row: int) -> dict[str, Any]:
+    """The control numbers an output left under, by sequence."""
+    stamped = [r for r in history.records if isinstance(r, OutboundBody) and r.ref & OUT_MASK == row and r.numbers]
+    found: dict[str, list[int]] = {}
+    for name, number in stamped[-1].numbers if stamped else ():
+        found.setdefault(name, []).append(number)
+    return {"numbers": found} if found else {}
 
 
 def rows_of_message(history: History) -> dict[int, RowKey]:

@@ -18,6 +18,7 @@ from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.lying import Lying
 from waypost.flow.readings import Readings
+from waypost.flow.sequence import Sequences
 from waypost.flow.trying import Trying
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
@@ -52,6 +53,7 @@ class Host(Protocol):
     ids: Ids
     claims: Claims
     claiming: Claiming
+    sequences: Sequences
     answers: Answers
     readings: Readings
     trying: Trying
@@ -82,6 +84,10 @@ class Host(Protocol):
 
     def processed(self, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         """(Part of) a batch whose senders wait for an answer is durable, and its outputs are with their lanes."""
+        ...
+
+    def compiled(self, name: str) -> CompiledFlow:
+        """A flow of the current version."""
         ...
 
     def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:

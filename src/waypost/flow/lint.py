@@ -13,7 +13,10 @@ from waypost.core.spec import ConnectionRef, Expression, PartnerRef, ProjectPath
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
+from waypost.flow.reference_data import declared_names
 from waypost.mapping.expression import ExpressionFault, compile_expression
+from waypost.mapping.reference import declaration_file, read_declaration
+from waypost.mapping.reference_use import References, initial_version
 
 Flow = FlowDefinition | FaultyFlow
 ANY_PARTNER = "any"
@@ -43,6 +46,7 @@ def lint_flows(
         faults += _lint_use(connection.use, connections, files, {})
     for flow in flows:
         faults += _lint_flow(flow, connections, files)
+    faults += _lint_references(files)
     faults += _lint_channels(flows)
     faults += _lint_listeners(flows)
     return faults
@@ -123,6 +127,12 @@ def _lint_asking(use: Use, connections: Connections, files: Mapping[str, bytes])
     options = requester.spec.parse(use.file, given, path, faults)
     yield from faults
     if options is not None:
+        needs = getattr(requester.build, "parameters", None)
+        needed: frozenset[str] = needs(options) if needs else frozenset()
+        given_names = getattr(use.options, "parameters", {})
+        for name in sorted(needed.difference(given_names)):
+            text, remedy = f"parameter {name!r} is not given", near(name, set(given_names) - needed)
+            yield use.file.fault((*use.path, "parameters"), "parameter", text, f"{name}: EXPRESSION", remedy)
         yield from _lint_use(Use(requester, options, use.file, path, use.name), connections, files, {})
 
 
@@ -146,7 +156,8 @@ def _lint_value(
         yield use.file.fault(path, "missing-file", f"no file {str(value)!r} in the project", "", remedy)
     elif isinstance(value, Expression):
         try:
-            compile_expression(value)
+            step = use.component.kind == "step"
+            compile_expression(value, references=References(files.__getitem__) if step else None)
         except ExpressionFault as error:
             yield error.fault(use.file.name, use.file.line(path))
 
@@ -169,6 +180,16 @@ def _walk(value: Any, path: YamlPath, kinds: tuple[str, ...]) -> Iterator[tuple[
             yield from _walk(item, (*path, i), kinds)
     else:
         yield path, value, kinds
+
+
+def _lint_references(files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """The declarations of reference data, and the files they begin with."""
+    for name in declared_names(files):
+        faults: list[Fault] = []
+        declaration = read_declaration(name, files[declaration_file(name)], faults)
+        if declaration is not None:
+            initial_version(declaration, files.__getitem__, faults)
+        yield from faults
 
 
 def _lint_channels(flows: list[Flow]) -> Iterator[Fault]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from waypost.flow.reference_waiting import joined
+
 _LISTS = {"messages": "received_at", "files": "begun_at"}
 _OUTCOMES = ("delivered", "filtered", "dead", "parked", "open")
 _ADDED = ("count", "same", "differ")
@@ -12,8 +14,12 @@ _ADDED = ("count", "same", "differ")
 
 def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
     """The parts' answers as one: lists joined and sorted, counts added, the first that knows a message."""
-    if verb == "show":
+    if verb in ("show", "lineage"):
         return next((part for part in parts if part is not None), None)
+    if verb == "reference":
+        return parts[0]
+    if verb == "reference-waiting":
+        return {"groups": joined(part["groups"] for part in parts)}
     if verb == "status":
         return _status(parts)
     if verb in _LISTS:
@@ -30,6 +36,10 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return {"messages": held[: int(params.get("limit") or 50)]}
     if verb in ("run-schedule", "skip-schedule"):
         return next((part for part in parts if part["at"]), parts[0])
+    if verb == "numbers":
+        return {"numbers": [row for part in parts for row in part["numbers"]]}
+    if verb == "set-number":
+        return next((part for part in parts if part["last"] is not None), parts[0])
     made = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():
@@ -65,6 +75,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {**parts[0], "trouble": [line for part in parts for line in part["trouble"]]}
+    made["waiting"] = joined(part["waiting"] for part in parts)
     made["listen"] = next((part["listen"] for part in parts if part["listen"]), "")
     flows: dict[str, dict[str, Any]] = {}
     for part in parts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from waypost.core.component import Format
+from waypost.core.stamping import StampingFormat
 from waypost.core.traits import TargetTraits
 from waypost.flow.answers import answer_key_reader, answers_callers
 from waypost.flow.assemble import Surroundings
@@ -17,6 +19,7 @@ from waypost.flow.lane import Lane
 from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.said import EVERYTHING, said
+from waypost.flow.stamping import Stamping
 
 
 class Outgoing:
@@ -57,9 +60,16 @@ class Outgoing:
             lane.engine = host
         if traits.numbered:
             lane.numbering = Numbering(host.shard, flow.name, target, host.workers)
+        form = self._form(flow if definition is flow.definition else host.compiled(flow.name), target)
+        if lane_class is Lane and isinstance(form, StampingFormat) and form.stamps:
+            lane.stamping = Stamping(host.shard, host.sequences, form, host.clock)
         if answers_callers(flow):
             lane.watch = host.answers.outcome
         return lane
+
+    @staticmethod
+    def _form(flow: CompiledFlow, target: str) -> Format | None:
+        return next((one.format for one in flow.targets if one.name == target), None)
 
     def _circuit(self, use: Use, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))

@@ -31,7 +31,19 @@ from waypost.flow.definition import (
 from waypost.flow.environment import Environment, environment_from
 from waypost.flow.lint import lint_flows
 
-FOLDERS = ("flows", "maps", "schemas", "lookups", "calendars", "steps", "templates", "partners", "apis", "environments")
+FOLDERS = (
+    "flows",
+    "maps",
+    "schemas",
+    "lookups",
+    "reference",
+    "calendars",
+    "steps",
+    "templates",
+    "partners",
+    "apis",
+    "environments",
+)
 """What belongs to a version, besides waypost.yaml and connections.yaml."""
 MAX_FILE_BYTES = 64 << 20
 TEST_FILES = (".test.yaml", ".test.yml")

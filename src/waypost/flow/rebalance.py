@@ -18,6 +18,8 @@ from waypost.core.clock import SystemClock
 from waypost.core.key import SLOTS
 from waypost.flow.moving import MessageMove, Moving, folded
 from waypost.flow.placement import FIRST, owner_of, reader_of, slot_of_name
+from waypost.flow.sequence import FLOW as SEQUENCES
+from waypost.flow.sequence import slot_of_sequence
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
@@ -190,7 +192,8 @@ class Rebalance:
         for name, due, payload in shard.state.timers():
             yield TimerSet(name, due, payload), owner_of(slot_of_name(name), self._new)
         for flow, step, key, value in folded(shard).all_step_states():
-            yield StepState(flow, step, key, value), owner_of(slot_of_name(f"{flow}/{step}/{key}"), self._new)
+            slot = slot_of_sequence(step) if flow == SEQUENCES else slot_of_name(f"{flow}/{step}/{key}")
+            yield StepState(flow, step, key, value), owner_of(slot, self._new)
 
     def _others(self, number: int) -> list[EmbeddedShard]:
         return [shard for at, shard in self._shards.items() if at != number]

@@ -12,6 +12,7 @@ from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Sour
 from waypost.mapping.grammar import parse
 from waypost.mapping.parsed import CONSTANTS, ROOT, Parsed
 from waypost.mapping.reading import GROUP, INDEX, Values, broken
+from waypost.mapping.reference_use import Tables
 
 _TOP = (
     "map", "description", "owner", "source", "target", "lookups", "constants", "errors", "fields", "tests",
@@ -39,14 +40,16 @@ def read_map(text: str, file: str, faults: list[Fault], load_table: LoadTable | 
     return document if len(faults) == before else None
 
 
-def read_document(text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None) -> MapDocument | None:
+def read_document(
+    text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None, tables: Tables | None = None
+) -> MapDocument | None:
     """The same, with broken expressions in the place of those that were refused, so that the rest can be checked; None
     for what is no map at all."""
     before = len(faults)
     yaml = parse_yaml(text, file, faults)
     if len(faults) > before:
         return None
-    return _Reader(yaml, faults, load_table).document() if _is_mapping(yaml, faults) else None
+    return _Reader(yaml, faults, load_table, tables).document() if _is_mapping(yaml, faults) else None
 
 
 def _is_mapping(yaml: YamlFile, faults: list[Fault]) -> bool:
@@ -57,9 +60,11 @@ def _is_mapping(yaml: YamlFile, faults: list[Fault]) -> bool:
 
 
 class _Reader(Values):
-    def __init__(self, yaml: YamlFile, faults: list[Fault], load_table: LoadTable | None) -> None:
+    def __init__(
+        self, yaml: YamlFile, faults: list[Fault], load_table: LoadTable | None, tables: Tables | None = None
+    ) -> None:
         super().__init__(yaml, faults)
-        self.load_table = load_table
+        self.load_table, self.found = load_table, tables
         self.count = 0
 
     def document(self) -> MapDocument:
@@ -69,7 +74,9 @@ class _Reader(Values):
         if not name and "map" not in data:
             self.fault((), "the map has no name", "map: NAME")
         lookups = self.lookups(data.get("lookups"))
-        self.tables = list(lookups)
+        self.tables = dict.fromkeys(lookups) if self.found is None else self.found
+        for lookup in lookups:
+            self.tables.setdefault(lookup, None)  # one that cannot be read is told of elsewhere
         self.constants = self.read_constants(data.get("constants"))
         entries: tuple[Entry, ...] = ()
         if "fields" in data:

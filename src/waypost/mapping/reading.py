@@ -29,7 +29,8 @@ class Values:
 
     def __init__(self, yaml: YamlFile, faults: list[Fault]) -> None:
         self.yaml, self.faults = yaml, faults
-        self.tables: list[str] = []
+        self.tables: dict[str, Any] = {}
+        """The lookups there are by name, and the reference data."""
         self.constants: dict[str, Any] = {}
 
     def fault(self, path: Path, found: str, expected: str = "", remedy: str = "") -> None:

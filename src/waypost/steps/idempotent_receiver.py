@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from waypost.core.component import Dropped, Failed, Request, Result
-from waypost.core.errors import DataError
+from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.spec import Duration, Expression, Option
 from waypost.core.traits import StepTraits
+from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 _MONTH = Duration(30 * 86400)
@@ -84,6 +86,22 @@ class IdempotentReceiver:
             message if answer is None else Dropped("a repetition", duplicate_of=str(answer["original"]))
             for message, answer in zip(batch, answers, strict=True)
         ]
+
+    @staticmethod
+    def lineage(options: IdempotentReceiverOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; its key decides whether it goes on."""
+        return Passing([(options.key, f"goes on when {options.key} is new")])
+
+    @staticmethod
+    def lint(
+        options: IdempotentReceiverOptions, file: YamlFile, path: Path, read: Callable[[str], bytes],
+        targets: tuple[str, ...],
+    ) -> list[Fault]:  # fmt: skip
+        """A key that is the same for every message: all but the first would end."""
+        if compile_expression(options.key).paths:
+            return []
+        text = f"key `{options.key}` looks at nothing of the message: all but the first would be repetitions"
+        return [file.fault((*path, "key"), "constant-key", text, "fields of the message, such as order.number")]
 
 
 def _exact(key: Any) -> Any:

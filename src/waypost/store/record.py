@@ -161,11 +161,13 @@ class DeliveryFailed(Record, tag=6, frozen=True):
 
 
 class OutboundBody(Record, tag=7, frozen=True):
-    """The bytes of an output that failed once or was open at a graceful stop: retries never recompute."""
+    """The bytes of an output that failed once, was open at a graceful stop, or carries numbers that were given as it
+    left: retries never recompute. ``numbers``: (sequence, number) of each it carries."""
 
     ref: int
     content_type: str
     bodies: Bodies
+    numbers: tuple[tuple[str, int], ...] = ()
 
 
 class Decided(Record, tag=8, frozen=True):
