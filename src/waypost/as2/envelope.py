@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from waypost.partners.as2 import cms
-from waypost.partners.as2.algorithm import Cipher, Digest, allowed_cipher, find_digest
-from waypost.partners.as2.certificate import Credential, Use
-from waypost.partners.as2.failure import As2Error, Disposition, reading
-from waypost.partners.as2.limits import Limits
-from waypost.partners.as2.signature import HASHES
+from waypost.as2 import cms
+from waypost.as2.algorithm import Cipher, Digest, allowed_cipher, find_digest
+from waypost.as2.certificate import Credential, Use
+from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.limits import Limits
+from waypost.as2.signature import HASHES
 
 _CLOSED = Disposition.DECRYPTION_FAILED
 _NONCE_BYTES, _TAG_BYTES = 12, 16

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from waypost.partners.as2.algorithm import Digest
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.header import Head, ReceiptRequest
-from waypost.partners.as2.limits import Limits
-from waypost.partners.as2.mic import Mic, mic_of, read_mic
-from waypost.partners.as2.receipt import Answer, Receipt, judge, read_receipt, write_receipt
+from waypost.as2.algorithm import Digest
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.header import Head, ReceiptRequest
+from waypost.as2.limits import Limits
+from waypost.as2.mic import Mic, mic_of, read_mic
+from waypost.as2.receipt import Answer, Receipt, judge, read_receipt, write_receipt
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, make_credential, terms
 
 MIC = mic_of(b"what was sent", Digest.SHA256)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.limits import LIMITS, Limits
+from waypost.as2.mime import check_headers
 from waypost.core.errors import ConfigurationRefused
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.limits import LIMITS, Limits
-from waypost.partners.as2.mime import check_headers
 
 VERSION = "1.2"
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR

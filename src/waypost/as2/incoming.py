@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from waypost.partners.as2 import cms
-from waypost.partners.as2.algorithm import Cipher, Digest, preferred_digest
-from waypost.partners.as2.certificate import Credential
-from waypost.partners.as2.compression import decompress
-from waypost.partners.as2.envelope import Opener, decrypt
-from waypost.partners.as2.failure import As2Error, Disposition, reading
-from waypost.partners.as2.limits import LIMITS, Limits
-from waypost.partners.as2.mic import Mic, mic_of
-from waypost.partners.as2.mime import (
+from waypost.as2 import cms
+from waypost.as2.algorithm import Cipher, Digest, preferred_digest
+from waypost.as2.certificate import Credential
+from waypost.as2.compression import decompress
+from waypost.as2.envelope import Opener, decrypt
+from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.limits import LIMITS, Limits
+from waypost.as2.mic import Mic, mic_of
+from waypost.as2.mime import (
     Entity,
     canonical,
     cms_bytes,
@@ -24,8 +24,8 @@ from waypost.partners.as2.mime import (
     signed_forms,
     split_parts,
 )
-from waypost.partners.as2.outgoing import Payload
-from waypost.partners.as2.signature import Verified, Verifier, verify
+from waypost.as2.outgoing import Payload
+from waypost.as2.signature import Verified, Verifier, verify
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
 _CMS_TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-from waypost.partners.as2 import cms
-from waypost.partners.as2.failure import As2Error, Disposition, reading
-from waypost.partners.as2.limits import Limits
+from waypost.as2 import cms
+from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.limits import Limits
 
 _BROKEN = Disposition.DECOMPRESSION_FAILED
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
-from waypost.partners.as2.failure import As2Error, Disposition
+from waypost.as2.failure import As2Error, Disposition
 
 
 class Digest(StrEnum):

@@ -8,14 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from waypost.as2.algorithm import Cipher, Digest
+from waypost.as2.certificate import Credential, Use, choose
+from waypost.as2.compression import compress
+from waypost.as2.envelope import encrypt
+from waypost.as2.mic import Mic, mic_of
+from waypost.as2.mime import encoded, write_multipart
+from waypost.as2.signature import sign
 from waypost.core.errors import ConfigurationRefused
-from waypost.partners.as2.algorithm import Cipher, Digest
-from waypost.partners.as2.certificate import Credential, Use, choose
-from waypost.partners.as2.compression import compress
-from waypost.partners.as2.envelope import encrypt
-from waypost.partners.as2.mic import Mic, mic_of
-from waypost.partners.as2.mime import encoded, write_multipart
-from waypost.partners.as2.signature import sign
 
 TransferEncoding = Literal["binary", "base64"]
 

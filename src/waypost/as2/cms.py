@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from waypost.as2.certificate import Credential
+from waypost.as2.failure import As2Error, Disposition
 from waypost.core.errors import ConfigurationRefused
-from waypost.partners.as2.certificate import Credential
-from waypost.partners.as2.failure import As2Error, Disposition
 
 try:
     from asn1crypto import algos, cms, core, x509

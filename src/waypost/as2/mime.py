@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.limits import Limits
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.limits import Limits
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
 _HEADERS_END = re.compile(rb"\r?\n\r?\n|\A\r?\n")

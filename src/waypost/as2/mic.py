@@ -6,9 +6,9 @@ import base64
 import hmac
 from dataclasses import dataclass
 
-from waypost.partners.as2.algorithm import Digest, find_digest
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.mime import from_base64
+from waypost.as2.algorithm import Digest, find_digest
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.mime import from_base64
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
 
-from waypost.partners.as2 import cms
-from waypost.partners.as2.algorithm import Digest, allowed_digest
-from waypost.partners.as2.certificate import Credential, Use
-from waypost.partners.as2.failure import As2Error, Disposition, reading
-from waypost.partners.as2.limits import Limits
+from waypost.as2 import cms
+from waypost.as2.algorithm import Digest, allowed_digest
+from waypost.as2.certificate import Credential, Use
+from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.limits import Limits
 
 HASHES: dict[Digest, type[hashes.HashAlgorithm]] = {
     Digest.SHA1: hashes.SHA1, Digest.SHA224: hashes.SHA224, Digest.SHA256: hashes.SHA256,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from waypost.as2.failure import As2Error
+from waypost.as2.header import Head, ReceiptRequest, read_head, read_name, write_head, write_name
+from waypost.as2.limits import Limits
+from waypost.as2.mime import parse_entity
 from waypost.core.errors import ConfigurationRefused
-from waypost.partners.as2.failure import As2Error
-from waypost.partners.as2.header import Head, ReceiptRequest, read_head, read_name, write_head, write_name
-from waypost.partners.as2.limits import Limits
-from waypost.partners.as2.mime import parse_entity
 
 SOUND = [("AS2-From", "acme"), ("AS2-To", "globex"), ("Message-ID", "<1@acme>")]
 

@@ -10,17 +10,17 @@ from datetime import timedelta
 
 import pytest
 
+from waypost.as2 import cms
+from waypost.as2.algorithm import Cipher, Digest
+from waypost.as2.certificate import Credential, Use, choose, load_credential
+from waypost.as2.envelope import encrypt
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.incoming import Opened, open_message
+from waypost.as2.limits import Limits
+from waypost.as2.mime import canonical
+from waypost.as2.outgoing import Built, Compression, Payload, Protection, build
+from waypost.as2.signature import sign
 from waypost.core.errors import ConfigurationRefused
-from waypost.partners.as2 import cms
-from waypost.partners.as2.algorithm import Cipher, Digest
-from waypost.partners.as2.certificate import Credential, Use, choose, load_credential
-from waypost.partners.as2.envelope import encrypt
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.incoming import Opened, open_message
-from waypost.partners.as2.limits import Limits
-from waypost.partners.as2.mime import canonical
-from waypost.partners.as2.outgoing import Built, Compression, Payload, Protection, build
-from waypost.partners.as2.signature import sign
 from waypost.testing.as2_matrix import Tally, protections, try_all
 from waypost.testing.as2_oracles import key_pem, pem
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, make_credential, public, terms
@@ -316,6 +316,6 @@ def test_a_key_of_another_certificate_is_refused() -> None:
 
 
 def test_without_the_asn1_library_the_error_says_what_to_install() -> None:
-    program = "import sys; sys.modules['asn1crypto'] = None\nimport waypost.partners.as2.incoming"
+    program = "import sys; sys.modules['asn1crypto'] = None\nimport waypost.as2.incoming"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={"PYTHONPATH": "src"})
     assert "pip install 'waypost[as2]'" in done.stderr

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from waypost.core.errors import ContractError
-from waypost.partners.as2.algorithm import Digest, preferred_digest
-from waypost.partners.as2.certificate import Credential, Use, choose
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.header import VERSION, Head, write_name
-from waypost.partners.as2.incoming import Terms
-from waypost.partners.as2.limits import LIMITS, Limits
-from waypost.partners.as2.mic import Mic, read_mic
-from waypost.partners.as2.mime import (
+from waypost.as2.algorithm import Digest, preferred_digest
+from waypost.as2.certificate import Credential, Use, choose
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.header import VERSION, Head, write_name
+from waypost.as2.incoming import Terms
+from waypost.as2.limits import LIMITS, Limits
+from waypost.as2.mic import Mic, read_mic
+from waypost.as2.mime import (
     Entity,
     canonical,
     cms_bytes,
@@ -25,8 +24,9 @@ from waypost.partners.as2.mime import (
     split_parts,
     write_multipart,
 )
-from waypost.partners.as2.outgoing import signed_entity
-from waypost.partners.as2.signature import Verifier, verify
+from waypost.as2.outgoing import signed_entity
+from waypost.as2.signature import Verifier, verify
+from waypost.core.errors import ContractError
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
 _MODE = "automatic-action/MDN-sent-automatically"
