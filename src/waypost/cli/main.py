@@ -22,6 +22,7 @@ from waypost.cli.verb import (
     edi_checking,
     edi_generating,
     edi_partner,
+    grouping,
     keeping,
     legal_holding,
     looking,
@@ -90,6 +91,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("hold", repairing.hold),
         ("release", repairing.release),
         ("cancel", repairing.cancel),
+        ("groups", grouping.groups),
     ),
     "Steer": (
         ("pause", steering.pause),

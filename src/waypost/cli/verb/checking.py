@@ -80,6 +80,9 @@ def contract_data(contract: FlowContract) -> dict[str, Any]:
 def contract_text(contract: FlowContract, width: int) -> list[str]:
     """A delivery contract in words."""
     lines = [contract.flow, *_aligned("accepts", contract.accepts, width)]
+    for boundary in contract.boundaries:
+        lines += _aligned(boundary.step, f"{boundary.guarantee}; {boundary.order}", width)
+        lines += _aligned("", boundary.limits, width)
     for target in contract.targets:
         order = "in no order" if target.order.startswith("none") else f"order {target.order}"
         lines += _aligned(target.target, f"{target.guarantee}, {order}: {target.why}", width)
