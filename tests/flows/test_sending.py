@@ -140,3 +140,13 @@ async def test_a_step_that_routes_to_nowhere_parks_the_message_and_loses_nothing
     assert await system.states() == ["parked", "parked"]
     assert "it routes to" in (await system.messages())[0]["failures"][0]["text"]
     await system.stop()
+
+
+async def test_a_step_of_a_project_that_calls_exit_parks_its_message_and_ends_nothing(tmp_path):
+    leaving = COPY.replace("targets:", "steps: [{python: steps/leave.py}]\ntargets:")
+    code = "def process(body):\n    if body['k'] == 'b':\n        raise SystemExit(3)\n    return body\n"
+    system = await System(tmp_path, {"flows/copy.yaml": leaving, "steps/leave.py": code}).start()
+    system.put('{"k":"a"}', '{"k":"b"}', '{"k":"c"}')
+    assert await system.arrived(2) == ['{"k":"a"}', '{"k":"c"}']
+    assert await system.states() == ["delivered", "parked", "delivered"]
+    await system.stop()

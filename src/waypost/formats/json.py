@@ -18,6 +18,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.json_list import ListFramer
+from waypost.formats.json_places import json_places
 from waypost.formats.line import LineFramer, WholeFramer
 from waypost.formats.place import found_at, place
 
@@ -129,6 +130,9 @@ class JsonFormat:
             for name in path.split("."):
                 level = level.setdefault(name, {})
         return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        return json_places(data, paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         """All of them, looked through together; one by one where something in them is not as it should be."""

@@ -9,6 +9,7 @@ from waypost.core.errors import DataError, Fault
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import MapDocument
 from waypost.mapping.loading import load_bundle
+from waypost.mapping.reference_use import References
 from waypost.mapping.replay import apply_slowly
 from waypost.mapping.writer import Writer
 
@@ -92,10 +93,12 @@ class CompiledMap:
             return error
 
 
-def load_map(file: str, read: Callable[[str], bytes], faults: list[Fault]) -> CompiledMap | None:
+def load_map(
+    file: str, read: Callable[[str], bytes], faults: list[Fault], references: References | None = None
+) -> CompiledMap | None:
     """The map of a project file with its lookups, used maps and schemas, checked against these; None, with every reason
     added to ``faults``, when it has a fault. ``read`` gives the bytes of a project file; it raises ``OSError``,
     ``KeyError`` or a Waypost error for one that is not there."""
     before = len(faults)
-    bundle = load_bundle(file, read, faults)
+    bundle = load_bundle(file, read, faults, references)
     return CompiledMap(bundle) if bundle is not None and len(faults) == before else None

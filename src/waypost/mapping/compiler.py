@@ -21,7 +21,6 @@ from typing import Any
 from waypost.mapping import access, operation
 from waypost.mapping.fault import Refused
 from waypost.mapping.function import FUNCTIONS, Function, is_light
-from waypost.mapping.lookup import Table
 from waypost.mapping.missing import is_field, root_of, takes_missing
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
@@ -45,7 +44,7 @@ Known = Mapping[tuple[str, ...], str]
 class Emitter:
     """Collects the source of one module: constants, loop functions, and the functions its user adds."""
 
-    def __init__(self, tables: Mapping[str, Table], *, strict: bool = False) -> None:
+    def __init__(self, tables: Mapping[str, Any], *, strict: bool = False) -> None:
         self.tables, self.strict = tables, strict
         self.globals: dict[str, Any] = {"__builtins__": {}}
         self.constants: list[str] = []
@@ -305,6 +304,11 @@ class Emitter:
         called = self.use(f"{name}_of", function.call)
         if function.needs == "now":
             return f"{called}(_now)"
+        if function.needs == "reference":
+            key = function.table_key(node.args[0].value)
+            table = f"_table_{list(self.tables).index(key)}"
+            self.globals[table] = self.tables[key]
+            return f"{called}({', '.join([table, '_now', *map(self.emit, node.args[1:])])})"
         if function.needs == "table":
             table = f"_table_{list(self.tables).index(node.args[0].value)}"
             self.globals[table] = self.tables[node.args[0].value]

@@ -16,7 +16,6 @@ from typing import Any
 from waypost.mapping import rows
 from waypost.mapping.compiler import Emitter, Known
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Use, expressions_of
-from waypost.mapping.lookup import Table
 from waypost.mapping.missing import is_direct, is_field, needs_all, never_missing, root_of, takes_missing
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import ROOT, Parsed
@@ -69,7 +68,7 @@ class Writer:
     """Writes the function ``name`` of a map into ``emitter``: called with message and time, it returns the target."""
 
     def __init__(
-        self, document: MapDocument, tables: Mapping[str, Table], uses: Mapping[str, MapCall], *, strict: bool = False
+        self, document: MapDocument, tables: Mapping[str, Any], uses: Mapping[str, MapCall], *, strict: bool = False
     ) -> None:
         self.emitter, self.uses, self.strict = Emitter(tables, strict=strict), uses, strict
         self.emitter.constants.append(f"# {document.file}: map {document.name}")

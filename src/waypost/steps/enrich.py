@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import ConnectionRef, Duration, Expression, Option, OptionFault, Size
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import ExpressionError, compile_expression
+from waypost.mapping.lineage_step import Enriched, StepLineage
 from waypost.steps.field_path import path_faults, put, split_path
 
 
@@ -75,9 +76,11 @@ class Enricher:
     """
 
     def __init__(self, options: EnrichOptions, grants: Grants) -> None:
-        self._parameters = {name: compile_expression(text) for name, text in options.parameters.items()}
-        self._when = None if options.when is None else compile_expression(options.when)
-        self._take = None if options.take is None else compile_expression(options.take)
+        self._parameters = {
+            name: compile_expression(text, references=grants.references) for name, text in options.parameters.items()
+        }
+        self._when = None if options.when is None else compile_expression(options.when, references=grants.references)
+        self._take = None if options.take is None else compile_expression(options.take, references=grants.references)
         self._into, self._missing, self._default = split_path(options.into), options.missing, options.default
 
     def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
@@ -121,3 +124,9 @@ class Enricher:
             f"the system knows nothing of {asked}", expected=f"a value for {'.'.join(self._into)}",
             remedy="add it there and retry, or say `missing: skip` or `missing: default`", code="enrich-missing",
         )  # fmt: skip
+
+    @staticmethod
+    def lineage(options: EnrichOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The answer comes from the system; what it was asked with decides about it."""
+        system = str(options.connection)
+        return Enriched(system, options.parameters, options.into, options.when or "", options.take or "")

@@ -16,6 +16,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
+from waypost.mapping.lineage_step import Opaque, Passing, StepLineage
 from waypost.steps.file import reader
 from waypost.steps.purity import Source, read_source
 from waypost.steps.python_types import type_faults
@@ -103,6 +104,14 @@ class PythonStep:
         faults: list[Fault] = []
         _checked(options, read, faults)
         return faults
+
+    @staticmethod
+    def lineage(options: PythonOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """A function that plainly returns its body passes it; no other is looked into."""
+        source, text = _checked(options, read, []), f"{options.file}:{options.function}"
+        if source is not None and source.passes_its_body(options.function):
+            return Passing(note=f"returned as it is by {text}, which may refuse it")
+        return Opaque(f"python {text}, of all its input", options.file)
 
 
 def _checked(options: PythonOptions, read: Callable[[str], bytes], faults: list[Fault]) -> Source | None:

@@ -15,6 +15,7 @@ from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 from waypost.steps.target_name import named_faults
 
 
@@ -44,7 +45,9 @@ class WireTap:
 
     def __init__(self, options: WireTapOptions, grants: Grants) -> None:
         self._targets = options.to
-        self._condition = None if options.when is None else compile_expression(options.when)
+        self._condition = (
+            None if options.when is None else compile_expression(options.when, references=grants.references)
+        )
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         if self._condition is None:
@@ -67,3 +70,10 @@ class WireTap:
             for target in options.to
             if target not in targets
         ]
+
+    @staticmethod
+    def lineage(options: WireTapOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is, and a copy leaves here."""
+        when = str(options.when or "")
+        said = f"a copy to {', '.join(options.to)}" + (f" when {when}" if when else "")
+        return Passing(exits=[(target, when, said) for target in options.to])

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 _VARIADIC = 0x04
+REFERENCE = "reference:"
+"""What stands before the name of reference data among the tables."""
 KINDS = ("any", "scalar", "text", "number", "whole", "bool", "list", "map", "item", "arg")
 
 
@@ -17,7 +19,8 @@ class Function:
     """One function. ``examples`` are (expression, its result as an expression); a test runs each of them.
 
     ``scalar`` says that its cost does not grow with its arguments (it bounds them itself), so that loops need not
-    charge for it. ``needs`` is what is handed to it before its arguments: '' or 'table' (lookup) or 'now'.
+    charge for it. ``needs`` is what is handed to it before its arguments: '', 'table' (a lookup), 'now', or
+    'reference' (reference data, and when the message was received).
 
     ``takes`` are the kinds each parameter accepts (``text|number``; the last one again for further values), ``gives``
     the kind of the result: ``item`` is that of the first argument's items, ``arg`` that of the first argument.
@@ -49,6 +52,15 @@ class Function:
         """``round(value, places, mode)``; optional parameters in brackets."""
         words = [p if i < self.required else f"[{p}]" for i, p in enumerate(self.parameters)]
         return f"{self.name}({', '.join(words)}{', …' if self.variadic else ''})"
+
+    @property
+    def looks(self) -> bool:
+        """Whether the first thing it is given is the name of a table it looks into."""
+        return self.needs in ("table", "reference")
+
+    def table_key(self, name: str) -> str:
+        """Under which key a table is among those an expression may look into."""
+        return f"{REFERENCE}{name}" if self.needs == "reference" else name
 
     def accepts(self, place: int) -> tuple[str, ...]:
         """The kinds the argument at ``place`` may have."""
@@ -91,7 +103,7 @@ def function(
     def declare(call: F) -> F:
         code: Any = call.__code__
         defaults: Sequence[Any] = call.__defaults__ or ()
-        skip = 1 if needs else 0
+        skip = 2 if needs == "reference" else 1 if needs else 0
         variadic = bool(code.co_flags & _VARIADIC)
         parameters = tuple(code.co_varnames[skip : code.co_argcount + variadic])
         known = name or call.__name__.rstrip("_")
