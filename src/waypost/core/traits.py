@@ -58,7 +58,8 @@ class StepTraits:
     """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock', 'check_in', 'redeem',
     'program'). ``names_targets``: it routes. ``computes_targets``: which targets, only the message or a table says.
     ``itinerary``: each message it sends on has one stop less to make, so channels it leads to end. ``diverts``: it
-    routes some messages and lets others go on. ``splits``: one message may become several."""
+    routes some messages and lets others go on. ``splits``: one message may become several. ``boundary``: it
+    combines messages (``core.boundary``)."""
 
     asks: str = ""
     names_targets: bool = False
@@ -66,6 +67,7 @@ class StepTraits:
     itinerary: bool = False
     diverts: bool = False
     splits: bool = False
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,12 @@ class NearPeer:
             return await (await self._engine.spread.receive(body))
         if verb == "claim":
             return await self._engine.claiming.take(body)
+        if verb == "numbers":
+            return await self._engine.sequences.give(body)
+        if verb == "numbers-taken":
+            return self._engine.sequences.taken(body)
+        if verb == "numbers-void":
+            return await self._engine.sequences.count_void(*body)
         if verb == "is-dead":
             return self._engine.claims.dead(body)
         raise BugError(f"asked {verb!r} while nothing runs", where="another worker")
