@@ -28,7 +28,8 @@ async def exchanges(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
     """Everything exchanged since ``since``, of the flows that trade under agreements; ``partner`` limits it."""
     engine = control.engine
     since = moment(params.get("since") or "30d", engine.clock.now())
-    wanted, rows, looked = str(params.get("partner") or ""), [], 0
+    wanted, looked = str(params.get("partner") or ""), 0
+    rows: list[dict[str, Any]] = []
     for name in sorted(engine.project.flows):
         flow = engine.compiled(name)
         inward = trading_format(flow.format)

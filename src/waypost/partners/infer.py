@@ -23,7 +23,7 @@ class Usage:
 
     standard: str
     version: str
-    set: str
+    message: str
     messages: int = 0
     files: set[str] = field(default_factory=set)
     segments: Counter[str] = field(default_factory=Counter)
@@ -100,7 +100,7 @@ def _read(
 
 
 def _proposal(usage: Usage, schemas: ProjectSchemas, partner: str) -> Proposal:
-    base = f"{usage.standard}/{usage.version}/{usage.set}"
+    base = f"{usage.standard}/{usage.version}/{usage.message}"
     schema = schemas.find(base)
     lines: list[str] = []
     left: list[str] = []
@@ -108,7 +108,7 @@ def _proposal(usage: Usage, schemas: ProjectSchemas, partner: str) -> Proposal:
         for line in _candidates(usage, schema):
             (lines if _loads(base, [*lines, line], schemas) else left).append(line)
     head = [
-        f"overlay: partner/{partner}/{usage.set}", f"use: {base}",
+        f"overlay: partner/{partner}/{usage.message}", f"use: {base}",
         f"description: proposed from {usage.messages} messages of {len(usage.files)} files; look it over before use",
         "provenance: the partner's own messages",
     ]  # fmt: skip
@@ -170,7 +170,7 @@ def guide_of(proposals: Sequence[Proposal], partner: str) -> str:
     ]
     for proposal in proposals:
         usage = proposal.usage
-        parts.append(f"<h2>{html.escape(' '.join((usage.standard, usage.version, usage.set)))}</h2>")
+        parts.append(f"<h2>{html.escape(' '.join((usage.standard, usage.version, usage.message)))}</h2>")
         parts.append(f"<p>Seen in {usage.messages} messages of {len(usage.files)} files.</p><table>"
                      "<tr><th>place</th><th>name</th><th>used</th><th>longest</th><th>values</th></tr>")  # fmt: skip
         for tag in usage.segments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
@@ -30,6 +30,23 @@ td.place { width: 5em; font-family: monospace; color: #555; } td.name { width: 2
 td.value { font-family: monospace; } .code { color: #0b5394; font-family: system-ui, sans-serif; }
 @media print { body { margin: 0; font-size: 10pt; } h2 { break-before: auto; } table { break-inside: avoid; } }
 """
+
+
+_ENVELOPE = {
+    "ISA": ("authorisation qualifier", "authorisation", "security qualifier", "security", "sender's qualifier",
+            "sender", "receiver's qualifier", "receiver", "date", "time", "repetition or standard", "version",
+            "control number", "acknowledgement requested", "usage", "component separator"),
+    "GS": ("functional identifier", "sender", "receiver", "date", "time", "control number", "agency", "version"),
+    "GE": ("number of sets", "control number"), "IEA": ("number of groups", "control number"),
+    "TA1": ("control number", "date", "time", "code", "note"),
+    "UNB": ("syntax", "sender", "receiver", "date and time", "control reference", "recipient's reference",
+            "application", "priority", "acknowledgement requested", "agreement", "test"),
+    "UNG": ("functional identifier", "sender", "receiver", "date and time", "control reference", "agency", "version"),
+    "UNE": ("number of messages", "control reference"), "UNZ": ("number of groups or messages", "control reference"),
+}  # fmt: skip
+_ENVELOPE_NAMES = {"ISA": "interchange", "GS": "group", "GE": "end of the group", "IEA": "end of the interchange",
+                   "TA1": "acknowledgement of an interchange", "UNA": "separators", "UNB": "interchange",
+                   "UNG": "group", "UNE": "end of the group", "UNZ": "end of the interchange"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,9 @@ class _Names:
         for number, value in enumerate(row[1:], 1):
             element = elements[number - 1] if number <= len(elements) else None
             values += self._values(f"{tag}{number:02}", value, element)
-        name = self._labels.segments.get(tag, "")
+        if tag in _ENVELOPE:
+            values = [_named(value, tag) for value in values]
+        name = self._labels.segments.get(tag, "") or _ENVELOPE_NAMES.get(tag, "")
         if level == "message" and len(row) > 1:
             set_id = str(row[1]) if self._dialect is X12 else transaction_document(row)["set"]
             name = f"{set_id} {self._labels.messages.get(set_id, '')}".strip()
@@ -134,6 +153,14 @@ class _Names:
         if element is None:
             return Value(place, "", value)
         return Value(place, self._labels.elements.get(element.ref, ""), value, self._labels.code(element.ref, value))
+
+
+def _named(value: Value, tag: str) -> Value:
+    """A value of an envelope with its name, without the padding."""
+    number = int(value.place[len(tag) : len(tag) + 2])
+    names = _ENVELOPE[tag]
+    name = names[number - 1] if number <= len(names) else ""
+    return replace(value, name=value.name or name, value=value.value.strip() or value.value)
 
 
 def text_of(shown: Iterable[Shown]) -> Iterator[str]:

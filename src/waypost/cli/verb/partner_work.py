@@ -80,7 +80,7 @@ def infer(
     written: list[str] = []
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        texts = {f"{p.usage.set}-{p.usage.version}.yaml": p.overlay for p in proposals if p.base}
+        texts = {f"{p.usage.message}-{p.usage.version}.yaml": p.overlay for p in proposals if p.base}
         for path, text in {**texts, "guide.html": guide_of(proposals, name)}.items():
             (folder / path).write_text(text, "utf-8")
             written.append(str(folder / path))
@@ -88,7 +88,7 @@ def infer(
         return print_json({"partner": name, "written": written, "proposals": [_proposal(p) for p in proposals]})
     for proposal in proposals:
         usage = proposal.usage
-        say(f"# {usage.standard} {usage.version} {usage.set}: {failure.counted(usage.messages, 'message')}")
+        say(f"# {usage.standard} {usage.version} {usage.message}: {failure.counted(usage.messages, 'message')}")
         say(proposal.overlay if proposal.base else "# no schema for it: an overlay needs one\n")
     say("\n".join(written) if written else "write it with: --to DIR")
 
@@ -96,7 +96,7 @@ def infer(
 def _proposal(one: Any) -> dict[str, Any]:
     usage = one.usage
     return {
-        "standard": usage.standard, "version": usage.version, "set": usage.set, "messages": usage.messages,
+        "standard": usage.standard, "version": usage.version, "set": usage.message, "messages": usage.messages,
         "files": sorted(usage.files), "base": one.base, "overlay": one.overlay, "left_out": list(one.left_out),
     }  # fmt: skip
 
