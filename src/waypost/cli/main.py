@@ -23,6 +23,7 @@ from waypost.cli.verb import (
     edi_generating,
     edi_partner,
     expecting,
+    grouping,
     keeping,
     legal_holding,
     looking,
@@ -98,6 +99,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("hold", repairing.hold),
         ("release", repairing.release),
         ("cancel", repairing.cancel),
+        ("groups", grouping.groups),
     ),
     "Steer": (
         ("pause", steering.pause),

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from waypost.core.component import Failed, Request, Result
 from waypost.core.errors import BugError, ErrorClass, WaypostError
+from waypost.core.message import Message
+from waypost.flow.ordinal import Path
 from waypost.store.record import State
 
 _plain = msgspec.msgpack.Encoder(decimal_format="string").encode
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest). ``path``
+    says which child of the message asks."""
+
+    index: int
+    ordinal: int
+    digest: bytes
+    request: Request
+    message: Message
+    path: Path = ()
+
+
+class Watcher(Protocol):
+    """Sees each step's messages before and after; used by ``show``."""
+
+    def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
 
 
 async def by_answer(

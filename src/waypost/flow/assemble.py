@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from waypost.flow.clock_reading import ClockReading
 from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
 from waypost.flow.key_reader import KeyReader, key_reader
+from waypost.flow.member import envelope
+from waypost.flow.member.codec import BoundaryFormat
+from waypost.flow.member.stretch import stretch
 from waypost.flow.reference_data import ReferenceData
 from waypost.flow.reference_step import ReferenceLook
 from waypost.mapping.expression import compile_expression
@@ -96,10 +99,25 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         )
         for number, (name, target) in enumerate(definition.targets.items())
     )
-    return CompiledFlow(
+    targets += _boundary_targets(steps, len(targets))
+    flow = CompiledFlow(
         definition, project.version, format_of(definition.format), key_readers(definition.keys), steps, targets,
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
+    opening, everywhere = stretch(flow, 0)
+    return replace(flow, opening=opening, everywhere=everywhere)
+
+
+def _boundary_targets(steps: Sequence[CompiledStep], first: int) -> tuple[CompiledTarget, ...]:
+    """Of each boundary two: the way to it, and what those that wait in it stand under."""
+    names = [
+        (name, step.name) for step in steps if step.boundary for name in (step.name, envelope.group_target(step.name))
+    ]
+    held = BoundaryFormat()
+    return tuple(
+        CompiledTarget(name, number, held, {}, reads_document=True, boundary=step)
+        for number, (name, step) in enumerate(names, first)
+    )
 
 
 def _compile_step(use: Use, flow: str, project: Project, around: Surroundings) -> CompiledStep:
@@ -110,7 +128,7 @@ def _compile_step(use: Use, flow: str, project: Project, around: Surroundings) -
     look = None
     if references.used:
         look = ReferenceLook(use.name, references.used, project.files.__getitem__, around.references)
-    return CompiledStep(use.name, step, use.traits.asks, use.component.name, use.options, look)
+    return CompiledStep(use.name, step, use.traits.asks, use.component.name, use.options, look, use.traits.boundary)
 
 
 def _narrow(definition: FlowDefinition, source_format: Any) -> Callable[[bytes], Any] | None:

@@ -23,6 +23,7 @@ def looks(verb: str, params: Mapping[str, Any]) -> bool:
         "reference": params.get("what") in REFERENCE_LOOKING,
         "replay": params.get("dry_run"),
         "legal-hold": params.get("what") == "list",
+        "groups": params.get("what", "list") == "list",
     }
     return verb in LOOKING or verb in ("versions", "numbers", "exchanges") or bool(what.get(verb))
 

@@ -13,8 +13,6 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
-import msgspec
-
 from waypost.core.component import (
     AskingStep,
     Dropped,
@@ -29,6 +27,8 @@ from waypost.core.component import (
 from waypost.core.errors import BugError, DataError, WaypostError
 from waypost.core.message import Message, is_id, parse_id
 from waypost.core.proof import Digester, digester
+from waypost.flow.answered import Question as Question
+from waypost.flow.answered import Watcher as Watcher
 from waypost.flow.answered import by_answer, nothing_else
 from waypost.flow.answered import failure_state as failure_state
 from waypost.flow.answered import request_digest as request_digest
@@ -39,21 +39,10 @@ from waypost.flow.made import Note as Note
 from waypost.flow.made import Out as Out
 from waypost.flow.made import Processed as Processed
 from waypost.flow.made import Trouble as Trouble
+from waypost.flow.member import stretch
+from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest). ``path``
-    says which child of the message asks."""
-
-    index: int
-    ordinal: int
-    digest: bytes
-    request: Request
-    message: Message
-    path: Path = ()
-
 
 _MESSAGES, _ROUTED, _BYTES = {Message}, {Routed}, {bytes}
 
@@ -64,12 +53,6 @@ class EffectSource(Protocol):
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
         """One answer per question, or a ``WaypostError`` instance in its place."""
         ...
-
-
-class Watcher(Protocol):
-    """Sees each step's messages before and after; used by ``show``."""
-
-    def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
 
 
 class Look(Protocol):
@@ -94,6 +77,7 @@ class CompiledStep:
     options: Any
     looks: Look | None = None
     """The reference data it looks into."""
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +89,8 @@ class CompiledTarget:
     format: Format
     produced_keys: Mapping[str, KeyReader]
     reads_document: bool
+    boundary: str = ""
+    """The step whose messages are meant, where this is no target of the flow but a way to or within a boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +109,10 @@ class CompiledFlow:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    opening: tuple[CompiledStep, ...] = ()
+    everywhere: tuple[int, ...] = ()
+    """The steps up to the first boundary, and the numbers of where a message goes that passed them."""
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -146,11 +136,14 @@ class CompiledFlow:
         watch: Watcher | None = None,
         recorded: Recorded = nothing_known,
         room: int = MOST_ROWS,
+        begin: Begin | None = None,
     ) -> Processed:
-        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out.
-        ``recorded`` gives the ordinals that outputs of these messages have in the journal, ``room`` is how many output
-        rows their batch may still have."""
+        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out: up to
+        the next boundary, from the source or where ``begin`` says. ``recorded`` gives the ordinals that outputs of
+        these messages have in the journal, ``room`` is how many output rows their batch may still have."""
         run = _Run(self, effects, watch, recorded)
+        if begin is not None:
+            indices, messages = run.begin(begin, indices, messages)
         await run.steps(indices, messages)
         if run.done.parted:
             run.number(room)
@@ -165,13 +158,25 @@ class _Run:
         self.flow, self.effects, self.watch, self.recorded = flow, effects, watch, recorded
         self.done = Processed()
         self.numbers = {target.name: target.number for target in flow.targets}
-        self.everywhere = tuple(target.number for target in flow.targets)
+        self.everywhere = flow.everywhere
+        self.passes = flow.opening
         self.paths: list[Path] = []
         """The path of each message on its way, once there are children."""
         self._known: Known | None = None
 
+    def begin(
+        self, begin: Begin, indices: Sequence[int], messages: Sequence[Message]
+    ) -> tuple[Sequence[int], Sequence[Message]]:
+        """Set out from a boundary; those that go on to its next steps."""
+        self.passes, self.everywhere = stretch.from_boundary(self.flow, begin)
+        for index, message in zip(indices, messages, strict=True):
+            if index in begin.routed:
+                self._out(index, message, [self.numbers[name] for name in begin.routed[index]], ())
+        left = [at for at, index in enumerate(indices) if index not in begin.routed]
+        return [indices[at] for at in left], [messages[at] for at in left]
+
     async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
-        for step in self.flow.steps:
+        for step in self.passes:
             begun = time.perf_counter_ns()
             if messages:
                 if step.looks:

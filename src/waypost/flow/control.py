@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.component import TimedSource
-from waypost.core.errors import DataError, UsageError, WaypostError, near
-from waypost.core.message import id_text, parse_id
+from waypost.core.errors import UsageError, WaypostError, near
+from waypost.core.message import id_text
 from waypost.flow import finder
 from waypost.flow.changes import Changes
 from waypost.flow.exchange import exchanges
 from waypost.flow.explain import explain, time_text
+from waypost.flow.groups import counted, groups, told
 from waypost.flow.legal_hold import legal_hold
 from waypost.flow.lineage_message import lineage_of
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
-from waypost.flow.queries import query_of
+from waypost.flow.queries import message_id, query_of
 from waypost.flow.reference_data import declared_names
 from waypost.flow.reference_verbs import reference, waiting_now
 from waypost.flow.reference_waiting import waiting
@@ -99,7 +100,7 @@ class Control:
                 **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
             },
             "behind": engine.runners[name].behind,
-            "source": {"state": reading, "cause": cause},
+            "source": {"state": reading, "cause": cause}, "groups": counted(engine, name),
             "targets": [target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
 
@@ -112,7 +113,8 @@ class Control:
         history = self.engine.reader.history(message_id(params))
         if history is None:
             return None
-        return await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        shown = await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        return {**shown, **told(self.engine, history)}
 
     async def files(self, params: Params) -> Any:
         """Arrivals, newest first."""
@@ -337,16 +339,9 @@ class Control:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
         intakes = self.engine.intakes.values()
+        waits = not self.engine.drained or self.engine.boundaries.count
         refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
-        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
-
-
-def message_id(params: Params) -> bytes:
-    """The message a verb is about. Raises ``DataError`` for what is no id."""
-    try:
-        return parse_id(str(params.get("id", "")))
-    except ValueError as error:
-        raise DataError(str(error), expected="an id as `waypost messages` prints it") from None
+        return 1 if worse or refused or self.engine.trouble or waits else 0
 
 
 def _user() -> str:
@@ -397,5 +392,5 @@ VERBS: dict[str, Verb] = {
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
     "reference": reference_data, "reference-waiting": reference_waiting,
-    "numbers": numbers, "set-number": set_number, "exchanges": exchanges,
+    "numbers": numbers, "set-number": set_number, "exchanges": exchanges, "groups": groups,
 }  # fmt: skip

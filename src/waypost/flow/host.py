@@ -24,6 +24,18 @@ from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
 
 
+class Boundaries(Protocol):
+    """The steps that combine messages, of all flows."""
+
+    async def take(self, load: Load, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
+        """Accept members of a boundary's groups; ``extra`` records are in the same commit."""
+        ...
+
+    def find(self, flow: str, target: str) -> Any | None:
+        """The boundary that a target's name stands for."""
+        ...
+
+
 class Taker(Protocol):
     """Accepts loads of one flow."""
 
@@ -59,6 +71,12 @@ class Host(Protocol):
     trying: Trying
     lying: Lying
     trouble: dict[str, str]
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """The boundaries of the current version."""
+        ...
+
     standing: bool
     """Nothing is read or sent."""
 
@@ -112,6 +130,17 @@ class Host(Protocol):
 
     def level(self, flow: str, partition: str, position: str) -> None:
         """All of a partition up to ``position`` is durable."""
+        ...
+
+    def resume(self, flow: str, seqs: Sequence[int]) -> None:
+        """Have batches of a flow processed that are durable and were not processed yet."""
+        ...
+
+    async def hop_by(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], hashes: Sequence[int], *,
+        again: bool = False,
+    ) -> None:  # fmt: skip
+        """As ``hop``, each record to the worker that owns the slot of its hash."""
         ...
 
     async def hop(

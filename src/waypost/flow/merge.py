@@ -29,6 +29,9 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         more = verb == "messages" and (len(rows) > limit or any(part.get("next") for part in parts))
         rows = rows[:limit]
         return {verb: rows, **({"next": rows[-1]["id"] if more and rows else None} if verb == "messages" else {})}
+    if verb == "groups" and "groups" in parts[0]:
+        waiting = sorted((row for part in parts for row in part["groups"]), key=lambda row: row["since"])
+        return {"groups": waiting[: int(params.get("limit") or 50)]}
     if verb == "dead":
         return {"groups": _groups([group for part in parts for group in part["groups"]])}
     if verb == "legal-hold" and "messages" in parts[0]:
@@ -89,12 +92,21 @@ def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 for name, value in flow.items():
                     if isinstance(value, int):
                         known[name] += value
+                known["groups"] = _groups_waiting([*known.get("groups", ()), *flow.get("groups", ())])
                 for name in ("messages", "deliveries"):
                     known[name] = {word: count + flow[name][word] for word, count in known[name].items()}
                 if flow["source"]["state"]:
                     known["source"] = flow["source"]
     made["flows"] = list(flows.values())
     return made
+
+
+def _groups_waiting(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    joined: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = joined.setdefault(row["step"], {"step": row["step"], "groups": 0, "members": 0})
+        known["groups"], known["members"] = known["groups"] + row["groups"], known["members"] + row["members"]
+    return list(joined.values())
 
 
 def _targets(targets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ async def recompute(
         recorded_answers = {key: answer for key, answer in recorded_answers.items() if not without(key[1])}
     effects = RecordedEffects(recorded_answers, missing)
     recorded = partial(recorded_numbers, stored.produced)
-    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded, begin=part.begin)
 
 
 def stored_messages(flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes) -> Decoded:

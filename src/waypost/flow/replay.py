@@ -36,10 +36,12 @@ async def replay(engine: Engine, params: Params, who: str) -> dict[str, Any]:
     wanted["key"] = params.get("query_key")
     query = query_of({**wanted, "limit": 0}, engine.clock.now())
     messages = list(Changes(engine).found(query))[::-1]
-    histories = (h for found in messages if (h := engine.reader.history(found.message)) is not None)
+    histories = [h for found in messages if (h := engine.reader.history(found.message)) is not None]
+    if not params.get("id"):  # what steps made of the messages meant comes about again
+        histories = [history for history in histories if not history.batch.accepted.stage]
     if params.get("dry_run"):
         return _summed([await _compare(engine, history, choice) for history in histories])
-    return await _run(engine, list(histories), choice)
+    return await _run(engine, histories, choice)
 
 
 def _choices(params: Params) -> dict[str, str]:

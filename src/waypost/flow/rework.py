@@ -43,7 +43,7 @@ async def kept_answers(
     if effects == RECORDED or not recorded:
         return recorded
     overheard = _Overheard(recorded)
-    processed = await flow.process(decoded.indices, decoded.messages, overheard, secret)
+    processed = await flow.process(decoded.indices, decoded.messages, overheard, secret, begin=decoded.begin)
     if effects == FRESH:
         gone = _unused(overheard.asked, processed)
     else:

@@ -36,6 +36,7 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Released,
     Retold,
     State,
     decode,
@@ -295,11 +296,14 @@ class SearchIndex:
     def legal_hold(self, at: Location, r: LegalHold) -> None:
         self._tell_messages(r.messages, at)
 
+    def released(self, at: Location, r: Released) -> None:
+        self._tell_messages((*r.members, *r.messages, *r.origins), at)
+
     def _tell_messages(self, messages: Sequence[bytes], at: Location) -> None:
         """Note a record that names messages by id, once for each of their batches."""
         seqs: dict[int, None] = {}
-        for message in messages:
-            first = block_of(message)[0].to_bytes(16, "big")
+        for block in dict.fromkeys(block_of(message)[0] for message in messages):
+            first = block.to_bytes(16, "big")
             seq = self._firsts.get(first) or self._flushing_firsts.get(first)
             if seq is None:
                 stored = select(self.database.fetcher, "SELECT seq FROM batch WHERE first = ?", first)
@@ -364,5 +368,6 @@ _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     MovedAway: SearchIndex.moved,
     Linked: SearchIndex.linked,
     LegalHold: SearchIndex.legal_hold,
+    Released: SearchIndex.released,
     Retold: SearchIndex.retold,
 }

@@ -103,6 +103,15 @@ def _print_status(place: Place) -> None:
         for flow in answer["flows"]
     ]
     table(("flow", "state", "messages", *(f"deliveries {words[0]}", *words[1:])), rows, empty="no flows")
+    waiting = [
+        [f"{flow['flow']}/{row['step']}", row["groups"], row["members"]]
+        for flow in answer["flows"]
+        for row in flow.get("groups", ())
+        if row["groups"]
+    ]
+    if waiting:
+        say()
+        table(("waiting in", "groups", "messages"), waiting)
     for line in [*_troubles(answer["flows"]), *_waiting(answer.get("waiting", ())), *answer.get("trouble", ())]:
         note(line)
 
