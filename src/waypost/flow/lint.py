@@ -119,6 +119,10 @@ def _lint_use(
             yield fault
     if clean and use.component.kind == "step" and use.traits.asks == "requester":
         yield from _lint_asking(use, connections, files)
+    if clean and use.component.kind == "step" and use.traits.asks == "branches":
+        for name, branch in use.options.branches.items():
+            at = (*use.path, "branches", name)
+            yield from _lint_asking(dataclasses.replace(use, options=branch, path=at), connections, files)
     lint = getattr(use.component.build, "lint", None)
     if lint is not None and clean:
         yield from lint(use.options, use.file, use.path, files.__getitem__, tuple(targets))
