@@ -23,13 +23,15 @@ class Repetition(StrEnum):
 class SourceTraits:
     """``ordered``: records come in the order they were made. ``redelivers``: what is not accepted is offered again.
     ``polling``: ``receive`` returns None when nothing is there, so ``--once`` can end. ``replies``: someone waits for
-    an answer. ``resumes``: an offset into a long content is understood, so half-read content goes on where it was."""
+    an answer. ``resumes``: an offset into a long content is understood, so half-read content goes on where it was.
+    ``listens``: its option ``path`` is a route of the one HTTP listener."""
 
     ordered: bool = True
     redelivers: bool = True
     polling: bool = True
     replies: bool = False
     resumes: bool = False
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

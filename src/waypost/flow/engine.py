@@ -138,7 +138,7 @@ class Engine:
         definition = self.project.flows[flow]
         if definition.source.component.name == "channel":
             return False
-        if definition.source.component.name == "http":
+        if definition.source.traits.listens:
             return self.number == FIRST
         return reader_of(flow, self.workers) == self.number
 

@@ -269,7 +269,7 @@ def _cycle(start: str, leads: Mapping[str, set[str]]) -> list[str]:
 def _lint_listeners(flows: list[Flow]) -> Iterator[Fault]:
     taken: dict[tuple[str, str], Flow] = {}
     for flow in flows:
-        if flow.source is None or flow.source.component.name != "http":
+        if flow.source is None or not flow.source.traits.listens:
             continue
         route = (getattr(flow.source.options, "method", "POST"), flow.source.options.path)
         if route in taken:

@@ -193,7 +193,7 @@ class Worker:
 
     def _listens(self) -> bool:
         flows = self.project.flows.values()
-        return self.number == 0 and any(flow.source.component.name == "http" for flow in flows)
+        return self.number == 0 and any(flow.source.traits.listens for flow in flows)
 
     def _meet_peers(self) -> None:
         numbers = [number for number in range(self.options.workers) if number != self.number]

@@ -38,6 +38,9 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.BitXor: ("the operator ^", ""), ast.Invert: ("the operator ~", "write not"), ast.UAdd: ("a plus sign", ""),
 }  # fmt: skip
 
+MOST_UNFOLDED = 10_000
+"""Most parts of an expression that its shared functions make."""
+
 
 class Checker:
     """Checks one tree, making its numbers exact and noting the places it reads. Raises ``ExpressionFault``."""
@@ -50,6 +53,7 @@ class Checker:
         constants: Mapping[str, Any],
     ) -> None:
         self.parsed, self.tables = parsed, tables
+        self.unfolded = 0
         self.constants = {**CONSTANTS, **constants}
         self.scopes: list[dict[str, str]] = [dict(origins)]
 
@@ -275,8 +279,15 @@ class Checker:
         if name in SPECIAL:
             return self.special(node, depth)
         function = FUNCTIONS.get(name)
+        if (
+            function is None
+            and isinstance(self.tables, Tables)
+            and (name in self.tables.functions or self.tables.unread)
+        ):
+            return self.shared(node, name, self.tables, depth)
         if function is None:
-            remedy = near(name, [*FUNCTIONS, *SPECIAL]) or "see the list of functions"
+            shared = self.tables.functions if isinstance(self.tables, Tables) else {}
+            remedy = near(name, [*FUNCTIONS, *SPECIAL, *shared]) or "see the list of functions"
             self.refuse(node.func, f"unknown function {name!r}", "", remedy)
         node.args = self.arguments(node, function, depth)
         node.keywords = []
@@ -284,6 +295,19 @@ class Checker:
             self.table(node, function)
         self.parsed.uses_now |= function.needs in ("now", "reference")
         return node  # type: ignore[no-any-return]
+
+    def shared(self, node: Any, name: str, tables: Tables, depth: int) -> ast.expr:
+        """A call of a function that maps share is replaced by what it gives."""
+        if tables.unread:
+            return ast.copy_location(ast.List(self.each(node.args, depth), ast.Load()), node)
+        function = tables.functions[name]
+        if node.keywords or len(node.args) != len(function.takes):
+            self.refuse(node, f"{name} is given {len(node.args) + len(node.keywords)} values", function.signature)
+        made = function.called(node)
+        self.unfolded += sum(1 for _ in ast.walk(made))
+        if self.unfolded > MOST_UNFOLDED:
+            self.refuse(node, "it is too large with its shared functions put in", f"at most {MOST_UNFOLDED} parts")
+        return self.check(made, depth)
 
     def special(self, node: Any, depth: int) -> ast.expr:
         wanted = (1, 1) if node.func.id == "exists" else (2, 10)
@@ -331,7 +355,7 @@ class Checker:
 
     def reference(self, node: Any, function: Function, first: Any) -> None:
         """Check a look-up in reference data against its declaration, and note of which type its result is."""
-        if self.tables is None:
+        if self.tables is None or (isinstance(self.tables, Tables) and self.tables.unread):
             return
         if not isinstance(self.tables, Tables) or not self.tables.knows_references:
             self.refuse(first, "reference data cannot be looked into here", "a rule of a map, or a step")

@@ -103,5 +103,5 @@ def compile_expression(
     """Compile ``text``; ``ExpressionFault`` says what is wrong. ``names`` are local names besides ``this``, with the
     path each stands for where known (``{"line": "order.lines[]"}``); ``tables`` are the lookups there are,
     ``references`` the reference data."""
-    given = Tables(tables or {}, references)
+    given = tables if isinstance(tables, Tables) else Tables(tables or {}, references)
     return Compiled(parse(text, names=names, tables=given), given)

@@ -13,6 +13,7 @@ from waypost.mapping.reader import read_document
 from waypost.mapping.reference_use import References, Tables
 from waypost.mapping.schema import read_schema
 from waypost.mapping.shape import ANY, Shape
+from waypost.mapping.shared_function import read_functions
 
 _MAX_USES = 16
 Read = Callable[[str], bytes]
@@ -37,6 +38,12 @@ def _bundle(
         if found is not None:
             tables[name] = read_table(path, found, faults)
 
+    def load_functions(path: str, line: int) -> None:
+        found = read_bytes(path, file, line, read, faults)
+        if found is not None:
+            tables.functions.update(read_functions(in_library(path, file, read), found, faults, references))
+
+    tables.load = load_functions
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

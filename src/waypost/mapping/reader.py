@@ -15,7 +15,7 @@ from waypost.mapping.reading import GROUP, INDEX, Values, broken
 from waypost.mapping.reference_use import Tables
 
 _TOP = (
-    "map", "description", "owner", "source", "target", "lookups", "constants", "errors", "fields", "tests",
+    "map", "description", "owner", "source", "target", "lookups", "functions", "constants", "errors", "fields", "tests",
 )  # fmt: skip
 _RULE = ("from", "value", "default", "when", "null", "on_error", "note", "owner", "tests")
 _LOOP = (
@@ -74,9 +74,11 @@ class _Reader(Values):
         if not name and "map" not in data:
             self.fault((), "the map has no name", "map: NAME")
         lookups = self.lookups(data.get("lookups"))
-        self.tables = dict.fromkeys(lookups) if self.found is None else self.found
+        self.tables = Tables({}) if self.found is None else self.found
+        self.tables.unread = self.found is None
         for lookup in lookups:
             self.tables.setdefault(lookup, None)  # one that cannot be read is told of elsewhere
+        self.functions(data.get("functions"))
         self.constants = self.read_constants(data.get("constants"))
         entries: tuple[Entry, ...] = ()
         if "fields" in data:
@@ -90,6 +92,17 @@ class _Reader(Values):
             errors=self.text((), data, "errors"), constants=self.constants, tests=self.cases((), data),
             lines={word: self.yaml.line((word,)) for word in data},
         )  # fmt: skip
+
+    def functions(self, data: Any) -> None:
+        """Have the files of shared functions read."""
+        if data is None:
+            return
+        if not isinstance(data, list) or not all(isinstance(file, str) for file in data):
+            self.fault(("functions",), "functions are no files", "[maps/common.functions.yaml]")
+            return
+        for at, file in enumerate(data):
+            if self.tables.load is not None:
+                self.tables.load(file, self.yaml.line(("functions", at)))
 
     def lookups(self, data: Any) -> dict[str, str]:
         if data is None:

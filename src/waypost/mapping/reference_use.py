@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from waypost.core.errors import Fault, WaypostError, near
 from waypost.mapping.fault import Refused, Unmapped
@@ -109,6 +110,20 @@ class References:
         return None if declaration is None else ReferenceTable(declaration, self._read)
 
 
+class Shared(Protocol):
+    """A function written in the language itself."""
+
+    @property
+    def takes(self) -> tuple[str, ...]: ...
+
+    @property
+    def signature(self) -> str: ...
+
+    def called(self, call: ast.Call) -> ast.expr:
+        """What a call of it is replaced by."""
+        ...
+
+
 class Tables(dict[str, Any]):
     """The tables an expression may look into: lookups by name, and reference data by its mark and name, once it was
     asked for."""
@@ -116,6 +131,12 @@ class Tables(dict[str, Any]):
     def __init__(self, lookups: Mapping[str, Any], references: References | None = None) -> None:
         super().__init__(lookups)
         self._references = references
+        self.functions: dict[str, Shared] = {}
+        """Functions that maps share, by name."""
+        self.unread = False
+        """Nothing was read of what the text names, so that any name is accepted; it is never run."""
+        self.load: Callable[[str, int], None] | None = None
+        """Reads a file of shared functions that a line names."""
 
     @property
     def knows_references(self) -> bool:
