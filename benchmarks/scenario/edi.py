@@ -1,6 +1,7 @@
 """EDI files checked whole: envelopes, order, types, lengths, codes, composites, conditions, totals; one core.
 
-The files are generated: X12 850 in 004010, and EDIFACT ORDERS in D.96A with released characters. Speed is bytes of file
+The files are generated: X12 850 in 004010, 837 by the guide of the professional claim 005010X222A1, and EDIFACT ORDERS
+in D.96A with released characters. Speed is bytes of file
 by seconds of processor, so that other work on the machine counts little.
 """
 
@@ -25,7 +26,9 @@ def run(bench: Bench) -> None:
     """Sound files of both standards, and one where every tenth message has a fault."""
     size = bench.plan.messages * BYTES_A_MESSAGE
     with bench.fresh() as folder:
-        for case, write, least, aim in (("850", _write_850, 10, 20), ("ORDERS", _write_orders, 8, 15)):
+        for case, write, least, aim in (
+            ("850", _write_850, 10, 20), ("837P", _write_837, 10, 20), ("ORDERS", _write_orders, 8, 15),
+        ):  # fmt: skip
             path = folder / f"{case}.edi"
             write(path, size, 0)
             found = medians([_sample(path) for _ in range(bench.plan.repeats)])
@@ -66,6 +69,58 @@ def _order_850(number: int, chance: random.Random, every: int) -> list[str]:
             segments += ["PO4*12*1*EA", f"REF*LI*{line}"]
     segments.append(f"CTT*{lines}")
     return [*segments, f"SE*{len(segments) + 1}*{number:04d}"]
+
+
+def _write_837(path: Path, size: int, every: int) -> None:
+    head = f"{ISA.replace('U*00401', '^*00501').replace('>', ':')}~GS*HC*SENDER*RECEIVER*20240101*1200*1*X*005010X222A1~"
+    _write(path, size, head, "~", "GE*{n}*1~IEA*1*000000001~", _claims)
+
+
+def _claims(number: int, chance: random.Random) -> list[str]:
+    """A transaction set with some claims of one provider, every third for a dependent, every fourth paid by another."""
+    segments = [
+        f"ST*837*{number:04d}*005010X222A1", f"BHT*0019*00*{number:08d}*20240215*1023*CH",
+        "NM1*41*2*PREMIER BILLING SERVICE*****46*TGJ23", "PER*IC*JERRY*TE*3055552222*EX*231", "NM1*40*2*REPRICER XYZ*****46*66783JJT",
+        "HL*1**20*1", "PRV*BI*PXC*203BF0100Y", "NM1*85*2*BEN KILDARE SERVICE*****XX*9876543210", "N3*234 SEAWAY ST",
+        "N4*MIAMI*FL*331110000", "REF*EI*587654321", "NM1*87*2", "N3*2345 OCEAN BLVD", "N4*MIAMI*FL*331110000",
+    ]  # fmt: skip
+    level = 1
+    for claim in range(chance.randint(3, 12)):
+        level += 1
+        dependent = claim % 3 == 0
+        segments += [
+            f"HL*{level}*1*22*{int(dependent)}", f"SBR*P*{'' if dependent else '18'}*2222-SJ******CI",
+            f"NM1*IL*1*SMITH*JANE****MI*JS00{chance.randint(10**6, 10**7 - 1)}", "N3*236 N MAIN ST", "N4*MIAMI*FL*33413",
+            *([] if dependent else ["DMG*D8*19430501*F"]),
+            "NM1*PR*2*KEY INSURANCE COMPANY*****PI*999996666", "REF*G2*KA6663",
+        ]  # fmt: skip
+        if dependent:
+            level += 1
+            segments += [f"HL*{level}*{level - 1}*23*0", "PAT*19", "NM1*QC*1*SMITH*TED", "N3*236 N MAIN ST",
+                         "N4*MIAMI*FL*33413", "DMG*D8*19730501*M"]  # fmt: skip
+        segments += _claim(chance, claim % 4 == 0)
+    return [*segments, f"SE*{len(segments) + 1}*{number:04d}"]
+
+
+def _claim(chance: random.Random, shared: bool) -> list[str]:
+    charges = [chance.randint(1_000, 30_000) / 100 for _ in range(chance.randint(2, 7))]
+    segments = [
+        f"CLM*{chance.randint(10**7, 10**8 - 1)}*{sum(charges):.2f}***11:B:1*Y*A*Y*I", "DTP*431*D8*20240201",
+        f"REF*D9*{chance.randint(10**11, 10**12 - 1)}", "HI*BK:0340*BF:V7389", "NM1*82*1*KILDARE*BEN****XX*9999977777",
+        "PRV*PE*PXC*204C00000X", "NM1*77*2*KILDARE ASSOCIATES*****XX*9999977779", "N3*2345 OCEAN BLVD",
+        "N4*MIAMI*FL*331110000",
+    ]  # fmt: skip
+    if shared:
+        segments += ["SBR*S*01*******CI", "AMT*D*10", "OI***Y*P**Y", "NM1*IL*1*SMITH*JACK****MI*T55TY666",
+                     "NM1*PR*2*GREAT PRAIRIES HEALTH*****PI*888887777"]  # fmt: skip
+    for line, charge in enumerate(charges, 1):
+        segments += [
+            f"LX*{line}", f"SV1*HC:9921{line % 5 + 1}:25*{charge:.2f}*UN*1***1:2", f"DTP*472*D8*202402{10 + line:02d}",
+            f"REF*6R*{chance.randint(10**7, 10**8 - 1)}",
+        ]  # fmt: skip
+        if shared:
+            segments += [f"SVD*888887777*{charge - 10:.2f}*HC:9921{line % 5 + 1}**1", "CAS*PR*1*10", "DTP*573*D8*20240220"]
+    return segments
 
 
 def _write_orders(path: Path, size: int, every: int) -> None:
