@@ -18,6 +18,7 @@ from waypost.cli.verb import (
     describing,
     doctor,
     edi,
+    edi_acknowledging,
     edi_checking,
     keeping,
     legal_holding,
@@ -63,6 +64,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi show", edi.show),
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
+        ("edi ack", edi_acknowledging.ack),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (

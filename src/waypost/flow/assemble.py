@@ -16,8 +16,9 @@ from waypost.core.registry import registry
 from waypost.flow.answer_cache import AnswerCache, CacheBounds, CachingRequester
 from waypost.flow.check_room import CheckIn, CheckRoomView, Contents, NoContents
 from waypost.flow.clock_reading import ClockReading
-from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget, KeyReader, key_reader
+from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
+from waypost.flow.key_reader import KeyReader, key_reader
 from waypost.mapping.expression import compile_expression
 
 

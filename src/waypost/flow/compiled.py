@@ -29,9 +29,10 @@ from waypost.core.component import (
 from waypost.core.errors import DataError, ErrorClass, WaypostError
 from waypost.core.finding import Finding
 from waypost.core.message import Message, is_id, parse_id
-from waypost.core.proof import DIGEST_BYTES, digester
+from waypost.core.proof import DIGEST_BYTES, Digester, digester
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
+from waypost.flow.key_reader import KeyReader
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
 
@@ -94,7 +95,7 @@ class Question(msgspec.Struct, frozen=True):
     path: Path = ()
 
 
-_MESSAGES = {Message}
+_MESSAGES, _ROUTED, _BYTES = {Message}, {Routed}, {bytes}
 
 
 class EffectSource(Protocol):
@@ -109,10 +110,6 @@ class Watcher(Protocol):
     """Sees each step's messages before and after; used by ``show``."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
-
-
-KeyReader = Callable[[Sequence[Any]], list[tuple[str, ...]]]
-"""Documents → the values of one business key in each, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +258,12 @@ class _Run:
         self, step: str, indices: Sequence[int], messages: Sequence[Message], results: Sequence[Result]
     ) -> tuple[Sequence[int], Sequence[Message]]:
         """Those that go on to the next step; all others become output rows."""
-        if set(map(type, results)) == _MESSAGES:
+        kinds = set(map(type, results))
+        if kinds == _MESSAGES:
             return indices, results  # type: ignore[return-value]
+        if kinds == _ROUTED and not self.paths:
+            self._route(indices, results)
+            return (), ()
         left: list[tuple[int, Message]] = []
         paths: list[Path] = []
         numbers = self.numbers
@@ -290,6 +291,16 @@ class _Run:
         if self.done.parted:
             self.paths = paths
         return [index for index, _ in left], [message for _, message in left]
+
+    def _route(self, indices: Sequence[int], results: Sequence[Any]) -> None:
+        """``_out`` for messages that are all routed, as the last step of most flows does."""
+        outs, known = self.done.outs, dict[int, list[int]]()
+        for index, routed in zip(indices, results, strict=True):
+            targets = known.get(id(routed.targets))
+            if targets is None:
+                targets = known[id(routed.targets)] = [self.numbers[name] for name in routed.targets]
+            for target in targets:
+                outs.append(Out(index, target, 0, State.OPEN, routed.message))
 
     def _several(self, index: int, result: Any, path: Path) -> list[tuple[Message, Path]]:
         """A result after which a message may reach one target more than once."""
@@ -328,25 +339,27 @@ class _Run:
             error = DataError(found, where=f"flow {self.flow.name}", remedy=remedy)
             self._fail(index, "split", error, ())
 
-    def encode(self, digest: Callable[[bytes], bytes]) -> None:
+    def encode(self, digests: Digester) -> None:
         """Write the bytes of every output, one call per target format, and their keyed digests."""
-        outs, targets = self.done.outs, self.flow.targets
-        by_format: dict[int, tuple[Format, list[Out], list[Any]]] = {}
-        for out in outs:
-            if out.message is not None:
-                target_format = targets[out.target].format
-                group = by_format.get(id(target_format))
-                if group is None:
-                    group = by_format[id(target_format)] = (target_format, [], [])
-                group[1].append(out)
-                group[2].append(out.message.body)
-        for target_format, written, documents in by_format.values():
-            for out, body in zip(written, guarded_encode(target_format, documents), strict=True):
-                if type(body) is bytes:
-                    out.body = body
-                    out.digest = digest(body)
-                else:
+        left = [out for out in self.done.outs if out.message is not None]
+        targets = self.flow.targets
+        formats = {id(target.format): target.format for target in targets}
+        for one, target_format in formats.items():
+            written = left if len(formats) == 1 else [out for out in left if id(targets[out.target].format) == one]
+            if written:
+                self._encode(target_format, written, digests)
+
+    def _encode(self, target_format: Format, written: list[Out], digests: Digester) -> None:
+        bodies = guarded_encode(target_format, [out.message.body for out in written])  # type: ignore[union-attr]
+        if not set(map(type, bodies)) <= _BYTES:
+            for out, body in zip(written, bodies, strict=True):
+                if type(body) is not bytes:
                     self._unwritable(out, body)
+            written = [out for out, body in zip(written, bodies, strict=True) if type(body) is bytes]
+            bodies = [body for body in bodies if type(body) is bytes]
+        for out, body, digest in zip(written, bodies, digests(bodies), strict=True):
+            out.body = body
+            out.digest = digest
 
     def _unwritable(self, out: Out, error: Any) -> None:
         out.state = failure_state(error.error_class)
@@ -364,29 +377,3 @@ def failure_state(error_class: ErrorClass) -> State:
 def request_digest(request: Request) -> bytes:
     """The identity of a request's content."""
     return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
-
-
-def key_reader(evaluate_batch: Callable[[Sequence[Any]], list[Any]]) -> KeyReader:
-    """A reader of one business key; a document in which the key cannot be computed has no value."""
-
-    def read(documents: Sequence[Any]) -> list[tuple[str, ...]]:
-        found = evaluate_batch(documents)
-        if set(map(type, found)) == _TEXTS:
-            return [(value.strip(),) for value in found]
-        return [_key_values(value) for value in found]
-
-    return read
-
-
-_TEXTS = {str}
-_MOST_VALUES = 100
-"""Values of one key in one message; more are not business keys."""
-
-
-def _key_values(value: Any) -> tuple[str, ...]:
-    if value is None or isinstance(value, WaypostError | dict):
-        return ()
-    if isinstance(value, list | tuple):
-        few = value[:_MOST_VALUES]
-        return tuple(str(one).strip() for one in few if one is not None and not isinstance(one, dict | list))
-    return (str(value).strip(),)

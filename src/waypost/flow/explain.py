@@ -14,6 +14,7 @@ from waypost.core.component import Dropped, Failed, Noted, Request, Result, Rout
 from waypost.core.errors import DataError, WaypostError
 from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
+from waypost.core.proof import proves
 from waypost.flow.compiled import CompiledFlow, Processed, request_digest
 from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.guard import guarded
@@ -172,7 +173,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     shown["steps"] = trace.steps
     for effect in shown["effects"]:
         effect["request"] = trace.requests.get((effect["step"], effect["request_digest"]))
-    shown["outputs"] = outputs = _outputs(history, flow, processed)
+    shown["outputs"] = outputs = _outputs(history, flow, processed, secret)
     refused = [error for _, _, error in decoded.refused]
     if refused and isinstance(refused[0], DataError):
         shown["refused"] = str(refused[0])
@@ -209,7 +210,7 @@ def _time(steps: list[dict[str, Any]], produced: Sequence[Any], flow: CompiledFl
         step["microseconds_of_batch"] = took.get(step["step"], 0)
 
 
-def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list[dict[str, Any]]:
+def _outputs(history: History, flow: CompiledFlow, processed: Processed, secret: bytes) -> list[dict[str, Any]]:
     found, digests = history.found, recorded_digests(history.batch)
     made = {(o.index, flow.target_names[o.target], o.ordinal): o for o in processed.outs if o.state is State.OPEN}
     attempts = _attempts(history)
@@ -225,7 +226,8 @@ def _outputs(history: History, flow: CompiledFlow, processed: Processed) -> list
             "target": target, "ordinal": ordinal,
             "state": State(states.get((target, ordinal), State.OPEN)).name.lower(),
             **text_of(body), "document": plain(out.message.body) if out and out.message else None,
-            "digest_ok": out is not None and out.digest == digests.get(key), "attempts": attempts.get(row, []),
+            "digest_ok": out is not None and proves(secret, out.body, out.digest, digests.get(key)),
+            "attempts": attempts.get(row, []),
         })  # fmt: skip
     return outputs
 

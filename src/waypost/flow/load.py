@@ -13,7 +13,9 @@ from waypost.core.component import Outbound
 from waypost.core.errors import BugError, DataError
 from waypost.core.key import normalise_all, ordering_hash, rules_from, rules_text
 from waypost.core.message import NO_HEADERS, Message, id_at, id_text
-from waypost.flow.compiled import CompiledFlow, KeyReader, Out, Processed, Trouble, failure_state
+from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
+from waypost.flow.first_key import first_keys
+from waypost.flow.key_reader import KeyReader
 from waypost.flow.ordinal import MOST_ROWS
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
@@ -159,10 +161,10 @@ def _messages(
             )
             for index in indices
         ]  # fmt: skip
-    ids = [number.to_bytes(16, "big") for number in range(first, first + len(documents))]
+    numbers = range(first, first + len(documents))
     return [
-        Message(message_id, document, at, content_type, shared, key)
-        for message_id, document, key in zip(ids, documents, ordering or repeat(""))  # noqa: B905 - may be endless
+        Message(number.to_bytes(16, "big"), document, at, content_type, shared, key)
+        for number, document, key in zip(numbers, documents, ordering or repeat(""))  # noqa: B905 - may be endless
     ]
 
 
@@ -263,16 +265,19 @@ def _produced_keys(flow: CompiledFlow, processed: Processed) -> list[tuple[str, 
     return found
 
 
+_HEXADECIMAL = [f"{number:04x}" for number in range(256)]
+"""The ends of the ids of most batches."""
+
+
 def outbounds_of(
     flow: CompiledFlow, decoded: Decoded, processed: Processed, seq: int, first_row: int = 0
 ) -> dict[int, tuple[list[int], list[int], list[Outbound]]]:
     """Per target number: references, ordering hashes and outbound messages of the open rows, in order."""
     lanes: dict[int, tuple[list[int], list[int], list[Outbound]]] = {}
-    order, names, base = decoded.order, flow.target_names, ref_of(seq, first_row)
-    targets, types = flow.targets, [target.format.content_type for target in flow.targets]
-    keys = first_keys(decoded)
+    order, base, low = decoded.order, ref_of(seq, first_row), decoded.first & 0xFFFF
+    made_for = [(f".0.{t.name}.", t.format.content_type, t.reads_document) for t in flow.targets]
+    keys, few = first_keys(decoded.keys), _HEXADECIMAL
     origin = id_text(decoded.first_id)[:-4] if not decoded.origins else ""
-    low = decoded.first & 0xFFFF
     for row, out in enumerate(processed.outs):
         message, index, target = out.message, out.index, out.target
         if out.state is not State.OPEN or message is None:
@@ -282,46 +287,24 @@ def outbounds_of(
             lane = lanes[target] = ([], [], [])
         lane[0].append(base + row)
         lane[1].append(order[index] if order else 0)
-        source = f"{origin}{low + index:04x}" if origin else id_text(decoded.origins[index])
+        number = low + index
+        last = few[number] if number < 256 else f"{number:04x}"
+        source = origin + last if origin else id_text(decoded.origins[index])
+        name, content_type, reads_document = made_for[target]
         lane[2].append(
             Outbound(
                 message_id=message.id,
                 body=out.body,
-                idempotency_key=f"{source}.0.{names[target]}.{out.ordinal}",
+                idempotency_key=f"{source}{name}{out.ordinal}",
                 received_at=message.received_at,
-                content_type=types[target],
+                content_type=content_type,
                 ordering_key=message.ordering_key,
                 headers=message.headers,
                 keys=keys[index],
-                document=message.body if targets[target].reads_document else None,
+                document=message.body if reads_document else None,
             )
         )
     return lanes
-
-
-class _NoKeys(Sequence[Mapping[str, str]]):
-    """No keys, however many messages."""
-
-    def __len__(self) -> int:
-        return 0
-
-    def __getitem__(self, index: Any) -> Any:
-        return NO_HEADERS
-
-
-_NO_KEYS = _NoKeys()
-
-
-def first_keys(decoded: Decoded) -> Sequence[Mapping[str, str]]:
-    """The first value of each business key, per message."""
-    count = max((len(column) for column in decoded.keys.values()), default=0)
-    if not count:
-        return _NO_KEYS
-    if len(decoded.keys) == 1:
-        ((name, column),) = decoded.keys.items()
-        return [{name: values[0]} if values else NO_HEADERS for values in column]
-    rows = zip(*decoded.keys.values(), strict=True)
-    return [{n: v[0] for n, v in zip(decoded.keys, row, strict=True) if v} for row in rows]
 
 
 def origin_of(decoded: Decoded, index: int) -> bytes:

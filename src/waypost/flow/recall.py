@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from waypost.core.component import Outbound
 from waypost.core.errors import BugError, ProjectError, WaypostError
 from waypost.core.message import Message, id_at
+from waypost.core.proof import proves
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Watcher
 from waypost.flow.effects import RecordedEffects, recorded_effects, would_ask
 from waypost.flow.load import Decoded, decode_load, load_of, narrowed, origin_of, outbound_of
@@ -84,7 +85,7 @@ class Recall:
         nameless: dict[int, Outbound] = {}
         for ref, key in rows.items():
             out = by_key.get(key)
-            if out is None or out.message is None or out.digest != digests.get(key):
+            if out is None or out.message is None or not self._proves(out, digests.get(key)):
                 text = "recomputing does not give the bytes that were produced"
                 remedy = "find what is not deterministic in the flow, then replay the message"
                 made[ref] = BugError(text, where=f"flow {flow_name}, target {key[1]}", remedy=remedy)
@@ -93,6 +94,9 @@ class Recall:
             keys = {name: values[out.index][0] for name, values in decoded.keys.items() if values[out.index]}
             made[ref] = outbound_of(flow, out.message, origin_of(decoded, out.index), key[1], out, keys)
         return await self._with_journaled_bodies(made, nameless)
+
+    def _proves(self, out: Out, recorded: bytes | None) -> bool:
+        return proves(self._shard.secret, out.body, out.digest, recorded)
 
     async def _with_journaled_bodies(
         self, made: dict[int, Outbound | WaypostError], nameless: Mapping[int, Outbound]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from waypost.core.errors import BugError
+from waypost.core.proof import proves
 from waypost.flow.compiled import CompiledFlow, CompiledStep, Processed, Question, Trouble
 from waypost.flow.effects import Recorded, RecordedEffects, would_ask
 from waypost.flow.load import Decoded
@@ -65,7 +66,7 @@ def _unused(asked: Sequence[tuple[str, Question]], processed: Processed) -> set[
     return {(q.index, step, q.ordinal) for step, q in asked if (q.index, q.path) not in used}
 
 
-def leave_out(flow: CompiledFlow, processed: Processed, known: Mapping[RowKey, bytes]) -> None:
+def leave_out(flow: CompiledFlow, processed: Processed, known: Mapping[RowKey, bytes], secret: bytes) -> None:
     """Of a message that is processed again, outputs it has already stay with their rows and are not made twice. One
     that would take the place of another is parked: under its key a target would take it for a repetition. Only a step
     that is not deterministic makes such a one, or a store that counted outputs as they came."""
@@ -73,7 +74,7 @@ def leave_out(flow: CompiledFlow, processed: Processed, known: Mapping[RowKey, b
         if out.state is not State.OPEN:
             continue
         digest = known.get((out.index, flow.target_names[out.target], out.ordinal))
-        if digest == out.digest:
+        if proves(secret, out.body, out.digest, digest):
             out.state = State.MOVED
         elif digest is not None and any(digest):
             out.state = State.PARKED

@@ -311,7 +311,7 @@ class FlowRunner:
         finally:
             engine.trying.end()
         if before:
-            leave_out(flow, processed, recorded_digests(before))
+            leave_out(flow, processed, recorded_digests(before), engine.shard.secret)
         produced = produced_record(flow, decoded, processed, seq, first_row)
         records: list[AnyRecord] = []
         if effects.heard[heard_before:]:

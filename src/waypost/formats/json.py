@@ -72,11 +72,21 @@ class JsonFormat:
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         read = self._read
+        try:
+            documents = list(map(read, batch))
+        except _NOT_JSON:
+            return self._decode_each(batch)
+        if max(map(len, batch), default=0) > 2 * DEPTH and any(map(_too_nested, batch, documents)):
+            return self._decode_each(batch)
+        return documents
+
+    def _decode_each(self, batch: Sequence[bytes]) -> Sequence[Any]:
+        read = self._read
         documents: list[Any] = []
         for data in batch:
             try:
                 document = read(data)
-                if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
+                if _too_nested(data, document):
                     raise RecursionError
             except _NOT_JSON as cause:
                 document = self._second_look(data, cause)
@@ -97,14 +107,25 @@ class JsonFormat:
         return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
+        """All of them, looked through together; one by one where something in them is not as it should be."""
+        try:
+            made = list(map(self._write, documents))
+            _refuse_bare_words(made)
+        except _UNWRITABLE:
+            return self._encode_each(documents)
+        if max(map(len, made), default=0) > 2 * DEPTH and any(map(_too_nested, made, documents)):
+            return self._encode_each(documents)
+        end = self._end
+        return [data + end for data in made] if end else made
+
+    def _encode_each(self, documents: Sequence[Any]) -> Sequence[Any]:
         write, end = self._write, self._end
         made: list[Any] = []
         for document in documents:
             try:
                 data = write(document)
-                if b"NaN" in data or b"Infinity" in data:
-                    msgspec.json.decode(data)  # msgspec writes such decimals as bare words, which are not JSON
-                if len(data) > 2 * DEPTH and _may_be_deep(data) and _deeper(document):
+                _refuse_bare_words([data])
+                if _too_nested(data, document):
                     raise RecursionError
                 made.append(data + end)
             except _UNWRITABLE as cause:
@@ -171,8 +192,20 @@ def _too_deep(where: str) -> DataError:
     return DataError("nested too deep", where=where, expected=f"at most {DEPTH} levels", code="json-depth")
 
 
-def _may_be_deep(data: bytes) -> bool:
-    return data.count(b"{") + data.count(b"[") > DEPTH
+def _refuse_bare_words(written: Iterable[bytes]) -> None:
+    """Raise where msgspec wrote a decimal that is not finite: it does so as a bare word, which is not JSON."""
+    # Half of the longer word: Python's search for short texts is twice as quick as that for long ones.
+    for data in written:
+        if b"NaN" in data or b"Infi" in data:
+            msgspec.json.decode(data)
+
+
+def _too_nested(data: bytes, document: Any) -> bool:
+    """Whether a document has more levels than allowed. A level takes two bytes; to split where levels begin stops after
+    as many, where to count them would look at every byte."""
+    if len(data) <= 2 * DEPTH or len(data.split(b"{", DEPTH)) + len(data.split(b"[", DEPTH)) < DEPTH + 2:
+        return False
+    return _deeper(document)
 
 
 def _deeper(document: Any) -> bool:

@@ -21,7 +21,7 @@ from waypost.store.output_state import KEPT as KEPT
 from waypost.store.output_state import State as State
 from waypost.store.output_state import message_state as message_state
 
-FORMAT_VERSION = 2  # 2 added LegalHold and Forgotten
+FORMAT_VERSION = 3  # 2 added LegalHold and Forgotten; 3 has digests of another kind
 OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 

@@ -102,6 +102,6 @@ def test_an_output_never_takes_the_key_of_another(digest: bytes, state: State, c
     """Under a key that was delivered a target would take it for a repetition and drop it."""
     flow: Any = SimpleNamespace(name="lines", target_names=("out",))
     processed = Processed([Out(0, 0, 0, State.OPEN, None, b"", digest), Out(0, 0, 1, State.OPEN, None, b"", b"new")])
-    leave_out(flow, processed, {(0, "out", 0): b"same"})
+    leave_out(flow, processed, {(0, "out", 0): b"same"}, b"secret")
     assert [out.state for out in processed.outs] == [state, State.OPEN]
     assert len(processed.troubles) == causes

@@ -49,17 +49,9 @@ def check(
     Looks at envelopes, counts, segments, elements, codes and rules; each message is held against the schema of its
     version, or the partner's overlay of it. Exit code 0 when all files are accepted, 1 when not.
     """
-    from waypost.core.errors import UsageError
     from waypost.formats.edi.examine.examination import examine_path
-    from waypost.formats.edi.examine.schemas import Schemas
-    from waypost.formats.edi.schema.code_list import CodeLists
-    from waypost.formats.edi.schema.load import library
 
-    known = library(*_places(schemas, "schemas"))
-    held = Schemas(known, _given(known, schema) if schema else None, partner=partner,
-                   codes=CodeLists(_places(codes, "codes")))  # fmt: skip
-    if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
-        raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
+    held = held_against(schema, partner, schemas, codes)
     accepted = True
     for file in files:
         report = examine_path(file, held)
@@ -88,6 +80,20 @@ def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_j
     else:
         say(f"{failure.counted(len(written), 'file')} written below {folder}")
     return 0
+
+
+def held_against(schema: str, partner: str, schemas: list[Path] | None, codes: list[Path] | None) -> Any:
+    """The schemas and code lists that files are held against."""
+    from waypost.core.errors import UsageError
+    from waypost.formats.edi.examine.schemas import Schemas
+    from waypost.formats.edi.schema.code_list import CodeLists
+    from waypost.formats.edi.schema.load import library
+
+    known = library(*_places(schemas, "schemas"))
+    if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
+        raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
+    return Schemas(known, _given(known, schema) if schema else None, partner=partner,
+                   codes=CodeLists(_places(codes, "codes")))  # fmt: skip
 
 
 def _places(given: list[Path] | None, usual: str) -> tuple[Path, ...]:
