@@ -72,7 +72,9 @@ def _order_850(number: int, chance: random.Random, every: int) -> list[str]:
 
 
 def _write_837(path: Path, size: int, every: int) -> None:
-    head = f"{ISA.replace('U*00401', '^*00501').replace('>', ':')}~GS*HC*SENDER*RECEIVER*20240101*1200*1*X*005010X222A1~"
+    head = (
+        f"{ISA.replace('U*00401', '^*00501').replace('>', ':')}~GS*HC*SENDER*RECEIVER*20240101*1200*1*X*005010X222A1~"
+    )
     _write(path, size, head, "~", "GE*{n}*1~IEA*1*000000001~", _claims)
 
 
@@ -80,7 +82,8 @@ def _claims(number: int, chance: random.Random) -> list[str]:
     """A transaction set with some claims of one provider, every third for a dependent, every fourth paid by another."""
     segments = [
         f"ST*837*{number:04d}*005010X222A1", f"BHT*0019*00*{number:08d}*20240215*1023*CH",
-        "NM1*41*2*PREMIER BILLING SERVICE*****46*TGJ23", "PER*IC*JERRY*TE*3055552222*EX*231", "NM1*40*2*REPRICER XYZ*****46*66783JJT",
+        "NM1*41*2*PREMIER BILLING SERVICE*****46*TGJ23", "PER*IC*JERRY*TE*3055552222*EX*231",
+        "NM1*40*2*REPRICER XYZ*****46*66783JJT",
         "HL*1**20*1", "PRV*BI*PXC*203BF0100Y", "NM1*85*2*BEN KILDARE SERVICE*****XX*9876543210", "N3*234 SEAWAY ST",
         "N4*MIAMI*FL*331110000", "REF*EI*587654321", "NM1*87*2", "N3*2345 OCEAN BLVD", "N4*MIAMI*FL*331110000",
     ]  # fmt: skip
@@ -90,7 +93,8 @@ def _claims(number: int, chance: random.Random) -> list[str]:
         dependent = claim % 3 == 0
         segments += [
             f"HL*{level}*1*22*{int(dependent)}", f"SBR*P*{'' if dependent else '18'}*2222-SJ******CI",
-            f"NM1*IL*1*SMITH*JANE****MI*JS00{chance.randint(10**6, 10**7 - 1)}", "N3*236 N MAIN ST", "N4*MIAMI*FL*33413",
+            f"NM1*IL*1*SMITH*JANE****MI*JS{chance.randint(10**6, 10**7 - 1)}", "N3*236 N MAIN ST",
+            "N4*MIAMI*FL*33413",
             *([] if dependent else ["DMG*D8*19430501*F"]),
             "NM1*PR*2*KEY INSURANCE COMPANY*****PI*999996666", "REF*G2*KA6663",
         ]  # fmt: skip
@@ -119,7 +123,11 @@ def _claim(chance: random.Random, shared: bool) -> list[str]:
             f"REF*6R*{chance.randint(10**7, 10**8 - 1)}",
         ]  # fmt: skip
         if shared:
-            segments += [f"SVD*888887777*{charge - 10:.2f}*HC:9921{line % 5 + 1}**1", "CAS*PR*1*10", "DTP*573*D8*20240220"]
+            segments += [
+                f"SVD*888887777*{charge - 10:.2f}*HC:9921{line % 5 + 1}**1",
+                "CAS*PR*1*10",
+                "DTP*573*D8*20240220",
+            ]
     return segments
 
 

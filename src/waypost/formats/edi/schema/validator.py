@@ -59,7 +59,7 @@ class Validator:
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
             wrong = {f.position for f in found}
-            found += [f for f in self._broken_rules(rows, placed) if f.position not in wrong]
+            found += [f for f in self._broken_rules(rows, placed, wrong) if f.position not in wrong]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
 
     def walk(self, rows: Sequence[Row]) -> list[Step]:
@@ -73,9 +73,10 @@ class Validator:
             return found
         return [replace(f, severity=severity.get(f.rule) or severity.get(f.code) or f.severity) for f in found]
 
-    def _broken_rules(self, rows: Sequence[Row], placed: Sequence[Step]) -> list[Finding]:
-        """What rules and structure say, each scope asked where it ends, as on the quick path."""
-        held = _Held(rows, self._scopes, self._machine.start)
+    def _broken_rules(self, rows: Sequence[Row], placed: Sequence[Step], wrong: set[int]) -> list[Finding]:
+        """What rules and structure say, each scope asked where it ends, as on the quick path. A rule that reads a
+        segment already found ``wrong`` is not asked: it would say the same again."""
+        held = _Held(rows, self._scopes, self._machine.start, wrong)
         for step in placed:
             assert step.move is not None
             held.take(step.index, step.move)
@@ -85,8 +86,8 @@ class Validator:
 class _Held:
     """The rows of each open scope, by where they stand."""
 
-    def __init__(self, rows: Sequence[Row], scopes: Scopes, start: State) -> None:
-        self._rows, self._scopes, self._state = rows, scopes, start
+    def __init__(self, rows: Sequence[Row], scopes: Scopes, start: State, wrong: set[int]) -> None:
+        self._rows, self._scopes, self._state, self._wrong = rows, scopes, start, set(wrong)
         self._slots: dict[int, tuple[Scope, dict[str, list[int]], str, int]] = {}
         self._outer: dict[str, list[Row]] = {}
         self._found: list[Finding] = []
@@ -126,9 +127,13 @@ class _Held:
             )
             self._found += [] if not self._scopes.bounds else broken_bounds(self._numbered(places, BOUND))
         for rule in scope.rules:
+            if any(index + 2 in self._wrong for key in rule.read for index in places.get(key, ())):
+                continue
             verdict = rule.ask(rows, self._outer)
             if verdict:
                 self._found.append(self._broken(rule, verdict, places, loop, begun))
+                if rule.rule.level == 3 and rule.rule.severity == "error":
+                    self._wrong.add(self._found[-1].position)
 
     def _numbered(self, places: dict[str, list[int]], key: str) -> list[tuple[int, Row]]:
         return [(i, self._rows[i]) for i in places.get(key, ())]
