@@ -20,6 +20,9 @@ from waypost.cli.verb import (
     edi,
     edi_acknowledging,
     edi_checking,
+    edi_generating,
+    edi_partner,
+    grouping,
     keeping,
     legal_holding,
     looking,
@@ -27,11 +30,14 @@ from waypost.cli.verb import (
     mapping,
     measuring,
     partner,
+    partner_number,
+    reference_data,
     repairing,
     running,
     showing,
     steering,
     testing,
+    tracing,
 )
 
 Verb = tuple[str, Callable[..., Any]]
@@ -58,13 +64,16 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("messages", looking.messages),
         ("files", looking.files),
         ("show", looking.show),
+        ("lineage", tracing.lineage),
         ("dead", looking.dead),
     ),
     "Look into EDI files": (
         ("edi show", edi.show),
         ("edi roundtrip", edi.roundtrip),
         ("edi check", edi_checking.check),
+        ("edi explain", edi_partner.explain),
         ("edi ack", edi_acknowledging.ack),
+        ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
     ),
     "Work with partners": (
@@ -72,6 +81,8 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("partner list", partner.list_),
         ("partner show", partner.show),
         ("partner diff", partner.diff),
+        ("partner numbers", partner_number.numbers),
+        ("partner set-number", partner_number.set_number),
     ),
     "Repair": (
         ("retry", repairing.retry),
@@ -80,6 +91,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("hold", repairing.hold),
         ("release", repairing.release),
         ("cancel", repairing.cancel),
+        ("groups", grouping.groups),
     ),
     "Steer": (
         ("pause", steering.pause),
@@ -88,6 +100,19 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("activate", steering.activate),
         ("versions", steering.versions),
         ("schedule", steering.schedule),
+    ),
+    "Keep reference data": (
+        ("reference list", reference_data.list_),
+        ("reference show", reference_data.show),
+        ("reference set", reference_data.set_),
+        ("reference remove", reference_data.remove),
+        ("reference import", reference_data.import_),
+        ("reference export", reference_data.export),
+        ("reference approve", reference_data.approve),
+        ("reference reject", reference_data.reject),
+        ("reference history", reference_data.history),
+        ("reference where-used", reference_data.where_used),
+        ("reference waiting", reference_data.waiting),
     ),
     "Look after the store": (
         ("legal-hold", legal_holding.legal_hold),

@@ -59,6 +59,13 @@ class ProjectOptions:
     retention: Annotated[RetentionOptions, Option("How long messages are kept.")] = field(
         default_factory=RetentionOptions
     )
+    libraries: Annotated[
+        dict[str, Any],
+        Option(
+            "Maps, schemas, lookups and templates of others, by name: a folder, or {package: NAME}.",
+            example={"shared": "../shared"},
+        ),
+    ] = field(default_factory=dict)
     values: Annotated[
         dict[str, str], Option("Values every environment must give: name and type (text, number, flag).")
     ] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from waypost.core.traits import FormatTraits
 from waypost.formats.fixed_document import DocumentCodec
 from waypost.formats.fixed_layout import read_layout
 from waypost.formats.fixed_line import LineCodec, refuse
+from waypost.formats.fixed_places import FixedPlaces
 from waypost.formats.library import project_file
 from waypost.formats.line import LineFramer, WholeFramer, too_large
 
@@ -97,6 +98,10 @@ class FixedFormat:
         if not self._layout.separated:
             return [text[i : i + self._layout.length] for i in range(0, len(text), self._layout.length)]
         return [line.removesuffix("\r") for line in text.split("\n")]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        places = FixedPlaces(self._layout, self._lines, data, self._encoding)
+        return [places.of_content(path) if self._whole else places.of_line(path, self._named) for path in paths]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -148,4 +148,4 @@ def _compiled(
         try:
             yield _Rule(options)
         except ExpressionFault as error:
-            faults.append(error.fault(file.name, file.line((*path, number))))
+            faults.append(file.located((*path, number), error.fault(file.name, file.line((*path, number)))))

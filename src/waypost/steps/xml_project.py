@@ -27,10 +27,11 @@ def parser(etree: Any) -> Any:
     return etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False, huge_tree=False)
 
 
-def message_tree(etree: Any, data: bytes, where: str, code: str) -> Any:
-    """The root element of a message, or a ``DataError`` that says why it has none."""
+def message_tree(etree: Any, data: bytes, where: str, code: str, reader: Any = None) -> Any:
+    """The root element of a message, or a ``DataError`` that says why it has none. ``reader`` is a ``parser`` made
+    before, for one thread."""
     try:
-        tree = etree.fromstring(data, parser(etree))
+        tree = etree.fromstring(data, reader if reader is not None else parser(etree))
     except etree.XMLSyntaxError as error:
         found = f"the message is no XML: {str(error.msg)[:300]}"
         return DataError(found, where=f"{where} (message line {error.lineno or 1})", code=code)

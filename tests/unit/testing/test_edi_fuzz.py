@@ -18,7 +18,7 @@ def test_what_raises_is_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
         raise IndexError("gone")
 
     monkeypatch.setattr(edi_fuzz.Target, "check", broken)
-    found = edi_fuzz.run(200, 5)
+    found = edi_fuzz.run(1_000, 5)
     assert len(found.escapes) >= 20 and "IndexError: gone" in found.escapes[0]
 
 

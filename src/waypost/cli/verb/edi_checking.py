@@ -87,13 +87,19 @@ def held_against(schema: str, partner: str, schemas: list[Path] | None, codes: l
     from waypost.core.errors import UsageError
     from waypost.formats.edi.examine.schemas import Schemas
     from waypost.formats.edi.schema.code_list import CodeLists
-    from waypost.formats.edi.schema.load import library
 
-    known = library(*_places(schemas, "schemas"))
+    known = edi_library(schemas)
     if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
         raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
     return Schemas(known, _given(known, schema) if schema else None, partner=partner,
                    codes=CodeLists(_places(codes, "codes")))  # fmt: skip
+
+
+def edi_library(schemas: list[Path] | None) -> Any:
+    """The schemas of the folders named, else of the usual one, and those that come along."""
+    from waypost.formats.edi.schema.load import library
+
+    return library(*_places(schemas, "schemas"))
 
 
 def _places(given: list[Path] | None, usual: str) -> tuple[Path, ...]:

@@ -3,6 +3,9 @@ answer from the case."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,6 +35,7 @@ from waypost.testing.cases.coverage import Coverage
 from waypost.testing.cases.declared import Case, CaseResult, InputOptions, load_cases
 from waypost.testing.cases.match import exact
 from waypost.testing.cases.outcome import Came, differences
+from waypost.testing.cases.second import again
 from waypost.testing.cases.snapshot import Snapshots
 from waypost.testing.cases.standing_in import Answers, Ready
 
@@ -42,7 +46,22 @@ async def run_cases(root: Path, environment: str, only: str = "", coverage: Cove
     project = load_project(root, environment)
     runner = CaseRunner(root, project, coverage)
     results = [await runner.run(case) for case in load_cases(root, project) if only in case.options.name]
-    return [*results, *runner.run_maps(only)]
+    return [*again(results, runner.digests, project, root, environment, only), *runner.run_maps(only)]
+
+
+def tell_digests() -> None:
+    """What each case comes to, as JSON on standard output; the second process of ``run_cases``."""
+    root, environment, only = Path(sys.argv[1]), *sys.argv[2:4]
+
+    async def told() -> list[tuple[str, int, str]]:
+        project = load_project(root, environment)
+        runner = CaseRunner(root, project)
+        for case in load_cases(root, project):
+            if only in case.options.name:
+                await runner.run(case)
+        return [(file, line, digest) for (file, line), digest in runner.digests.items()]
+
+    sys.stdout.write(json.dumps(asyncio.run(told())))
 
 
 class CaseRunner:
@@ -52,6 +71,8 @@ class CaseRunner:
         self.root, self.project, self.coverage = root, project, coverage
         self.snapshots = Snapshots(root)
         self.contents = MemoryContents()
+        self.digests: dict[tuple[str, int], str] = {}
+        """What came out of each case, by file and line."""
         self._around = Surroundings(root, ManualClock(), SeededRandom(0), Events(), contents=self.contents)
         self._flows: dict[str, CompiledFlow] = {}
         self._maps: dict[str, CompiledMap] = {}
@@ -69,6 +90,7 @@ class CaseRunner:
         except (WaypostError, OSError) as error:
             found = [f"could not run: {error}"]
         took, findings = time.perf_counter() - begun, tuple(came.findings())
+        self.digests[case.file, case.line] = came.digest()
         return CaseResult(case.file, case.line, case.subject, case.options.name, tuple(found), took, findings)
 
     def _differences(self, case: Case, came: Came) -> Iterator[str]:
