@@ -234,3 +234,20 @@ async def test_a_backup_holds_the_reference_data(tmp_path):
     await system.stop()
     kept = ReferenceData(tmp_path / "copy", system.clock).table("carriers").newest
     assert kept.rows["UPS"][0].values["scac"] == "UPSN"
+
+
+async def test_lineage_looks_into_the_version_that_was_recorded(tmp_path):
+    """A value that is only in a later version, and a step that looks into reference data by an expression."""
+    system = await started(tmp_path)
+    await change(system, "UPS", scac="UPSN")
+    system.put(order(1, "UPS"))
+    await system.until(lambda: len(sent(system)) == 1)
+    await system.settle()
+    await system.ask("reference", what="remove", table="carriers", key="UPS")
+    message = (await system.messages())[0]["id"]
+    (target,) = (await system.ask("lineage", id=message))["targets"]
+    (scac,) = [value for value in target["values"] if value["path"] == "scac"]
+    assert scac["value"] == "UPSN"
+    assert {s.get("field") or s.get("outside") for s in scac["sources"]} == {"c", "reference data carriers"}
+    assert {s.get("field") or s.get("outside") for s in target["decided_by"]} == {"c", "reference data carriers"}
+    await system.stop()

@@ -15,9 +15,11 @@ from waypost.flow.explain import message_row, plain
 from waypost.flow.lineage import Way, step_lineage, way_data
 from waypost.flow.load import bodies_of
 from waypost.flow.recall import recompute, recorded_digests
+from waypost.flow.reference_step import ReferenceLook
 from waypost.flow.versions import Versions
 from waypost.mapping.lineage import Change, reaches
 from waypost.mapping.lineage_path import Path, parse_path, path_text
+from waypost.mapping.lineage_step import Mapped
 from waypost.store.protocol import History
 from waypost.store.record import State
 
@@ -55,6 +57,7 @@ class _Trail:
     def __init__(self, flow: CompiledFlow, read: Any) -> None:
         uses = flow.definition.steps
         self.steps = {use.name: (use, step_lineage(use, read)) for use in uses}
+        self.looks = {step.name: step.looks for step in flow.steps}
         self.now: dict[int, tuple[Change, ...]] = {}
         self.ends: dict[int, tuple[tuple[Change, ...], Change]] = {}
         self.kept: list[Message] = []
@@ -62,6 +65,9 @@ class _Trail:
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
         use, lineage = self.steps[name]
+        looks = self.looks.get(name)
+        if isinstance(looks, ReferenceLook) and isinstance(lineage, Mapped):
+            lineage.look_into({table.declaration.name: table.version for table in looks.tables})
         following: dict[int, tuple[Change, ...]] = {}
         for (_, message), result in zip(before, results, strict=True):
             changes = self.now.get(id(message), ())

@@ -10,6 +10,7 @@ from typing import Any
 from waypost.agreements.load import Partner, lint_partners, load_partners
 from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
+from waypost.core.pack import with_packs
 from waypost.core.registry import Kind, load_components, registry
 from waypost.core.spec import Expression, Spec
 from waypost.core.yamlfile import Path as YamlPath
@@ -74,7 +75,7 @@ def store_folder(root: Path) -> Path:
 
 
 def read_files(root: Path) -> dict[str, bytes]:
-    """The bytes of every file that belongs to a version, by path relative to ``root``."""
+    """The bytes of every file that belongs to a version, by path relative to ``root``, and of the packs it names."""
     files: dict[str, bytes] = {}
     for path in _candidates(root):
         name = path.relative_to(root).as_posix()
@@ -84,7 +85,7 @@ def read_files(root: Path) -> dict[str, bytes]:
             files[name] = path.read_bytes()
         except OSError as error:
             raise ProjectError([Fault(name, 0, "unreadable", str(error.strerror), "a readable file")]) from error
-    return {**files, **library_files(root)}
+    return with_packs({**files, **library_files(root)})
 
 
 def _candidates(root: Path) -> Iterator[Path]:

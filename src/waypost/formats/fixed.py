@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from waypost.core.component import Framer, Slice
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
+from waypost.core.pack import PREFIX
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, ProjectPath
 from waypost.core.traits import FormatTraits
@@ -36,7 +37,7 @@ class FixedOptions:
     line_ending: Annotated[Literal["crlf", "lf"], Option("What ends a line written.", advanced=True)] = "lf"
 
     def faults(self) -> Iterable[OptionFault]:
-        if not self.layout.endswith((".yaml", ".yml")):
+        if not self.layout.endswith((".yaml", ".yml")) and not self.layout.startswith(PREFIX):
             yield OptionFault("layout", f"found {str(self.layout)!r}", "a YAML file")
 
 

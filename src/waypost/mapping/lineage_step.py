@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from waypost.mapping.bundle import Bundle
-from waypost.mapping.expression import compile_expression
+from waypost.mapping.grammar import parse
 from waypost.mapping.lineage import DECIDES, Change, Link, Read
 from waypost.mapping.lineage_map import map_links
 from waypost.mapping.lineage_path import Path, parse_path
 from waypost.mapping.lineage_reads import Known, reads_of
 from waypost.mapping.lineage_trace import trace_expression, trace_map
 from waypost.mapping.parsed import Parsed
+from waypost.mapping.reference import TableVersion
+from waypost.mapping.reference_use import ReferenceTable
 
 NOTHING_MADE = "opaque: nobody can look inside it, so all of its input counts"
 
@@ -92,6 +94,16 @@ class Mapped:
     def change(self) -> Change:
         return Change(links=map_links(self.bundle))
 
+    def look_into(self, versions: Mapping[str, TableVersion]) -> None:
+        """Trace with these versions of reference data, by name, from now on."""
+        rest = [self.bundle]
+        while rest:
+            bundle = rest.pop()
+            rest += bundle.uses.values()
+            for table in bundle.tables.values():
+                if isinstance(table, ReferenceTable) and table.declaration.name in versions:
+                    table.version = versions[table.declaration.name]
+
     def traced(self, body: Any, made: Any, now: int, place: int) -> Change:
         return Change(links=trace_map(self.bundle, body, now))
 
@@ -164,7 +176,7 @@ def _deciding(reads: Any) -> tuple[Read, ...]:
 
 
 def _parsed(text: str) -> Parsed:
-    return compile_expression(text).parsed
+    return parse(text)
 
 
 def _static(text: str) -> Known:

@@ -118,6 +118,10 @@ class Noting(Interpreter):
         elif function is not None and function.needs:
             word = "lookup" if function.needs == "table" else "reference data"
             self.notes.note((), f"{word} {node.args[0].value}")
+        if function is not None and function.looks and function.table_key(node.args[0].value) not in self.tables:
+            for each in node.args[1:]:  # what it would be is not known here, but what it is looked up by
+                self.notes.consume(self.value(each, scope))
+            return None
         if node.func.id in PLUCKED and isinstance(node.args[1], ast.Constant):
             return self.plucked(node, scope)
         with self.notes.apart() as reads:

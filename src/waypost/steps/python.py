@@ -86,6 +86,9 @@ class PythonStep:
             return Failed(self._bug(error))
         if made is None:
             return _DROPPED
+        if _holds_a_set(made):
+            found, remedy = "the function returned a set, which has no order", "return sorted(…), or a list"
+            return Failed(BugError(found, where=self._file, remedy=remedy))
         if isinstance(made, list):
             return Split(tuple(message.derive(self._name, at, body) for at, body in enumerate(made)))
         return message.with_body(made)
@@ -112,6 +115,19 @@ class PythonStep:
         if source is not None and source.passes_its_body(options.function):
             return Passing(note=f"returned as it is by {text}, which may refuse it")
         return Opaque(f"python {text}, of all its input", options.file)
+
+
+def _holds_a_set(made: Any) -> bool:
+    """Whether there is a set in a document: it would be written in an order that differs from process to process."""
+    waiting, seen = [made], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, set | frozenset):
+            return True
+        if isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return False
 
 
 def _checked(options: PythonOptions, read: Callable[[str], bytes], faults: list[Fault]) -> Source | None:

@@ -13,6 +13,7 @@ import msgspec
 from waypost.core.checking import Read
 from waypost.core.errors import Fault, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, covered, path_text, plain_path, shown
+from waypost.core.pack import PREFIX
 from waypost.core.yamlfile import parse_yaml
 from waypost.steps.validate_repair import repair
 
@@ -249,7 +250,7 @@ def _load(name: str, read: Read, faults: list[Fault]) -> Any:
     except (OSError, LookupError, WaypostError):
         faults.append(Fault(name, 0, "file", "there is no such file in the project"))
         return None
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) or name.startswith(PREFIX):
         schema = parse_yaml(data.decode("utf-8", "replace"), name, faults).data
     else:
         try:

@@ -33,6 +33,7 @@ class Freed(msgspec.Struct):
     made: list[Any]
     error: str = ""
     emitted: list[Emitted] = []
+    failure: WaypostError | None = None
 
 
 class Bench:
@@ -169,5 +170,5 @@ class Bench:
         return Freed(
             gone.key, gone.reason, [member.message.body for member in gone.members],
             [read(msgspec.json.decode(one.raw, type=Envelope).body) for one in emitted],
-            str(gone.error) if gone.error else "", emitted,
+            str(gone.error) if gone.error else "", emitted, gone.error,
         )  # fmt: skip

@@ -35,7 +35,8 @@ CodeFiles = Annotated[
 ]
 Folder = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of schemas that is written to.")]
 KindName = Annotated[
-    str, typer.Argument(metavar="KIND", help="What the files are: untdid, the UN/EDIFACT directory zips.")
+    str,
+    typer.Argument(metavar="KIND", help="What the files are: untdid (directory zips), biztalk, sef, pyx12 or staedi."),
 ]
 _SHOWN = 20
 
@@ -64,9 +65,10 @@ def check(
 
 
 def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_json: AsJson = False) -> int:
-    """Turn UN/EDIFACT directories into schema files.
+    """Turn directories and schemas of other products into schema files.
 
-    untdid takes directory zips as the UN publishes them. Only facts are taken, no text of the directory.
+    untdid takes UN/EDIFACT directory zips, biztalk XSD of BizTalk Server and Logic Apps, sef, pyx12 and staedi their
+    own formats. Only facts are taken, no text.
     """
     from waypost.core.errors import UsageError
     from waypost.formats.edi.schema.importer import KINDS

@@ -38,6 +38,7 @@ from waypost.testing.cases.outcome import Came, differences
 from waypost.testing.cases.second import again
 from waypost.testing.cases.snapshot import Snapshots
 from waypost.testing.cases.standing_in import Answers, Ready
+from waypost.testing.cases.waiting import Waiting
 
 
 async def run_cases(root: Path, environment: str, only: str = "", coverage: Coverage | None = None) -> list[CaseResult]:
@@ -107,12 +108,14 @@ class CaseRunner:
         effects = Answers(case.options.effects, self.contents)
         came = Came()
         watch = self.coverage.watcher(flow) if self.coverage is not None else None
+        waiting = Waiting(flow, came, effects, watch, at)
         for part, load in self._loads(flow, given):
             decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
             processed = await part.process(decoded.indices, decoded.messages, effects, b"", watch)
             if watch is not None:
                 watch.ended(processed)
-            came.add(flow.target_names, decoded, processed)
+            await waiting.take(decoded, processed)
+        await waiting.pass_time(given.then_wait)
         return came, effects.unanswered
 
     def _mapped(self, case: Case) -> Came:

@@ -51,7 +51,7 @@ class Functional:
         if errors and code == "A":
             code = "E" if self._note else "R"
             accepted = accepted if self._note else 0
-        version = [clean(row[8], 12)] if self._guided and row[8] else []
+        version = [clean(row[8], 12) or "004010"] if self._guided else []
         written = self._group.trailer_count.strip()
         included = written if written.isdecimal() and len(written) <= 6 else str(self.received)
         head = ["AK1", clean(row[1], 2).upper().ljust(2, "?"), _digits(row[6], 9), *version]
