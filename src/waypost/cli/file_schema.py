@@ -49,6 +49,8 @@ def flow_schema(registry: Registry) -> Schema:
         "steps": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/step"}}]},
         "targets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/target"}, "minProperties": 1},
     }
+    expect = properties["expect"]["items"]["properties"]
+    expect["from"] = expect.pop("source")
     for name, schema in placed.items():
         properties[name] = {"description": properties[name]["description"]} | schema
     definitions = component_definitions(registry, ("source", "format", "step", "target"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -37,3 +37,9 @@ class StampingFormat(Format, Protocol):
 
     def stamped(self, body: bytes, numbers: Mapping[str, Sequence[int]], at: int) -> bytes:
         """A content with its numbers, by sequence, and the time of sending (UTC µs) put in."""
+
+    def exchange(self, content: bytes, *, sent: bool) -> Mapping[str, Any] | None:
+        """What a content is in the books: partner, standard, interchange, groups, messages (set, number, group), kind
+        of acknowledgement, acknowledges (level, number, verdict, set, group). It may lack its end. None where it is no
+        content of a partner. Raises ``AgreementError``."""
+        ...

@@ -13,6 +13,7 @@ from waypost.core.errors import UsageError, WaypostError, near
 from waypost.core.message import id_text
 from waypost.flow import finder
 from waypost.flow.changes import Changes
+from waypost.flow.exchange import exchanges
 from waypost.flow.explain import explain, time_text
 from waypost.flow.groups import counted, groups, told
 from waypost.flow.legal_hold import legal_hold
@@ -391,5 +392,5 @@ VERBS: dict[str, Verb] = {
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
     "reference": reference_data, "reference-waiting": reference_waiting,
-    "numbers": numbers, "set-number": set_number, "groups": groups,
+    "numbers": numbers, "set-number": set_number, "exchanges": exchanges, "groups": groups,
 }  # fmt: skip

@@ -41,6 +41,9 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return next((part for part in parts if part["at"]), parts[0])
     if verb == "numbers":
         return {"numbers": [row for part in parts for row in part["numbers"]]}
+    if verb == "exchanges":
+        rows = [row for part in parts for row in part["exchanges"]]
+        return {"exchanges": rows, "complete": all(part["complete"] for part in parts)}
     if verb == "set-number":
         return next((part for part in parts if part["last"] is not None), parts[0])
     made = dict(parts[0])

@@ -231,12 +231,7 @@ class _Loader:
 
     def _take_flow(self, file: YamlFile, made: dict[str, FlowDefinition], environment: Environment) -> None:
         """Parse one flow and put it among those ``made``."""
-        if isinstance(file.data, dict) and "expect" in file.data:
-            text = "'expect' is not there yet"
-            self.faults.append(
-                file.fault(("expect",), "not-yet", text, "", "take it out until a later release knows it")
-            )
-            file.data.pop("expect")
+        _with_source(file)
         options = Spec.of(FlowOptions).parse(file, file.data, (), self.faults)
         if options is None:
             if isinstance(file.data, dict):
@@ -372,6 +367,15 @@ class _Loader:
             options = environment.put_in(options, file, path, self.faults)
         parsed = declared.spec.parse(file, options, path, self.faults)
         return None if parsed is None else Use(declared, parsed, file, path, name)
+
+
+def _with_source(file: YamlFile) -> None:
+    """``from`` of an expectation under the name its options class can have."""
+    expected = file.data.get("expect") if isinstance(file.data, dict) else None
+    for number, one in enumerate(expected if isinstance(expected, list) else ()):
+        if isinstance(one, dict) and "from" in one and "source" not in one:
+            one["source"] = one.pop("from")
+            file.lines["expect", number, "source"] = file.line(("expect", number, "from"))
 
 
 def _declared(data: Any) -> dict[str, str]:

@@ -9,12 +9,13 @@ again for the same delivery, whatever died in between, it gives the same numbers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
 
+from waypost.core.errors import StoreFull
 from waypost.core.stamping import NumbersWanted
 from waypost.flow.placement import owner_of, slot_of_name
 from waypost.store.protocol import Shard
@@ -62,6 +63,8 @@ class Sequences:
     def __init__(self, shard: Shard, workers: int, peers: Callable[[], Mapping[int, Asked]]) -> None:
         self._shard, self._workers, self._peers = shard, workers, peers
         self._lock = asyncio.Lock()
+        self._late: dict[str, tuple[int, int, int]] = {}
+        """Where sequences stand, with what is on its way into the journal."""
 
     def owner(self, name: str) -> int:
         """The worker that gives a sequence's numbers."""
@@ -69,6 +72,8 @@ class Sequences:
 
     def standing(self, name: str) -> tuple[int, int, int]:
         """The last number given, how many were given in all, and how many of them are void, as this worker has it."""
+        if name in self._late:
+            return self._late[name]
         known = self._shard.state.step_state(FLOW, name, "")
         return _standing.decode(known) if known else (0, 0, 0)
 
@@ -89,7 +94,8 @@ class Sequences:
                 numbers, records = self._take([wanted[at] for at in ours], lasting=False)
                 for at, one in zip(ours, numbers, strict=True):
                     given[at] = one
-                yield given, records
+                with self._unless_full():
+                    yield given, records
         else:
             yield given, []
         for owner in sorted({self.owner(wanted[at].numbers.sequence) for at in theirs}):
@@ -99,11 +105,26 @@ class Sequences:
     async def give(self, wanted: Sequence[Wanted]) -> list[Given]:
         """Numbers for another worker's deliveries, durable on return, and the same when asked again; a text says why
         there is none."""
+        # who asks may die meanwhile, which cancels this call: what was begun is finished all the same
+        return await asyncio.shield(asyncio.ensure_future(self._give(wanted)))
+
+    async def _give(self, wanted: Sequence[Wanted]) -> list[Given]:
         async with self._lock:
-            numbers, records = self._take(wanted, lasting=True)
-            if records:
-                await self._shard.append(records)
+            with self._unless_full():
+                numbers, records = self._take(wanted, lasting=True)
+                if records:
+                    await self._shard.append(records)
             return numbers
+
+    @contextmanager
+    def _unless_full(self) -> Iterator[None]:
+        """Numbers count as given from the moment they are taken, but where the disk was full: then nothing was written.
+        After any other failure the journal decides, when it is opened again."""
+        try:
+            yield
+        except StoreFull:
+            self._late.clear()
+            raise
 
     def taken(self, wanted: Sequence[Wanted]) -> None:
         """The deliveries have their numbers durably: they need not be remembered here."""
@@ -118,6 +139,7 @@ class Sequences:
             said = f"next number {number}, was after {last}: {why}"
             standing = StepState(FLOW, name, "", _pack((number - 1, count, void)))
             await self._shard.append([standing, Commanded(f"sequence:{name}", "", at, who, said)])
+            self._late[name] = (number - 1, count, void)
             return last
 
     async def void(self, numbers: Sequence[tuple[str, int]]) -> None:
@@ -134,6 +156,7 @@ class Sequences:
         async with self._lock:
             last, given, void = self.standing(name)
             await self._shard.append([StepState(FLOW, name, "", _pack((last, given, void + count)))])
+            self._late[name] = (last, given, void + count)
 
     def _holds(self, one: Wanted) -> bool:
         return bool(self._shard.state.step_state(FLOW, one.numbers.sequence, one.holder))
@@ -158,6 +181,7 @@ class Sequences:
             given.append(numbers)
             if lasting:
                 held.append(StepState(FLOW, name, one.holder, _pack(tuple(numbers))))
+        self._late.update(standings)
         return given, [*(StepState(FLOW, name, "", _pack(standing)) for name, standing in standings.items()), *held]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waypost.cli import failure
-from waypost.cli.option import AsJson
-from waypost.cli.output import print_json, say
+from waypost.cli.asking import ask
+from waypost.cli.option import AsJson, Place
+from waypost.cli.output import note, print_json, say
 
 if TYPE_CHECKING:
     from waypost.partners.explain import Explained
@@ -52,6 +55,57 @@ def explain(
     elif not found:
         say(f"{file}: no interchange of X12 or EDIFACT")
     return 0 if covered and found else failure.FAILED
+
+
+def view(
+    place: Place,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A file of X12 or EDIFACT interchanges.")] = None,
+    message: Annotated[str, typer.Option("--message", metavar="ID", help="What a message sent or received.")] = "",
+    as_html: Annotated[bool, typer.Option("--html", help="A page for the screen and for paper.")] = False,
+) -> int:
+    """Show an EDI document as a person reads it.
+
+    Segments and elements are named, codes explained, as far as the schemas that come along know them.
+    """
+    from waypost.core.errors import UsageError
+    from waypost.flow.project import read_files
+    from waypost.formats.edi.agreed.schemas import ProjectSchemas
+    from waypost.partners.view import html_of, text_of
+    from waypost.partners.view import view as viewed
+
+    if (file is None) == (not message):
+        raise UsageError(
+            "nothing to show" if file is None else "both a file and a message", expected="FILE or --message"
+        )
+    content = pieces(file) if file is not None else [_content(place, message)]
+    known = read_files(place.project) if (place.project / "waypost.yaml").is_file() else {}
+    shown = list(viewed(content, ProjectSchemas(known)))
+    title = str(file) if file is not None else message
+    if place.as_json:
+        print_json({"title": title, "segments": [dataclasses.asdict(one) for one in shown]})
+    else:
+        for piece in html_of(shown, title) if as_html else text_of(shown):
+            say(piece.rstrip("\n"))
+    if not shown:
+        note(f"{title}: no interchange of X12 or EDIFACT")
+    return 0 if shown else failure.FAILED
+
+
+def _content(place: Place, message: str) -> bytes:
+    """What a message sent, or, where it sent no interchange, what it received, with its envelope."""
+    from waypost.core.errors import DataError
+
+    answer = ask(place, "show", id=message)
+    if answer is None:
+        raise DataError(f"no message {message!r}", remedy="find it with: waypost messages", code="unknown-message")
+    for output in answer["outputs"]:
+        if output.get("numbers"):
+            return base64.b64decode(output["base64"]) if "base64" in output else str(output.get("text", "")).encode()
+    rows = ask(place, "exchanges", since="3650d", content=True)["exchanges"]
+    for row in rows:
+        if row["message"] == message and row["direction"] == "received":
+            return base64.b64decode(row["context"]) + base64.b64decode(row["raw"])
+    raise DataError(f"message {message} is no interchange of a partner", code="unknown-message")
 
 
 def pieces(file: Path) -> Any:

@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, PartnerRef
 from waypost.core.stamping import NumbersWanted
 from waypost.core.traits import FormatTraits
+from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
@@ -193,3 +194,10 @@ class EdifactFormat:
 
     def stamped(self, body: bytes, numbers: Mapping[str, Sequence[int]], at: int) -> bytes:
         return self._sender.stamped(body, numbers, at) if self._sender else body
+
+    def exchange(self, content: bytes, *, sent: bool) -> Mapping[str, Any] | None:
+        if self._gate is None or self._sender is None:
+            return None
+        said = exchange_of(content, EDIFACT)
+        partner = self._sender.partner_of_bytes(content) if sent else self._gate.partner_of(content)
+        return None if said is None or partner is None else {**said, "partner": partner}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -14,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import waypost
+from waypost.core.errors import WaypostError
+from waypost.flow.client import Client
 from waypost.testing.ledger.trial import family_of
 from waypost.testing.numbering import judge
 from waypost.testing.numbering.project import line, write_project
 
 LOOK_SECONDS = 0.05
-AT_START = 0.15
+RELEASE_SECONDS = 2.0
+AT_START = 0.02
 """How likely a kill that is due hits a system of which not all processes are there."""
 
 
@@ -94,6 +98,7 @@ class Trial:
             if killed >= self.plan.kills:
                 if len(list((self.root / "out").glob("*.edi"))) >= self.result.messages:
                     return
+                self._release()
                 continue
             now = time.monotonic()
             if now < next_kill:
@@ -101,13 +106,19 @@ class Trial:
             family = family_of(self._system.pid)
             if len(family) == self.plan.workers + 2 or self._random.random() < AT_START:
                 self._kill(family)
-                self._write(killed)
+                self._write()
             next_kill = now + self.plan.kill_every * self._random.uniform(0.2, 1.8)
         self.result.faults.append(f"time: not everything was sent in {self.plan.timeout_seconds:.0f} seconds")
 
-    def _write(self, number: int) -> None:
+    def _release(self) -> None:
+        """Let go on what was parked since it was there at three deaths: it is sent in the end, under its numbers."""
+        time.sleep(RELEASE_SECONDS)
+        with contextlib.suppress(WaypostError, OSError):
+            asyncio.run(Client(self.root).ask("retry", state="parked", why="the kills are over"))
+
+    def _write(self) -> None:
         """More messages, in a file that is there at once."""
-        first = self.result.messages
+        first = number = self.result.messages
         part = self.root / f"{number}.part"
         part.write_text("".join(line(n) for n in range(first, first + self.plan.messages_per_kill)))
         self.result.messages += self.plan.messages_per_kill

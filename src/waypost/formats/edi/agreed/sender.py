@@ -167,6 +167,10 @@ class Sender:
         interchange = written["interchange"][0] if written["interchange"] else ""
         return stamped(body, self.dialect, Numbers(interchange, written["group"], written["message"]), moment)
 
+    def partner_of_bytes(self, body: bytes) -> str:
+        """The name of the partner an interchange goes to. Raises ``AgreementError``."""
+        return self._of_bytes(body)[0].name
+
     def _range(self, partner: Partner, level: str) -> RangeOptions | None:
         numbers = getattr(partner.options, self.dialect.name).send.numbers
         name = "transaction" if level == "message" and self.dialect.name == "x12" else level
