@@ -140,7 +140,7 @@ class Control:
 
     async def _command(self, params: Params, state: str) -> Any:
         subject = self._subject(str(params.get("subject", "")))
-        record = Commanded(subject, state, self.engine.clock.now(), self._who(params), str(params.get("why", "")))
+        record = Commanded(subject, state, self.engine.clock.now(), self.who_asks(params), str(params.get("why", "")))
         await self.engine.shard.append([record])
         self.engine.obey(subject)
         return {"subject": subject, "state": state or "as usual"}
@@ -202,15 +202,15 @@ class Control:
         return query_of({**params, "limit": 0}, self.engine.clock.now())
 
     def _decision(self, params: Params, verb: str, to: State) -> Decided:
-        return Decided(b"", int(to), self.engine.clock.now(), self._who(params), str(params.get("why", "")), verb)
+        return Decided(b"", int(to), self.engine.clock.now(), self.who_asks(params), str(params.get("why", "")), verb)
 
     async def legal_hold(self, params: Params) -> Any:
         """Keep messages against retention, no longer do so, or say which are kept."""
-        return await legal_hold(self.engine, params, self._who(params))
+        return await legal_hold(self.engine, params, self.who_asks(params))
 
     async def replay(self, params: Params) -> Any:
         """Run stored input through a version of the flow; dry: say what would differ."""
-        return await replay(self.engine, params, self._who(params))
+        return await replay(self.engine, params, self.who_asks(params))
 
     async def send(self, params: Params) -> Any:
         """Accept a message for a flow as if its source had brought it."""
@@ -244,7 +244,7 @@ class Control:
 
     async def _activated(self, params: Params, details: Mapping[str, Any] | None = None) -> Any:
         project = self.engine.project
-        record = self._activation(self._who(params), str(params.get("why", "")), details)
+        record = self._activation(self.who_asks(params), str(params.get("why", "")), details)
         await self.engine.shard.append([record])
         return {"version": project.version, "flows": sorted(project.flows)}
 
@@ -312,13 +312,14 @@ class Control:
                     f"the schedule of {flow!r} has no next run", remedy="look at its cron line and calendar"
                 )
             now, why = engine.clock.now(), str(params.get("why", ""))
-            await engine.shard.append([Commanded(f"schedule:{flow}", said, now, self._who(params), why)])
+            await engine.shard.append([Commanded(f"schedule:{flow}", said, now, self.who_asks(params), why)])
             source.told(said)
         return {"flow": flow, "at": at}
 
     # ── ending ──
 
-    def _who(self, params: Params) -> str:
+    def who_asks(self, params: Params) -> str:
+        """Whom the journal names."""
         return str(params.get("who") or self.who)
 
     def _ended_badly(self) -> dict[str, int]:
