@@ -1,38 +1,84 @@
-"""EDI files checked whole: envelopes, order, types, lengths, codes, composites, conditions, totals; one core.
+"""EDI files checked whole: envelopes, order, types, lengths, codes, composites, conditions, rules of loops; one core.
 
-The files are generated: X12 850 in 004010, and EDIFACT ORDERS in D.96A with released characters. Speed is bytes of file
-by seconds of processor, so that other work on the machine counts little.
+The files are generated: X12 850 in 004010, 837P in 005010X222A1, and EDIFACT ORDERS in D.96A, each of 64 different
+messages under numbers of their own. Speed is bytes of file by seconds of processor, so that other work on the machine
+counts little. Writing is of the documents a flow reads. ``BENCH_EDI_PEERS`` may name a Python that has pyx12 and
+pydifact, and ``BENCH_STAEDI`` a jar of StAEDI: they read the same files in the same run.
 """
 
 from __future__ import annotations
 
-import random
+import os
+import subprocess
 import time
-from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from benchmarks.bench import Bench, medians
 from waypost.formats.edi.examine.examination import examine_path
 from waypost.formats.edi.examine.schemas import Schemas
+from waypost.formats.edi.generate import Plan, generate
 from waypost.formats.edi.schema.load import Library
+from waypost.testing.format_kit import build_format
 
-ISA = "ISA*00*          *00*          *ZZ*SENDERID       *ZZ*RECEIVERID     *240101*1200*U*00401*000000001*0*P*>"
 BYTES_A_MESSAGE = 200
 MEGABYTE = 1_000_000
+_WRITTEN = 300
+"""How many documents are written; all of them are held in memory first."""
+CASES = (
+    ("850", "x12/004010/850", "x12", 10, 20), ("837P", "x12/005010X222A1/837", "x12", 10, 20),
+    ("ORDERS", "edifact/D96A/ORDERS", "edifact", 8, 15),
+)  # fmt: skip
+_PYX12 = """
+import sys, io, time, pyx12.params, pyx12.x12n_document
+begun = time.process_time()
+pyx12.x12n_document.x12n_document(param=pyx12.params.params(), src_file=sys.argv[1], fd_997=io.StringIO(), fd_html=None)
+print(time.process_time() - begun)
+"""
+_PYDIFACT = """
+import sys, time
+from pydifact.segmentcollection import Interchange
+begun = time.process_time()
+content = Interchange.from_str(open(sys.argv[1], encoding="latin-1").read())
+for message in content.get_messages():
+    for segment in message.segments:
+        pass
+print(time.process_time() - begun)
+"""
+_STAEDI = """
+import io.xlate.edi.stream.*; import java.io.*;
+public class Read { public static void main(String[] a) throws Exception {
+  long begun = System.nanoTime();
+  try (EDIStreamReader r = EDIInputFactory.newFactory().createEDIStreamReader(new FileInputStream(a[0]))) {
+    while (r.hasNext()) { r.next(); } }
+  System.out.println((System.nanoTime() - begun) / 1e9); } }
+"""
 
 
 def run(bench: Bench) -> None:
-    """Sound files of both standards, and one where every tenth message has a fault."""
+    """Sound files of both standards, one with faults, writing, and what others do with the same files."""
     size = bench.plan.messages * BYTES_A_MESSAGE
     with bench.fresh() as folder:
-        for case, write, least, aim in (("850", _write_850, 10, 20), ("ORDERS", _write_orders, 8, 15)):
-            path = folder / f"{case}.edi"
-            write(path, size, 0)
+        for case, name, standard, least, aim in CASES:
+            path = _made(folder, case, name, Plan(size=size, lines=12))
             found = medians([_sample(path) for _ in range(bench.plan.repeats)])
             bench.add(f"{case}, all sound", found, target=f"≥ {least} MB/s (aim {aim})", passed=found["mb_s"] >= least)
-        path = folder / "faulty.edi"
-        _write_850(path, size, 10)
-        bench.add("850, every tenth with a fault", medians([_sample(path) for _ in range(bench.plan.repeats)]))
+            written = medians([_written(path, standard) for _ in range(bench.plan.repeats)])
+            bench.add(f"{case}, written", written, target="≥ 10 MB/s", passed=written["mb_s"] >= 10)
+        path = _made(folder, "faulty", CASES[0][1], Plan(count=200, faults=200, lines=12))
+        bench.add("850, each with a fault", medians([_sample(path) for _ in range(bench.plan.repeats)]))
+        for case, name, _, _, _ in CASES:
+            _peers(bench, case, _made(folder, f"{case}-small", name, Plan(size=min(size, MEGABYTE), lines=12)))
+
+
+def _made(folder: Path, case: str, name: str, plan: Plan) -> Path:
+    schema = Library().schema(name)
+    assert schema is not None, name
+    path = folder / f"{case}.edi"
+    with path.open("wb") as file:
+        file.writelines(generate(schema, plan))
+    return path
 
 
 def _sample(path: Path) -> dict[str, float]:
@@ -44,59 +90,33 @@ def _sample(path: Path) -> dict[str, float]:
     return {"mb_s": path.stat().st_size / MEGABYTE / seconds, "messages": messages, "faults": report.faults}
 
 
-def _write_850(path: Path, size: int, every: int) -> None:
-    head = f"{ISA}~GS*PO*SENDER*RECEIVER*20240101*1200*1*X*004010~"
-    _write(path, size, head, "~", "GE*{n}*1~IEA*1*000000001~", lambda n, chance: _order_850(n, chance, every))
+def _written(path: Path, standard: str) -> dict[str, float]:
+    format_ = build_format(standard, "{check: false}")
+    framer = format_.framer(1 << 30)
+    slices = [*framer.feed(path.read_bytes()), *framer.finish()]
+    documents: list[Any] = [d for s in islice(slices, _WRITTEN) for d in format_.decode([s.data], s.context)]
+    whole = {**documents[0], "transactions": documents}
+    begun = time.process_time()
+    (content,) = format_.encode([whole])
+    seconds = time.process_time() - begun
+    return {"mb_s": len(content) / MEGABYTE / seconds, "messages": len(documents)}
 
 
-def _order_850(number: int, chance: random.Random, every: int) -> list[str]:
-    wrong = bool(every) and number % every == 0
-    segments = [
-        f"ST*850*{number:04d}", f"BEG*{'99' if wrong else '00'}*SA*PO{number:08d}**2024021{number % 10}", "CUR*BY*USD",
-        "REF*DP*0099", "REF*IA*123456", "PER*BD*JANE DOE*TE*5551234567*EM*jane@example.com", "DTM*002*20240215",
-        "TD5*O*2*UPSN*M*GROUND", "N1*BY*ACME STORES*92*0001", "N1*ST*ACME DC 12*92*0012", "N3*100 MAIN STREET*SUITE 4",
-        "N4*SPRINGFIELD*IL*62701*US",
-    ]  # fmt: skip
-    lines = chance.randint(5, 30)
-    for line in range(1, lines + 1):
-        price, upc = chance.randint(1, 99_999) / 100, chance.randint(10**11, 10**12 - 1)
-        segments.append(f"PO1*{line}*{chance.randint(1, 500)}*EA*{price:.2f}*PE*VP*SKU{line:05d}*UP*{upc}")
-        segments.append(f"PID*F****WIDGET NUMBER {chance.randint(1, 999)} BLUE")
-        if line % 3 == 0:
-            segments += ["PO4*12*1*EA", f"REF*LI*{line}"]
-    segments.append(f"CTT*{lines}")
-    return [*segments, f"SE*{len(segments) + 1}*{number:04d}"]
-
-
-def _write_orders(path: Path, size: int, every: int) -> None:
-    head = "UNA:+.? 'UNB+UNOC:3+5412345000013:14+4012345000094:14+240101:1200+REF1'"
-    _write(path, size, head, "'", "UNZ+{n}+REF1'", _orders)
-
-
-def _orders(number: int, chance: random.Random) -> list[str]:
-    segments = [
-        f"UNH+{number}+ORDERS:D:96A:UN:EAN008", f"BGM+220+PO{number:08d}+9", "DTM+137:20240215:102",
-        "FTX+ZZZ+++DELIVER TO THE BACK?'S DOOR", "RFF+CT:AUG?+48", "NAD+BY+5412345000013::9", "CTA+OC+:JANE DOE",
-        "COM+555?:1234:TE", "NAD+SU+4012345000094::9++ACME GMBH+HAUPTSTR 1+BERLIN++10115+DE", "CUX+2:EUR:9",
-    ]  # fmt: skip
-    lines = chance.randint(5, 30)
-    for line in range(1, lines + 1):
-        segments += [
-            f"LIN+{line}++{4_000_000_000_000 + chance.randint(1, 10**10)}:EN", f"PIA+1+SKU{line:05d}:SA",
-            f"IMD+F++:::WIDGET {chance.randint(1, 999)} 5?'4?+", f"QTY+21:{chance.randint(1, 500)}:PCE",
-            f"MOA+203:{chance.randint(1, 99_999) / 100:.2f}", f"PRI+AAA:{chance.randint(1, 9_999) / 100:.2f}",
-        ]  # fmt: skip
-    segments += ["UNS+S", f"CNT+2:{lines}"]
-    return [*segments, f"UNT+{len(segments) + 1}+{number}"]
-
-
-def _write(
-    path: Path, size: int, head: str, mark: str, tail: str, make: Callable[[int, random.Random], list[str]]
-) -> None:
-    chance, written, number = random.Random(1), 0, 0
-    with path.open("w", encoding="ascii") as file:
-        file.write(head)
-        while written < size:
-            number += 1
-            written += file.write(mark.join(make(number, chance)) + mark)
-        file.write(tail.format(n=number))
+def _peers(bench: Bench, case: str, path: Path) -> None:
+    """What other libraries do with a file of the same kind; nothing where they are not installed."""
+    python, jar = os.environ.get("BENCH_EDI_PEERS"), os.environ.get("BENCH_STAEDI")
+    asked: list[tuple[str, list[str]]] = []
+    if python and case == "837P":
+        asked.append(("pyx12, full check and 999", [python, "-c", _PYX12, str(path)]))
+    if python and case == "ORDERS":
+        asked.append(("pydifact, messages", [python, "-c", _PYDIFACT, str(path)]))
+    if jar:
+        source = path.parent / "Read.java"
+        source.write_text(_STAEDI)
+        asked.append(("StAEDI, control structure only, JVM start", ["java", "-cp", jar, str(source), str(path)]))
+    own = _sample(path)["mb_s"]
+    for what, command in asked:
+        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+        seconds = float(said.stdout.split()[-1]) if said.returncode == 0 and said.stdout.split() else 0.0
+        speed = path.stat().st_size / MEGABYTE / seconds if seconds else 0.0
+        bench.add(f"{case}: {what}", {"mb_s": speed, "ours_mb_s": own})

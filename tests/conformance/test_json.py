@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import repeat
 
@@ -30,6 +31,39 @@ class TestJsonLines(FormatConformance):
 class TestJsonWhole(FormatConformance):
     name, documents, broken = "json", VALUES, BROKEN
     contents = (b'{\n  "order": {"lines": [{"sku": "A-1", "quantity": 10.0}]}\n}\n', b"\xef\xbb\xbf[1, -0.0, 1E5]")
+
+
+class TestJsonRecords(FormatConformance):
+    name, options, documents = "json", "{records: data.orders}", VALUES
+    contents = (
+        b'{"note": "[\\"", "data": {"n": [1], "orders": [ {"id": 1, "lines": [[]]} , "a]\\"b",-1.50, null,[] ] }}\n',
+        b'\xef\xbb\xbf{"data":{"orders":[{"id":"\xc3\xa4"}],"more":[2]}}',
+    )
+    broken = (
+        b'{"data": {"orders": [1,,2]}}', b'{"data": {"orders": [1,]}}', b'{"data": {"orders": [{} {}]}}',
+        b'{"data": {"orders": [1', b'{"data": {"orders": [{"a": "x', b'{"data": {"orders": [1] }',
+        b'{"data": {"orders": {}}}', b'{"data": {"orders": [1]}} 2', b'{"data": {"orders": [1], "orders": [2]}}',
+        b"[1, 2]", b"true", b'{"data": {"orders": [}]}}',
+    )  # fmt: skip
+    endless_start = b'{"data": {"orders": [{"a": "'
+
+    @staticmethod
+    def stream() -> Iterator[bytes]:
+        yield b'{"data": {"orders": [{"id": 0}'
+        yield from repeat(b',\n{"id": 1, "price": 1.50, "note": "%b"}' % (b"x" * 1000))
+
+
+class TestJsonRecordsOfTheContentItself(FormatConformance):
+    name, options, documents = "json", "{records: this}", VALUES
+    contents = (b"[1, 2]", b'\n[{"a": [1]}]\n', b'["\\\\"]')
+    broken = (b"[1, 2", b"{}", b"[1] [2]", b"[[1, 2]")
+    endless_start = b"[["
+    endless = b"[1,2]," * 100
+
+    @staticmethod
+    def stream() -> Iterator[bytes]:
+        yield b"[0"
+        yield from repeat(b', "%b"' % (b"x" * 1000))
 
 
 def test_numbers_keep_the_form_they_were_written_in() -> None:

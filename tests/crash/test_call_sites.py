@@ -22,7 +22,11 @@ NOT_REACHED = {
     "backup._rest folder": "bundles, which are no part of the store",
     "restore._sync_all names": "a restore is into an empty folder, which is no store before it ends",
     "restore.copy_back folder": "as above",
-}
+    **{f"check_room.{place}": "tests/unit/store/test_check_room.py explores it, apart from the journal" for place in [
+        "put folder", "put names", "_write create", "_write write", "_write sync", "_write rename", "_write unlink",
+        "clear unlink",
+    ]},
+}  # fmt: skip
 """Places no workload comes to, and why that is right."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.flows.system import COPY, System
 from tests.flows.test_engine import Counting
 from waypost.connectors.memory import channel
+from waypost.core.component import Routed
 from waypost.core.errors import ProjectError
 from waypost.flow.project import load_project
 
@@ -125,4 +126,27 @@ async def test_what_waits_unsent_at_a_death_is_decided_as_before(tmp_path):
     await system.start()
     await system.until(lambda: target.arrived)
     assert len(set(target.arrived)) == 1 and channel("out").sent == {}
+    await system.stop()
+
+
+@pytest.mark.parametrize("targets", [(), ("nowhere",), ("out", "nowhere")])
+async def test_a_step_that_routes_to_nowhere_parks_the_message_and_loses_nothing(tmp_path, targets):
+    system = await System(tmp_path, {"flows/copy.yaml": RECIPIENTS}).start()
+    step = system.engine.versions.flow(system.engine.project.version, "copy").steps[0].step
+    step.process = lambda batch: [Routed(message, targets) for message in batch]
+    system.put('{"k":"a","to":"out"}', '{"k":"b","to":"out"}')
+    await system.until(lambda: len(system.told) >= 3)
+    await system.settle()
+    assert await system.states() == ["parked", "parked"]
+    assert "it routes to" in (await system.messages())[0]["failures"][0]["text"]
+    await system.stop()
+
+
+async def test_a_step_of_a_project_that_calls_exit_parks_its_message_and_ends_nothing(tmp_path):
+    leaving = COPY.replace("targets:", "steps: [{python: steps/leave.py}]\ntargets:")
+    code = "def process(body):\n    if body['k'] == 'b':\n        raise SystemExit(3)\n    return body\n"
+    system = await System(tmp_path, {"flows/copy.yaml": leaving, "steps/leave.py": code}).start()
+    system.put('{"k":"a"}', '{"k":"b"}', '{"k":"c"}')
+    assert await system.arrived(2) == ['{"k":"a"}', '{"k":"c"}']
+    assert await system.states() == ["delivered", "parked", "delivered"]
     await system.stop()

@@ -38,3 +38,18 @@ def deliver(root: Path, name: str, text: str, folder: str = "in") -> None:
     """A file arrives."""
     (root / folder).mkdir(exist_ok=True)
     (root / folder / name).write_text(text)
+
+
+OUT = """\
+flow: confirm
+description: Answers to partners.
+owner: ops
+source: {memory: in}
+format: json
+targets:
+  out: {memory: out, format: {x12: {partner: acme}}}
+"""
+CONFIRMATION = '{"transaction": {"set": "855"}, "rows": [["BAK", "00", "AC", "%s", "20260412"]]}'
+SENDING = ACME_X12.replace(
+    "x12:\n", 'x12:\n  send: {numbers: {interchange: {first: 41}, group: {first: 7}}, messages: [{set: "855"}]}\n'
+)

@@ -6,14 +6,14 @@ import base64
 
 import pytest
 
-from waypost.partners.as2.algorithm import Digest
-from waypost.partners.as2.failure import Disposition
-from waypost.partners.as2.header import Head, ReceiptRequest, write_head
-from waypost.partners.as2.limits import LIMITS
-from waypost.partners.as2.mic import mic_of
-from waypost.partners.as2.mime import parse_entity
-from waypost.partners.as2.outgoing import Built, Protection, build
-from waypost.partners.as2.receipt import Answer, judge, read_receipt, write_receipt
+from waypost.as2.algorithm import Digest
+from waypost.as2.failure import Disposition
+from waypost.as2.header import Head, ReceiptRequest, write_head
+from waypost.as2.limits import LIMITS
+from waypost.as2.mic import mic_of
+from waypost.as2.mime import parse_entity
+from waypost.as2.outgoing import Built, Protection, build
+from waypost.as2.receipt import Answer, judge, read_receipt, write_receipt
 from waypost.testing.as2_matrix import TEXT, Tally, from_waypost, protections, try_all
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, OracleRefused, key_pem, pem
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, public, terms

@@ -7,8 +7,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waypost.partners.as2.limits import LIMITS
-from waypost.partners.as2.mime import canonical, parse_entity, split_parts, write_multipart
+from waypost.as2.limits import LIMITS
+from waypost.as2.mime import canonical, parse_entity, split_parts, write_multipart
 from waypost.testing.as2_fuzz import mutant, read_all, run, sound_messages
 
 SOUND = sound_messages()

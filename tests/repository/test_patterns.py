@@ -31,7 +31,7 @@ control-bus detour wire-tap message-history message-store smart-proxy test-messa
 """
 BOOK = tuple(_BOOK.split())
 """The patterns of *Enterprise Integration Patterns* (Hohpe, Woolf), in its order."""
-AWAITED = {"aggregator", "resequencer", "composed-message-processor", "scatter-gather", "process-manager"}
+AWAITED = {"process-manager"}
 ROW = re.compile(r"\| (\d+) \| \[([^\]]+)\]\(([^)]+)\) \| (.+) \|")
 
 

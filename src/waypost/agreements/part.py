@@ -101,7 +101,7 @@ class ExpectedOptions:
 class RangeOptions:
     """A range of control numbers."""
 
-    first: Annotated[int, Option("The first number.", minimum=0)] = 1
+    first: Annotated[int, Option("The first number.", minimum=1)] = 1
     last: Annotated[int, Option("The last number.", minimum=1, maximum=99_999_999_999_999)] = 999_999_999
     at_end: Annotated[
         Literal["roll-over", "stop"], Option("What follows the last number: the first again, or nothing is sent.")
@@ -117,7 +117,7 @@ class RangeOptions:
             yield OptionFault("last", f"{self.written(self.last)!r} has more than 14 characters", "14 at most")
 
     def written(self, number: int) -> str:
-        """A number of the range as it stands in the envelope.
+        """A number of the range as it stands in the envelope, never all zeros.
 
         >>> RangeOptions(prefix=Verbatim("A"), digits=4).written(7)
         'A0007'

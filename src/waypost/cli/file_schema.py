@@ -49,6 +49,8 @@ def flow_schema(registry: Registry) -> Schema:
         "steps": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/step"}}]},
         "targets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/target"}, "minProperties": 1},
     }
+    expect = properties["expect"]["items"]["properties"]
+    expect["from"] = expect.pop("source")
     for name, schema in placed.items():
         properties[name] = {"description": properties[name]["description"]} | schema
     definitions = component_definitions(registry, ("source", "format", "step", "target"))
@@ -59,7 +61,20 @@ def flow_schema(registry: Registry) -> Schema:
         "step": _beside(registry, "step", {"name": _TEXT | {"description": "A name of the step's own."}}),
         "target": _beside(registry, "target", _target_extras()),
     }
-    return document("A flow of a Waypost project", whole, definitions)
+    steps = properties["steps"]["anyOf"][0]
+    steps["items"] = {"anyOf": [steps["items"], {"$ref": "#/$defs/fragment"}]}
+    definitions["fragment"] = {
+        "type": "object", "required": ["fragment"], "additionalProperties": False,
+        "properties": {"fragment": {"type": "string"}, "with": {"type": "object"}, "name": _TEXT},
+    }  # fmt: skip
+    instance = {
+        "type": "object", "required": ["template"], "additionalProperties": False,
+        "properties": {
+            "template": {"type": "string"}, "with": {"type": "object"},
+            "instances": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+        },
+    }  # fmt: skip
+    return document("A flow of a Waypost project", {"anyOf": [whole, instance]}, definitions)
 
 
 _TEXT: Schema = {"type": ["string", "number"]}
@@ -144,12 +159,52 @@ def calendar_schema(registry: Registry) -> Schema:
     return document("A calendar of working time", options_schema(Spec.of(CalendarOptions)))
 
 
+def template_schema(registry: Registry) -> Schema:
+    """templates/*.yaml: a template of a flow, or a fragment of steps."""
+    from waypost.flow.template import TYPES
+
+    described = {"description": {"type": "string"}, "owner": {"type": "string"}}
+    parameter = {"type": "object", "additionalProperties": False, "properties": {
+        "type": {"enum": list(TYPES)}, "default": {}, "description": {"type": "string"}, "choices": {"type": "array"},
+    }}  # fmt: skip
+    parameters = {"type": "object", "additionalProperties": {"anyOf": [{"enum": list(TYPES)}, parameter]}}
+    common = {**described, "parameters": parameters}
+    forms = [
+        {"type": "object", "required": ["template", "flow"], "additionalProperties": False,
+         "properties": {"template": {"type": "string"}, **common, "flow": {"type": "object"}}},
+        {"type": "object", "required": ["fragment", "steps"], "additionalProperties": False,
+         "properties": {"fragment": {"type": "string"}, **common, "steps": {"type": "array"}}},
+    ]  # fmt: skip
+    return document("A template or fragment of a Waypost project", {"anyOf": forms})
+
+
+def reference_schema(registry: Registry) -> Schema:
+    """reference/*.yaml: a table of reference data."""
+    from waypost.mapping.reference import KINDS
+
+    column = {"anyOf": [{"enum": list(KINDS)}, {
+        "type": "object", "additionalProperties": False,
+        "properties": {"type": {"enum": list(KINDS)}, "required": {"type": "boolean"}},
+    }]}  # fmt: skip
+    text = {"type": "string"}
+    return document("A reference table of a Waypost project", {
+        "type": "object", "required": ["reference", "owner", "key", "columns"], "additionalProperties": False,
+        "properties": {
+            "reference": text, "description": text, "owner": text, "key": text, "initial": text,
+            "approval": {"type": "boolean"},
+            "columns": {"type": "object", "minProperties": 1, "additionalProperties": column},
+        },
+    })  # fmt: skip
+
+
 FILES: dict[str, Callable[[Registry], Schema]] = {
     "flow": flow_schema,
     "project": project_schema,
     "connections": connections_schema,
     "environment": environment_schema,
     "test": test_schema,
+    "template": template_schema,
+    "reference": reference_schema,
     "partner": partner_schema,
     "calendar": calendar_schema,
 }

@@ -6,7 +6,7 @@ from waypost.core.describe.page import NOTICE, code, joined, markdown, table
 
 _GROUPS = {
     "text": "Text", "number": "Numbers", "date": "Date and time", "collection": "Lists and mappings",
-    "code": "Lookups, code lists, hashing, masking",
+    "reference": "Reference data", "code": "Lookups, code lists, hashing, masking",
 }  # fmt: skip
 _SPECIAL = [
     ["`default(value, instead, …)`", "The first of the values that is not missing.", "`default(None, 2)` is `2`"],
@@ -22,7 +22,7 @@ def functions_page() -> str:
         NOTICE, "# Functions of expressions",
         "Expressions know these functions and no others. `[x]` may be left out; a function gives a missing result for "
         "a missing first value unless it says otherwise. The examples are executed by the tests; `sample` is a lookup "
-        "file with the columns code, name and iso.",
+        "file with the columns code, name and iso; as reference data it has the columns name and weight.",
         "## Looked at first", table(["function", "what it gives", "example"], _SPECIAL),
     ]  # fmt: skip
     for group, title in _GROUPS.items():
@@ -30,8 +30,9 @@ def functions_page() -> str:
         for function in sorted(FUNCTIONS.values(), key=lambda each: each.name):
             if function.group == group:
                 signature = function.signature
-                if function.needs == "table":
-                    signature = signature.replace("(", "('LOOKUP', ", 1)
+                if function.looks:
+                    word = "TABLE" if function.needs == "reference" else "LOOKUP"
+                    signature = signature.replace("(", f"('{word}', ", 1)
                 shown = "<br>".join(f"`{text}` is `{result}`" for text, result in function.examples)
                 rows.append([f"`{signature}`", " ".join(function.summary.split()), shown.replace("|", "\\|")])
         parts += [f"## {title}", table(["function", "what it gives", "examples"], rows)]

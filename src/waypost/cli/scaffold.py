@@ -15,7 +15,7 @@ from waypost.core.errors import UsageError
 from waypost.core.registry import Component, Kind, Registry
 from waypost.core.yamlfile import parse_yaml
 
-KINDS = ("flow", "map", "partner", "step", "format", "connector")
+KINDS = ("flow", "map", "partner", "pack", "step", "format", "connector")
 _PROJECT_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _MODULE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -116,6 +116,18 @@ def project_step_files(name: str) -> Files:
     """A Python step of a project."""
     _require(name, _MODULE_NAME, "a name such as add_discount")
     return {f"steps/{name}.py": template("project_step.py.txt", {"name": name})}
+
+
+def pack_copy(name: str) -> Files:
+    """The schemas, layouts and rules of a pack, as files of the project that may be changed."""
+    from waypost.core.errors import near
+    from waypost.core.pack import pack_files, pack_names
+
+    found = pack_files(name)
+    if not found:
+        remedy = near(name, pack_names()) or f"known: {', '.join(pack_names())}"
+        raise UsageError(f"no pack {name!r}", remedy=remedy)
+    return {f"schemas/{name}/{path}": data.decode() for path, data in found.items() if not path.startswith("samples/")}
 
 
 def component_files(kind: str, name: str) -> Files:

@@ -62,6 +62,11 @@ class HttpRequester:
         }
         self._places = asyncio.Semaphore(options.concurrency)
 
+    @staticmethod
+    def parameters(options: HttpRequesterOptions) -> frozenset[str]:
+        """What must be given to ask; others go into the query or the body."""
+        return frozenset(PathTemplate(options.path).names)
+
     async def open(self) -> None:
         await connection_of(self._options.connection, self._grants).open()
 

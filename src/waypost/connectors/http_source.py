@@ -91,12 +91,13 @@ class _Waiting:
 
 
 def _traits(options: HttpSourceOptions) -> SourceTraits:
-    return SourceTraits(ordered=True, redelivers=False, polling=False, replies=options.answer == "result")
+    replies = options.answer == "result"
+    return SourceTraits(ordered=True, redelivers=False, polling=False, replies=replies, listens=True)
 
 
 @registry.register(
     "source", "http", options=HttpSourceOptions, shorthand="path",
-    traits=SourceTraits(ordered=True, redelivers=False, polling=False), traits_for=_traits,
+    traits=SourceTraits(ordered=True, redelivers=False, polling=False, listens=True), traits_for=_traits,
     example="{path: '/orders', answer: accepted}",
 )  # fmt: skip
 class HttpSource:

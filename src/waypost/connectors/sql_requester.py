@@ -48,6 +48,11 @@ class SqlRequester:
         self._options, self._grants = options, grants
         self._query = NamedQuery.of(options.query)
 
+    @staticmethod
+    def parameters(options: SqlRequesterOptions) -> frozenset[str]:
+        """What must be given to ask."""
+        return NamedQuery.of(options.query).names
+
     async def open(self) -> None:
         await connection_of(self._options.connection, self._grants).open()
 

@@ -294,6 +294,19 @@ class Format(Protocol):
         ...
 
 
+@runtime_checkable
+class LocatingFormat(Format, Protocol):
+    """A format that knows where in a record's bytes each value stands."""
+
+    def locate(
+        self, data: bytes, context: bytes, paths: Sequence[tuple[str | int | None, ...]]
+    ) -> Sequence[tuple[int, int] | None]:
+        """For each place of the record's document (names, and numbers of items), the bytes it was read from: where
+        they begin and end in ``data``; None for what stands in no bytes of it. Reads the record anew: for those who
+        ask about one message, never for those who process it."""
+        ...
+
+
 # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -79,6 +79,19 @@ class BatchAccepted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReleased(Event):
+    """A boundary let members of a group go."""
+
+    metric = "waypost_groups_released_total"
+    sentence = "{flow}: {step} released {members} messages of group {key!r}: {reason}"
+    flow: str
+    step: str
+    key: str
+    members: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesDelivered(Event):
     """A target took messages."""
 

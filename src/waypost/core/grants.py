@@ -156,5 +156,7 @@ class Grants:
     check_room: CheckRoom | None = None
     targets: tuple[str, ...] = ()
     """The targets of the flow, in the order they are written; nothing else can be routed to."""
+    references: Any = None
+    """The reference data expressions of a step may look into (``waypost.mapping.reference_use.References``)."""
     read_file: Callable[[str], bytes] | None = None
     """Bytes of a project file under this version's digest; steps and formats read files through it alone."""

@@ -23,13 +23,15 @@ class Repetition(StrEnum):
 class SourceTraits:
     """``ordered``: records come in the order they were made. ``redelivers``: what is not accepted is offered again.
     ``polling``: ``receive`` returns None when nothing is there, so ``--once`` can end. ``replies``: someone waits for
-    an answer. ``resumes``: an offset into a long content is understood, so half-read content goes on where it was."""
+    an answer. ``resumes``: an offset into a long content is understood, so half-read content goes on where it was.
+    ``listens``: its option ``path`` is a route of the one HTTP listener."""
 
     ordered: bool = True
     redelivers: bool = True
     polling: bool = True
     replies: bool = False
     resumes: bool = False
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +57,11 @@ class TargetTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTraits:
-    """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock', 'check_in', 'redeem').
-    ``names_targets``: it routes. ``computes_targets``: which targets, only the message or a table says. ``itinerary``:
-    each message it sends on has one stop less to make, so channels it leads to end. ``diverts``: it routes some
-    messages and lets others go on. ``splits``: one message may become several."""
+    """``asks``: the kind of effect a step needs ('' = pure, 'requester', 'claim', 'clock', 'check_in', 'redeem',
+    'program'). ``names_targets``: it routes. ``computes_targets``: which targets, only the message or a table says.
+    ``itinerary``: each message it sends on has one stop less to make, so channels it leads to end. ``diverts``: it
+    routes some messages and lets others go on. ``splits``: one message may become several. ``boundary``: it
+    combines messages (``core.boundary``)."""
 
     asks: str = ""
     names_targets: bool = False
@@ -66,6 +69,7 @@ class StepTraits:
     itinerary: bool = False
     diverts: bool = False
     splits: bool = False
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ YAML 1.2 core schema: ``yes``, ``no`` and ``on`` are texts, a repeated key is a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -49,6 +49,50 @@ class YamlFile:
 
     def fault(self, path: Path, code: str, found: str, expected: str = "", remedy: str = "") -> Fault:
         return Fault(self.name, self.line(path), code, found, expected, remedy)
+
+    def origin_of(self, path: Path) -> Origin:
+        """Where a value is written."""
+        return Origin(self.name, self.line(path))
+
+    def located(self, path: Path, fault: Fault) -> Fault:
+        """A fault somebody else found in the value at ``path``."""
+        return fault
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place in a file; ``note`` says for whose sake it is looked at, such as which instance of a template."""
+
+    file: str
+    line: int
+    note: str = ""
+
+
+@dataclass
+class ExpandedFile(YamlFile):
+    """Data put together from several files; each value knows where it was written. ``origin`` is where those are that
+    nothing is known of."""
+
+    origin: Origin = Origin("", 1)
+    note: str = ""
+    origins: dict[Path, Origin] = field(default_factory=dict)
+
+    def origin_of(self, path: Path) -> Origin:
+        while path and path not in self.origins:
+            path = path[:-1]
+        return self.origins.get(path, self.origin)
+
+    def line(self, path: Path) -> int:
+        return self.origin_of(path).line
+
+    def fault(self, path: Path, code: str, found: str, expected: str = "", remedy: str = "") -> Fault:
+        return self.located(path, Fault("", 0, code, found, expected, remedy))
+
+    def located(self, path: Path, fault: Fault) -> Fault:
+        place = self.origin_of(path)
+        note = place.note or self.note
+        found = f"{fault.found} ({note})" if note else fault.found
+        return replace(fault, file=place.file, line=place.line, found=found)
 
 
 def parse_yaml(text: str, name: str, faults: list[Fault]) -> YamlFile:

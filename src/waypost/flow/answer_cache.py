@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from waypost.core.component import Request, Requester
 from waypost.core.errors import WaypostError
-from waypost.flow.compiled import request_digest
+from waypost.flow.answered import request_digest
 from waypost.flow.effects import Aged, pack_answer, unpack_answer
 
 _OVERHEAD = 200

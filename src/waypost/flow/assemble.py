@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from waypost.flow.clock_reading import ClockReading
 from waypost.flow.compiled import CompiledFlow, CompiledStep, CompiledTarget
 from waypost.flow.definition import FlowDefinition, KeyOptions, Project, Use
 from waypost.flow.key_reader import KeyReader, key_reader
+from waypost.flow.member import envelope
+from waypost.flow.member.codec import BoundaryFormat
+from waypost.flow.member.stretch import stretch
+from waypost.flow.reference_data import ReferenceData
+from waypost.flow.reference_step import ReferenceLook
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.reference_use import References
 
 
 @dataclass(slots=True)
@@ -33,6 +39,8 @@ class Surroundings:
     worker: int = 0
     listener: HttpListener | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
+    references: ReferenceData | None = None
+    """The reference data of the installation; without it tables are as their initial files."""
     contents: Contents = field(default_factory=NoContents)
     """Where steps leave contents for a ticket."""
     caches: dict[str, AnswerCache] = field(default_factory=dict)
@@ -84,22 +92,43 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
             formats[id(use)] = around.build(use, project, definition.name)
         return formats[id(use)]
 
-    steps = tuple(
-        CompiledStep(
-            use.name, around.build(use, project, definition.name), use.traits.asks, use.component.name, use.options
-        )
-        for use in definition.steps
-    )
+    steps = tuple(_compile_step(use, definition.name, project, around) for use in definition.steps)
     targets = tuple(
         CompiledTarget(
             name, number, format_of(target.format), key_readers(target.produced_keys), target.use.traits.reads_document
         )
         for number, (name, target) in enumerate(definition.targets.items())
     )
-    return CompiledFlow(
+    targets += _boundary_targets(steps, len(targets))
+    flow = CompiledFlow(
         definition, project.version, format_of(definition.format), key_readers(definition.keys), steps, targets,
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
+    opening, everywhere = stretch(flow, 0)
+    return replace(flow, opening=opening, everywhere=everywhere)
+
+
+def _boundary_targets(steps: Sequence[CompiledStep], first: int) -> tuple[CompiledTarget, ...]:
+    """Of each boundary two: the way to it, and what those that wait in it stand under."""
+    names = [
+        (name, step.name) for step in steps if step.boundary for name in (step.name, envelope.group_target(step.name))
+    ]
+    held = BoundaryFormat()
+    return tuple(
+        CompiledTarget(name, number, held, {}, reads_document=True, boundary=step)
+        for number, (name, step) in enumerate(names, first)
+    )
+
+
+def _compile_step(use: Use, flow: str, project: Project, around: Surroundings) -> CompiledStep:
+    """A built step, with the reference data it looks into."""
+    grants = around.grants(project, flow, use.name)
+    references = References(project.files.__getitem__)
+    step = use.component.build(use.options, replace(grants, references=references))
+    look = None
+    if references.used:
+        look = ReferenceLook(use.name, references.used, project.files.__getitem__, around.references)
+    return CompiledStep(use.name, step, use.traits.asks, use.component.name, use.options, look, use.traits.boundary)
 
 
 def _narrow(definition: FlowDefinition, source_format: Any) -> Callable[[bytes], Any] | None:
@@ -120,8 +149,12 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
     """The live requester behind each asking step: for a connection its kind says which component answers."""
     made: dict[str, Requester] = {}
     for step, use in zip(flow.steps, flow.definition.steps, strict=True):
+        if isinstance(step.looks, ReferenceLook):
+            made[step.looks.name] = step.looks
         if step.asks == "clock":
             made[step.name] = ClockReading(around.clock)
+        elif step.asks == "program":
+            made[step.name] = step.step.requester()
         elif step.asks in ("check_in", "redeem"):
             made[step.name] = CheckIn(around.contents)
         if step.asks != "requester":

@@ -11,11 +11,12 @@ from waypost.core.errors import UsageError
 from waypost.flow.control import Control
 from waypost.flow.engine import Engine
 from waypost.flow.merge import merged
+from waypost.flow.reference_verbs import LOOKING as REFERENCE_LOOKING
 from waypost.flow.replay import replay
 from waypost.store.record import Commanded
 from waypost.store.shard import EmbeddedShard
 
-LOOKING = frozenset({"status", "messages", "show", "files", "dead"})
+LOOKING = frozenset({"status", "messages", "show", "lineage", "files", "dead", "reference-waiting"})
 """The verbs that are asked of them, too."""
 SENDING = frozenset({"resend", "retry", "release", "hold", "cancel"})
 """Those by which something of them is sent again, or what is being sent again is decided about."""
@@ -24,8 +25,13 @@ SAYING = frozenset({"pause", "resume"})
 
 def looks(verb: str, params: Mapping[str, Any]) -> bool:
     """Whether a verb changes nothing."""
-    what = {"replay": params.get("dry_run"), "legal-hold": params.get("what") == "list"}
-    return verb in LOOKING or verb == "versions" or bool(what.get(verb))
+    what = {
+        "reference": params.get("what") in REFERENCE_LOOKING,
+        "replay": params.get("dry_run"),
+        "legal-hold": params.get("what") == "list",
+        "groups": params.get("what", "list") == "list",
+    }
+    return verb in LOOKING or verb in ("versions", "numbers", "exchanges") or bool(what.get(verb))
 
 
 class Attic:

@@ -16,7 +16,21 @@ from waypost.flow.ordinal import recorded_numbers
 from waypost.flow.recall import row_of, stored_messages
 from waypost.flow.rework import FAILED, kept_answers
 from waypost.store.protocol import Found, History, OpenBatch, Query
-from waypost.store.record import ORDER_ROW, OUT_MASK, AnyRecord, Decided, State, pack_refs, ref_of, unpack_refs
+from waypost.store.record import (
+    ORDER_ROW,
+    OUT_MASK,
+    AnyRecord,
+    Decided,
+    Delivered,
+    DeliveryFailed,
+    Intended,
+    Numbered,
+    OutboundBody,
+    State,
+    pack_refs,
+    ref_of,
+    unpack_refs,
+)
 from waypost.store.retelling import told_again
 
 if TYPE_CHECKING:
@@ -64,9 +78,33 @@ class Changes:
                 wanted.refs += [(found, ref) for found, refs in wanted.failed for ref in refs]
             if wanted.refs:
                 packed = pack_refs([ref for _, ref in wanted.refs])
-                await self.engine.shard.append([*wanted.told, msgspec.structs.replace(decided, refs=packed)])
+                decision = msgspec.structs.replace(decided, refs=packed)
+                numbered = [*self._numbered(wanted.refs, states, to)]
+                await self.engine.shard.append([*wanted.told, decision, *numbered])
+                void = [(record.name, record.value) for record in numbered if isinstance(record, Numbered)]
+                await self.engine.sequences.void(void)
                 self._take_effect(wanted.refs, to)
         return count
+
+    def _numbered(self, refs: Sequence[tuple[Found, int]], states: Sequence[State], to: State) -> Iterator[AnyRecord]:
+        """What follows for outputs that carry numbers: sent again, they are the same bytes; cancelled before they ever
+        left, their numbers are void."""
+        if not ((to is State.OPEN and State.DELIVERED in states) or to is State.CANCELLED):
+            return
+        histories: dict[bytes, History | None] = {}
+        for found, ref in refs:
+            if found.message not in histories:
+                histories[found.message] = self.engine.reader.history(found.message)
+            history = histories[found.message]
+            bodies = [r for r in history.story if isinstance(r, OutboundBody) and r.ref == ref] if history else []
+            stamped = next((body for body in reversed(bodies) if body.numbers), None)
+            if stamped is None or history is None:
+                continue
+            if to is State.OPEN:
+                yield stamped
+            elif not _may_have_left(ref, history):
+                for name, number in stamped.numbers:
+                    yield Numbered(name, number, void=True)
 
     def _runner(self, found: Found) -> FlowRunner:
         """Who processes the flow's messages, or would, were it still in the project."""
@@ -189,6 +227,14 @@ class Changes:
                 engine.lane(engine.versions.flow(version, flow), target).restore(entries)
             elif (lane := engine.lanes.get((flow, target))) is not None:
                 lane.drop(entries, to)
+
+
+def _may_have_left(ref: int, history: History) -> bool:
+    """Whether an output was taken by its target, or may have been."""
+    tries = [r for r in history.story if isinstance(r, DeliveryFailed) and r.ref == ref]
+    intents = [r for r in history.story if isinstance(r, Intended) and ref in unpack_refs(r.refs)]
+    taken = any(isinstance(r, Delivered) and ref in unpack_refs(r.refs) for r in history.story)
+    return taken or any(one.in_doubt for one in tries) or len(intents) > len(tries)
 
 
 class _Wanted:

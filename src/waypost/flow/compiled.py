@@ -6,14 +6,12 @@ The same function runs live, after a crash, in ``show``, in replay and in tests;
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
-
-import msgspec
 
 from waypost.core.component import (
     AskingStep,
@@ -26,74 +24,25 @@ from waypost.core.component import (
     Routed,
     Tapped,
 )
-from waypost.core.errors import DataError, ErrorClass, WaypostError
-from waypost.core.finding import Finding
+from waypost.core.errors import BugError, DataError, WaypostError
 from waypost.core.message import Message, is_id, parse_id
-from waypost.core.proof import DIGEST_BYTES, Digester, digester
+from waypost.core.proof import Digester, digester
+from waypost.flow.answered import Question as Question
+from waypost.flow.answered import Watcher as Watcher
+from waypost.flow.answered import by_answer, nothing_else
+from waypost.flow.answered import failure_state as failure_state
+from waypost.flow.answered import request_digest as request_digest
 from waypost.flow.definition import FlowDefinition
 from waypost.flow.guard import guarded, guarded_answers, guarded_encode
 from waypost.flow.key_reader import KeyReader
+from waypost.flow.made import Note as Note
+from waypost.flow.made import Out as Out
+from waypost.flow.made import Processed as Processed
+from waypost.flow.made import Trouble as Trouble
+from waypost.flow.member import stretch
+from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS, Known, Path, Recorded, nothing_known, number, question_number
 from waypost.store.record import NO_TARGET, State
-
-_plain = msgspec.msgpack.Encoder(decimal_format="string").encode
-
-
-class Out(msgspec.Struct, gc=False):
-    """One output row in the making: message ``index`` to target number ``target`` (``NO_TARGET``: it ended here)."""
-
-    index: int
-    target: int
-    ordinal: int
-    state: State
-    message: Message | None = None
-    body: bytes = b""
-    digest: bytes = bytes(DIGEST_BYTES)
-    path: Path = ()
-
-
-@dataclass(slots=True)
-class Trouble:
-    """Why message ``index`` failed at ``place``; ``row`` is its output row."""
-
-    row: int
-    place: str
-    error: WaypostError
-
-
-class Note(msgspec.Struct, frozen=True):
-    """What ``step`` found in message ``index``, or a part of it, that went on all the same."""
-
-    index: int
-    step: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(slots=True)
-class Processed:
-    """What the steps made of a batch. ``timings`` are microseconds per step."""
-
-    outs: list[Out] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    timings: list[int] = field(default_factory=list)
-    links: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Messages that ended as repetitions, and their originals."""
-    notes: list[Note] = field(default_factory=list)
-    parted: bool = False
-    """Some message became several: outputs have paths."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A request of one message at one asking step; its identity is (message index, step, ordinal, digest). ``path``
-    says which child of the message asks."""
-
-    index: int
-    ordinal: int
-    digest: bytes
-    request: Request
-    message: Message
-    path: Path = ()
-
 
 _MESSAGES, _ROUTED, _BYTES = {Message}, {Routed}, {bytes}
 
@@ -106,10 +55,15 @@ class EffectSource(Protocol):
         ...
 
 
-class Watcher(Protocol):
-    """Sees each step's messages before and after; used by ``show``."""
+class Look(Protocol):
+    """Reference data a step looks into, and the question which versions of it hold."""
 
-    def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None: ...
+    name: str
+    request: Request
+
+    def use(self, versions: Any) -> None:
+        """Look into these versions from now on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +75,9 @@ class CompiledStep:
     asks: str
     kind: str
     options: Any
+    looks: Look | None = None
+    """The reference data it looks into."""
+    boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +89,8 @@ class CompiledTarget:
     format: Format
     produced_keys: Mapping[str, KeyReader]
     reads_document: bool
+    boundary: str = ""
+    """The step whose messages are meant, where this is no target of the flow but a way to or within a boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +109,10 @@ class CompiledFlow:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    opening: tuple[CompiledStep, ...] = ()
+    everywhere: tuple[int, ...] = ()
+    """The steps up to the first boundary, and the numbers of where a message goes that passed them."""
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -173,11 +136,14 @@ class CompiledFlow:
         watch: Watcher | None = None,
         recorded: Recorded = nothing_known,
         room: int = MOST_ROWS,
+        begin: Begin | None = None,
     ) -> Processed:
-        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out.
-        ``recorded`` gives the ordinals that outputs of these messages have in the journal, ``room`` is how many output
-        rows their batch may still have."""
+        """Run the steps over messages, whose numbers in their batch are ``indices``, and encode what goes out: up to
+        the next boundary, from the source or where ``begin`` says. ``recorded`` gives the ordinals that outputs of
+        these messages have in the journal, ``room`` is how many output rows their batch may still have."""
         run = _Run(self, effects, watch, recorded)
+        if begin is not None:
+            indices, messages = run.begin(begin, indices, messages)
         await run.steps(indices, messages)
         if run.done.parted:
             run.number(room)
@@ -192,19 +158,31 @@ class _Run:
         self.flow, self.effects, self.watch, self.recorded = flow, effects, watch, recorded
         self.done = Processed()
         self.numbers = {target.name: target.number for target in flow.targets}
-        self.everywhere = tuple(target.number for target in flow.targets)
+        self.everywhere = flow.everywhere
+        self.passes = flow.opening
         self.paths: list[Path] = []
         """The path of each message on its way, once there are children."""
         self._known: Known | None = None
 
+    def begin(
+        self, begin: Begin, indices: Sequence[int], messages: Sequence[Message]
+    ) -> tuple[Sequence[int], Sequence[Message]]:
+        """Set out from a boundary; those that go on to its next steps."""
+        self.passes, self.everywhere = stretch.from_boundary(self.flow, begin)
+        for index, message in zip(indices, messages, strict=True):
+            if index in begin.routed:
+                self._out(index, message, [self.numbers[name] for name in begin.routed[index]], ())
+        left = [at for at, index in enumerate(indices) if index not in begin.routed]
+        return [indices[at] for at in left], [messages[at] for at in left]
+
     async def steps(self, indices: Sequence[int], messages: Sequence[Message]) -> None:
-        for step in self.flow.steps:
+        for step in self.passes:
             begun = time.perf_counter_ns()
             if messages:
-                if step.asks:
-                    results = await self._asked(step, indices, messages)
+                if step.looks:
+                    results = await self._looked(step, step.looks, indices, messages)
                 else:
-                    results = guarded(step.name, step.step.process, messages)
+                    results = await self._plainly(step, indices, messages, self._paths(messages), None)
                 if self.watch:
                     self.watch.step(step.name, list(zip(indices, messages, strict=True)), results)
                 indices, messages = self._sort(step.name, indices, messages, results)
@@ -215,13 +193,47 @@ class _Run:
     def _paths(self, messages: Sequence[Message]) -> Iterable[Path]:
         return self.paths or repeat((), len(messages))
 
-    async def _asked(self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message]) -> Sequence[Result]:
+    async def _plainly(
+        self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message], paths: Iterable[Path],
+        look: Callable[[], None] | None,
+    ) -> Sequence[Result]:  # fmt: skip
+        """The results of a step; ``look`` is called whenever it is about to run."""
+        if step.asks:
+            return await self._asked(step, indices, messages, paths, look)
+        (look or nothing_else)()
+        return guarded(step.name, step.step.process, messages)
+
+    async def _looked(
+        self, step: CompiledStep, looks: Look, indices: Sequence[int], messages: Sequence[Message]
+    ) -> Sequence[Result]:
+        """The results of a step that looks into reference data, each message at the versions recorded for it."""
+        paths, seen, questions = list(self._paths(messages))[: len(messages)], dict[int, int](), list[Question]()
+        asking = CompiledStep(looks.name, looks, "reference", "reference", None)
+        digest = request_digest(looks.request)
+        for index, message, path in zip(indices, messages, paths, strict=True):
+            ordinal = self._question_number(index, path, seen) if path else 0
+            questions.append(Question(index, ordinal, digest, looks.request, message, path))
+        answers = await self.effects.answers(asking, questions)
+
+        async def some(places: Sequence[int], versions: Any) -> Sequence[Result]:
+            return await self._plainly(
+                step, [indices[at] for at in places], [messages[at] for at in places], [paths[at] for at in places],
+                partial(looks.use, versions),
+            )  # fmt: skip
+
+        return await by_answer(answers, some)
+
+    async def _asked(
+        self, step: CompiledStep, indices: Sequence[int], messages: Sequence[Message], paths: Iterable[Path],
+        look: Callable[[], None] | None,
+    ) -> Sequence[Result]:  # fmt: skip
         asking: AskingStep = step.step
+        (look or nothing_else)()
         requests = guarded(step.name, asking.request, messages)
         seen: dict[int, int] = {}
         questions: list[Question] = []
         results: list[Any] = [None] * len(messages)
-        for index, message, request, path in zip(indices, messages, requests, self._paths(messages), strict=True):
+        for index, message, request, path in zip(indices, messages, requests, paths, strict=True):
             if isinstance(request, Request):
                 ordinal = self._question_number(index, path, seen) if path else 0
                 questions.append(Question(index, ordinal, request_digest(request), request, message, path))
@@ -237,6 +249,7 @@ class _Run:
             else:
                 ready.append(at)
                 given.append(answer)
+        (look or nothing_else)()
         answered = guarded_answers(step.name, asking, [messages[at] for at in ready], given)
         for at, result in zip(ready, answered, strict=True):
             results[at] = result
@@ -262,7 +275,7 @@ class _Run:
         if kinds == _MESSAGES:
             return indices, results  # type: ignore[return-value]
         if kinds == _ROUTED and not self.paths:
-            self._route(indices, results)
+            self._route(step, indices, results)
             return (), ()
         left: list[tuple[int, Message]] = []
         paths: list[Path] = []
@@ -281,7 +294,11 @@ class _Run:
                 if is_id(result.duplicate_of):  # type: ignore[union-attr]
                     self.done.links.append((before.id, parse_id(result.duplicate_of)))  # type: ignore[union-attr]
             elif kind is Routed:
-                self._out(index, result.message, [numbers[t] for t in result.targets], path)  # type: ignore[union-attr]
+                found = [numbers[t] for t in result.targets if t in numbers]  # type: ignore[union-attr]
+                if found and len(found) == len(result.targets):  # type: ignore[union-attr]
+                    self._out(index, result.message, found, path)  # type: ignore[union-attr]
+                else:
+                    self._fail(index, step, _lost(result), path)
             elif kind is Failed:
                 self._fail(index, step, result.error, path)  # type: ignore[union-attr]
             else:
@@ -292,13 +309,16 @@ class _Run:
             self.paths = paths
         return [index for index, _ in left], [message for _, message in left]
 
-    def _route(self, indices: Sequence[int], results: Sequence[Any]) -> None:
+    def _route(self, step: str, indices: Sequence[int], results: Sequence[Any]) -> None:
         """``_out`` for messages that are all routed, as the last step of most flows does."""
         outs, known = self.done.outs, dict[int, list[int]]()
         for index, routed in zip(indices, results, strict=True):
             targets = known.get(id(routed.targets))
             if targets is None:
-                targets = known[id(routed.targets)] = [self.numbers[name] for name in routed.targets]
+                targets = [self.numbers[name] for name in routed.targets if name in self.numbers]
+                targets = known[id(routed.targets)] = targets if len(targets) == len(routed.targets) else []
+            if not targets:
+                self._fail(index, step, _lost(routed), ())
             for target in targets:
                 outs.append(Out(index, target, 0, State.OPEN, routed.message))
 
@@ -367,13 +387,7 @@ class _Run:
         self.done.troubles.append(Trouble(row, f"encode for {self.flow.targets[out.target].name}", error))
 
 
-def failure_state(error_class: ErrorClass) -> State:
-    """What becomes of a message that fails inside the flow."""
-    if error_class in (ErrorClass.DATA, ErrorClass.CONTRACT):
-        return State.DEAD
-    return State.PARKED
-
-
-def request_digest(request: Request) -> bytes:
-    """The identity of a request's content."""
-    return hashlib.blake2b(_plain(request.parameters), digest_size=16).digest()
+def _lost(routed: Any) -> WaypostError:
+    """A step sent a message to no target, or one there is not: it must not vanish."""
+    found = f"it routes to {', '.join(map(repr, routed.targets)) or 'no target'}"
+    return BugError(found, expected="targets of the flow", remedy="mend the step, then retry the message")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from waypost.core.boundary import LimitOptions
 from waypost.core.traits import Repetition
-from waypost.flow.definition import FlowDefinition, Project, TargetUse
+from waypost.flow.definition import FlowDefinition, Project, TargetUse, Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,16 @@ class TargetContract:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryContract:
+    """What a step that combines messages promises. ``limits`` says how much may wait, and what happens beyond."""
+
+    step: str
+    guarantee: str
+    order: str
+    limits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowContract:
     """What a flow promises. ``fused``: input and what was made of it are one commit."""
 
@@ -28,6 +39,7 @@ class FlowContract:
     fused: bool
     order_by: str
     targets: tuple[TargetContract, ...]
+    boundaries: tuple[BoundaryContract, ...] = ()
 
 
 def contracts(project: Project) -> list[FlowContract]:
@@ -40,7 +52,21 @@ def contract_of(flow: FlowDefinition) -> FlowContract:
     return FlowContract(
         flow=flow.name, accepts=_accepts(flow), fused=True, order_by=flow.options.delivery.order_by,
         targets=tuple(_target(flow, target) for target in flow.targets.values()),
+        boundaries=tuple(_boundary(step) for step in flow.steps if step.traits.boundary),
     )  # fmt: skip
+
+
+def _boundary(step: Use) -> BoundaryContract:
+    limits: LimitOptions = step.options.limits
+    beyond = "a dead letter" if limits.when_full == "fail" else "its group goes as it is, before it"
+    return BoundaryContract(
+        step=step.name,
+        guarantee="each message waits in one group and leaves it once: a group's state, its timers and what it "
+        "releases are in the journal's commit of their cause",
+        order="members leave in the order their step says; what is released is processed in the order of its release",
+        limits=f"at most {limits.members} messages or {limits.bytes} bytes a group, beyond them {beyond}; at most "
+        f"{limits.groups} groups a worker, beyond them a dead letter",
+    )
 
 
 def _accepts(flow: FlowDefinition) -> str:

@@ -9,25 +9,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.component import TimedSource
-from waypost.core.errors import DataError, UsageError, WaypostError, near
-from waypost.core.message import id_text, parse_id
+from waypost.core.errors import UsageError, WaypostError, near
+from waypost.core.message import id_text
 from waypost.flow import finder
 from waypost.flow.changes import Changes
+from waypost.flow.exchange import exchanges
 from waypost.flow.explain import explain, time_text
+from waypost.flow.groups import counted, groups, told
 from waypost.flow.legal_hold import legal_hold
+from waypost.flow.lineage_message import lineage_of
 from waypost.flow.load import Load
 from waypost.flow.project import load_project, read_files, version_of
-from waypost.flow.queries import query_of
+from waypost.flow.queries import message_id, query_of
+from waypost.flow.reference_data import declared_names
+from waypost.flow.reference_verbs import reference, waiting_now
+from waypost.flow.reference_waiting import waiting
 from waypost.flow.replay import replay
 from waypost.flow.rework import EFFECTS, FAILED
+from waypost.flow.rows import arrival_row, target_status
 from waypost.flow.said import subjects
+from waypost.flow.sequence_verb import numbers, set_number
 from waypost.flow.spread import ids_of
 from waypost.store.protocol import Query
 from waypost.store.record import Activated, Commanded, Decided, State
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
-    from waypost.flow.lane import Lane
 
 Params = Mapping[str, Any]
 DELIVERIES = ("delivered", "filtered", "dead", "parked", "cancelled", "retrying")
@@ -67,6 +74,7 @@ class Control:
             "running": not engine.standing, "workers": engine.workers, "commands": dict(commands),
             "listen": engine.around.listener.address if engine.around.listener else "",
             "flows": flows, "trouble": [f"{subject}: {cause}" for subject, cause in engine.trouble.items()],
+            "waiting": waiting(engine.reader) if declared_names(engine.project.files) else [],
         }  # fmt: skip
 
     def _commands(self) -> dict[str, str]:
@@ -92,8 +100,8 @@ class Control:
                 **{s: count.get(s, 0) for s in DELIVERIES}, "open": count.get("open", 0) + count.get("doubtful", 0),
             },
             "behind": engine.runners[name].behind,
-            "source": {"state": reading, "cause": cause},
-            "targets": [_target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
+            "source": {"state": reading, "cause": cause}, "groups": counted(engine, name),
+            "targets": [target_status(lane) for (flow, _), lane in engine.lanes.items() if flow == name],
         }  # fmt: skip
 
     async def messages(self, params: Params) -> Any:
@@ -105,7 +113,8 @@ class Control:
         history = self.engine.reader.history(message_id(params))
         if history is None:
             return None
-        return await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        shown = await explain(history, self.engine.versions, self.engine.shard.secret, ())
+        return {**shown, **told(self.engine, history)}
 
     async def files(self, params: Params) -> Any:
         """Arrivals, newest first."""
@@ -319,7 +328,7 @@ class Control:
     # ── ending ──
 
     def who_asks(self, params: Params) -> str:
-        """Whom the journal names."""
+        """The person on whose behalf it is done."""
         return str(params.get("who") or self.who)
 
     def _ended_badly(self) -> dict[str, int]:
@@ -330,34 +339,9 @@ class Control:
         """0 when everything of this run was delivered or filtered; 1 when something is dead, parked or still open."""
         worse = any(n > self._dead_at_start.get(flow, 0) for flow, n in self._ended_badly().items())
         intakes = self.engine.intakes.values()
+        waits = not self.engine.drained or self.engine.boundaries.count
         refused = any(intake.paused or intake.refused or intake.crowded for intake in intakes)
-        return 1 if worse or refused or self.engine.trouble or not self.engine.drained else 0
-
-
-def _target_status(lane: Lane) -> dict[str, Any]:
-    return {
-        "target": lane.name, "open": lane.open_count, "state": "held" if lane.held else "sending",
-        "circuit": "closed" if lane.circuit.closed else "open", "cause": lane.held or lane.circuit.cause,
-    }  # fmt: skip
-
-
-def arrival_row(row: Any) -> dict[str, Any]:
-    """One arrival of a listing."""
-    return {
-        "flow": row.flow, "name": row.name, "identity": row.identity, "size": row.size, "sha256": row.sha256,
-        "begun_at": time_text(row.begun_at),
-        "ended_at": time_text(row.ended_at), "disposed_at": time_text(row.disposed_at), "records": row.records,
-        "delivered": row.delivered, "filtered": row.filtered, "dead": row.dead, "parked": row.parked, "open": row.open,
-        "error": row.error, "shard": row.shard, "number": row.number,
-    }  # fmt: skip
-
-
-def message_id(params: Params) -> bytes:
-    """The message a verb is about. Raises ``DataError`` for what is no id."""
-    try:
-        return parse_id(str(params.get("id", "")))
-    except ValueError as error:
-        raise DataError(str(error), expected="an id as `waypost messages` prints it") from None
+        return 1 if worse or refused or self.engine.trouble or waits else 0
 
 
 def _user() -> str:
@@ -367,8 +351,36 @@ def _user() -> str:
         return "unknown"
 
 
+async def lineage(control: Control, params: Params) -> Any:
+    """Where the values of one message come from, or None when this worker's shard does not have it."""
+    return await lineage_of(control.engine, message_id(params), params)
+
+
+async def reference_data(control: Control, params: Params) -> Any:
+    """Ask and tell the reference data of the installation."""
+    return await reference(control.engine, params, control.who_asks(params))
+
+
+async def reference_waiting(control: Control, params: Params) -> Any:
+    """The groups of messages that wait for a row, and whether it is there by now."""
+    return waiting_now(control.engine)
+
+
 SEARCHING = frozenset(
-    {"messages", "show", "dead", "hold", "release", "cancel", "retry", "resend", "replay", "legal-hold"}
+    {
+        "messages",
+        "show",
+        "lineage",
+        "reference-waiting",
+        "dead",
+        "hold",
+        "release",
+        "cancel",
+        "retry",
+        "resend",
+        "replay",
+        "legal-hold",
+    }
 )
 """Verbs that look messages up: what was committed before they were asked is found."""
 Verb = Callable[[Control, Params], Awaitable[Any]]
@@ -378,5 +390,7 @@ VERBS: dict[str, Verb] = {
     "hold": Control.hold, "release": Control.release, "cancel": Control.cancel, "retry": Control.retry,
     "resend": Control.resend, "replay": Control.replay, "send": Control.send, "reload": Control.reload,
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
-    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold,
+    "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
+    "reference": reference_data, "reference-waiting": reference_waiting,
+    "numbers": numbers, "set-number": set_number, "exchanges": exchanges, "groups": groups,
 }  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from waypost.agreements.load import Partner
 from waypost.core.binding import split_listen
 from waypost.core.key import DEFAULT_RULES, KeyRule
 from waypost.core.registry import Component
-from waypost.core.spec import Duration, Expression, Option, OptionFault
+from waypost.core.spec import Duration, Expression, Option, OptionFault, PartnerRef
 from waypost.core.yamlfile import Path, YamlFile
 
 PROJECT_FORMAT = 1
@@ -59,6 +59,13 @@ class ProjectOptions:
     retention: Annotated[RetentionOptions, Option("How long messages are kept.")] = field(
         default_factory=RetentionOptions
     )
+    libraries: Annotated[
+        dict[str, Any],
+        Option(
+            "Maps, schemas, lookups and templates of others, by name: a folder, or {package: NAME}.",
+            example={"shared": "../shared"},
+        ),
+    ] = field(default_factory=dict)
     values: Annotated[
         dict[str, str], Option("Values every environment must give: name and type (text, number, flag).")
     ] = field(default_factory=dict)
@@ -98,6 +105,24 @@ class DeliveryOptions:
     max_message_bytes: Annotated[int, Option("Largest single message; a larger one is refused.", minimum=1)] = 64 << 20
 
 
+Expected = Literal["x12/TA1", "x12/997", "x12/999", "x12/824", "edifact/CONTRL", "edifact/APERAK"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectOptions:
+    """What must follow each message of the flow: from a partner, or from us to it. Written ``from``, not ``source``."""
+
+    what: Annotated[Expected, Option("The acknowledgement.", example="x12/997")]
+    source: Annotated[PartnerRef, Option("The partner that owes it to us, for what the flow sends.")] = PartnerRef("")
+    to: Annotated[PartnerRef, Option("The partner we owe it to, for what the flow receives.")] = PartnerRef("")
+    within: Annotated[Duration, Option("How long it may take.", example="24h")] = Duration(86400)
+    calendar: Annotated[str, Option("Count only working time of this calendar; empty: every hour.")] = ""
+
+    def faults(self) -> Iterator[OptionFault]:
+        if bool(self.source) == bool(self.to):
+            yield OptionFault("what", f"{self.what}: {'both' if self.to else 'neither'} 'from' and 'to'", "one of them")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowOptions:
     """A flow: one source, steps, named targets, and the rules of delivery."""
@@ -117,6 +142,7 @@ class FlowOptions:
         default_factory=dict
     )
     delivery: Annotated[DeliveryOptions, Option("Rules of delivery.")] = field(default_factory=DeliveryOptions)
+    expect: Annotated[tuple[ExpectOptions, ...], Option("What must follow each message, and until when.")] = ()
     enabled: Annotated[bool, Option("Whether the flow runs.")] = True
     tags: Annotated[tuple[str, ...], Option("Words to find flows by.")] = ()
     support: Annotated[str, Option("The group that supports it.")] = ""

@@ -8,9 +8,11 @@ from typing import Any
 
 from waypost.core.component import Requester
 from waypost.core.errors import StoreError
+from waypost.core.key import slot_of
 from waypost.core.message import Ids
 from waypost.flow.answers import Answers
 from waypost.flow.assemble import Surroundings, rehearse, requesters_of
+from waypost.flow.boundary.boundaries import Boundaries
 from waypost.flow.claiming import Claiming
 from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.definition import Project
@@ -27,6 +29,7 @@ from waypost.flow.recall import Recall
 from waypost.flow.recovery import recover_rows
 from waypost.flow.runner import CAUTIOUS, FlowRunner
 from waypost.flow.said import EVERYTHING, said
+from waypost.flow.sequence import Sequences
 from waypost.flow.spread import Spread
 from waypost.flow.switching import callers_wait
 from waypost.flow.trying import Trying
@@ -57,9 +60,11 @@ class Engine:
         self.trying, self.lying = Trying(), Lying(self.clock.monotonic)
         self.spread = Spread(self)
         self.claiming = Claiming(self, lambda: self.spread.peers)
+        self.sequences = Sequences(shard, workers, lambda: self.spread.peers)
         self.runners: dict[str, FlowRunner] = {}
         self.intakes: dict[str, Intake] = {}
         self.outgoing = Outgoing(self, project, around, self.recall)
+        self.boundaries = Boundaries(self, ())
         self.trouble: dict[str, str] = {}
         """What is wrong now, by subject, for ``status``."""
         self.failed: asyncio.Future[BaseException] | None = None
@@ -81,10 +86,12 @@ class Engine:
         self.around.connect(self.project)
         for name in self.flow_names():
             self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
+        self.boundaries = Boundaries(self, [runner.flow for runner in self.runners.values()])
         self._recover(unclean)
         for subject in self.shard.state.commands():
             self.obey(subject)
         self.ready.set()
+        self.boundaries.begin()
         if not self.standing:
             for name, runner in self.runners.items():
                 if self.reads(name):
@@ -116,6 +123,10 @@ class Engine:
         flow = self.versions.flow(version, name)
         return flow, requesters_of(flow, self.versions.project(version), self.around)
 
+    def compiled(self, name: str) -> CompiledFlow:
+        """A flow of the current version."""
+        return self.versions.flow(self.project.version, name)
+
     def takers(self) -> Mapping[str, FlowRunner]:
         return self.runners
 
@@ -130,7 +141,7 @@ class Engine:
         definition = self.project.flows[flow]
         if definition.source.component.name == "channel":
             return False
-        if definition.source.component.name == "http":
+        if definition.source.traits.listens:
             return self.number == FIRST
         return reader_of(flow, self.workers) == self.number
 
@@ -278,6 +289,19 @@ class Engine:
         of it may have been accepted before."""
         await self.spread.hop(load, identities, extra, again=again)
 
+    def resume(self, flow: str, seqs: Sequence[int]) -> None:
+        """Process batches of a flow that are durable and were not processed yet."""
+        self.runners[flow].resume(seqs)
+
+    async def hop_by(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], hashes: Sequence[int], *,
+        again: bool = False,
+    ) -> None:  # fmt: skip
+        """As ``hop``, each record to the worker that owns the slot of its hash; callers' messages stay here."""
+        stays = self.project.flows[load.flow].source.traits.replies
+        slots = [FIRST if stays else slot_of(hash_) for hash_ in hashes]
+        await self.spread.hop(load, identities, extra, again=again, slots=slots)
+
     def processed(self, decoded: Decoded, processed: Processed, seq: int, first_row: int) -> None:
         """(Part of) a batch whose senders wait for an answer is durable, and its outputs are with their lanes."""
         count = len(decoded.messages) + len(decoded.refused)
@@ -310,7 +334,7 @@ class Engine:
         """Something moves, or can: not merely waiting for a time, a circuit or a person."""
         if self._commits or any(runner.behind and not runner.waits for runner in self.runners.values()):
             return True
-        return self.outgoing.moving
+        return self.outgoing.moving or self.boundaries.overdue
 
     @property
     def drained(self) -> bool:

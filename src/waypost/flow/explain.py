@@ -15,10 +15,12 @@ from waypost.core.errors import DataError, WaypostError
 from waypost.core.finding import is_finding
 from waypost.core.message import Message, id_text
 from waypost.core.proof import proves
-from waypost.flow.compiled import CompiledFlow, Processed, request_digest
+from waypost.flow.answered import request_digest
+from waypost.flow.compiled import CompiledFlow, Processed
 from waypost.flow.effects import age_of, unpack_answer
 from waypost.flow.guard import guarded
 from waypost.flow.load import bodies_of, load_of
+from waypost.flow.member.envelope import RELEASED, body_of
 from waypost.flow.recall import RowKey, recompute, recorded_digests
 from waypost.flow.versions import Versions
 from waypost.store.protocol import Found, History
@@ -32,6 +34,7 @@ from waypost.store.record import (
     LegalHold,
     Linked,
     OutboundBody,
+    Released,
     State,
     unpack_refs,
 )
@@ -148,7 +151,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
     """Everything about one message as plain data. ``fingerprints``: of the environment then and now, to tell a
     difference of the environment from one of the flow."""
     stored, found = history.batch, history.found
-    raw = bodies_of(stored.accepted.bodies, stored.accepted.count)[found.index]
+    raw = body_of(bodies_of(stored.accepted.bodies, stored.accepted.count)[found.index], stored.accepted.stage)
     shown: dict[str, Any] = {
         "message": message_row(found),
         "input": _input(stored.accepted, raw, found.index),
@@ -226,10 +229,20 @@ def _outputs(history: History, flow: CompiledFlow, processed: Processed, secret:
             "target": target, "ordinal": ordinal,
             "state": State(states.get((target, ordinal), State.OPEN)).name.lower(),
             **text_of(body), "document": plain(out.message.body) if out and out.message else None,
+            **_numbers(history, row),
             "digest_ok": out is not None and proves(secret, out.body, out.digest, digests.get(key)),
             "attempts": attempts.get(row, []),
         })  # fmt: skip
     return outputs
+
+
+def _numbers(history: History, row: int) -> dict[str, Any]:
+    """The control numbers an output left under, by sequence."""
+    stamped = [r for r in history.records if isinstance(r, OutboundBody) and r.ref & OUT_MASK == row and r.numbers]
+    found: dict[str, list[int]] = {}
+    for name, number in stamped[-1].numbers if stamped else ():
+        found.setdefault(name, []).append(number)
+    return {"numbers": found} if found else {}
 
 
 def rows_of_message(history: History) -> dict[int, RowKey]:
@@ -283,13 +296,28 @@ def _relatives(history: History) -> list[dict[str, str]]:
     found, accepted = history.found, history.batch.accepted
     related = []
     cause = accepted.causes[found.index] if accepted.causes else b""
-    if cause:
+    if cause and accepted.origin != RELEASED:
         related.append({"id": id_text(cause), "relation": f"{accepted.origin or 'caused'}-from"})
     for record in history.records:
-        if isinstance(record, Linked) and (record.message, record.other) != (found.message, cause):
+        if isinstance(record, Released):
+            related += _released(record, found.message)
+        elif isinstance(record, Linked) and (record.message, record.other) != (found.message, cause):
             other = record.other if record.message == found.message else record.message
             related.append({"id": id_text(other), "relation": record.relation})
     return related
+
+
+def _released(record: Released, message: bytes) -> list[dict[str, str]]:
+    """Of a released message its members; of a member, and of what came as it, what it was released as."""
+    if message in record.messages:
+        several = len(record.messages) == len(record.members) > 1
+        members = [record.members[record.messages.index(message)]] if several else record.members
+        return [{"id": id_text(member), "relation": "member"} for member in members]
+    if message in record.origins:
+        return [{"id": id_text(record.members[record.origins.index(message)]), "relation": "waited-as"}]
+    several = len(record.messages) == len(record.members) > 1
+    made = [record.messages[record.members.index(message)]] if several else record.messages
+    return [{"id": id_text(one), "relation": "released-as"} for one in made]
 
 
 def _decisions(history: History) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ def guarded(
     """A step's answers; when it raises, its batch runs again one by one and only the guilty message fails."""
     try:
         results = call(messages)
-    except Exception as error:  # noqa: BLE001 - a project's own step may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a project's own step may raise anything, and end nothing
         if len(messages) == 1:
             return [Failed(_as_error(step, error))]
         return [guarded(step, call, [message])[0] for message in messages]
@@ -46,7 +46,7 @@ def guarded_encode(target_format: Format, documents: list[Any]) -> Sequence[Any]
         return [guarded_encode(target_format, [document])[0] for document in documents]
 
 
-def _as_error(place: str, error: Exception) -> WaypostError:
+def _as_error(place: str, error: BaseException) -> WaypostError:
     if isinstance(error, WaypostError):
         return error
     text = f"{type(error).__name__}: {error}"

@@ -18,9 +18,22 @@ from waypost.flow.lane import Lane
 from waypost.flow.load import Decoded, Load, Part, Placed
 from waypost.flow.lying import Lying
 from waypost.flow.readings import Readings
+from waypost.flow.sequence import Sequences
 from waypost.flow.trying import Trying
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
+
+
+class Boundaries(Protocol):
+    """The steps that combine messages, of all flows."""
+
+    async def take(self, load: Load, extra: Sequence[AnyRecord]) -> asyncio.Future[Placed]:
+        """Accept members of a boundary's groups; ``extra`` records are in the same commit."""
+        ...
+
+    def find(self, flow: str, target: str) -> Any | None:
+        """The boundary that a target's name stands for."""
+        ...
 
 
 class Taker(Protocol):
@@ -52,11 +65,18 @@ class Host(Protocol):
     ids: Ids
     claims: Claims
     claiming: Claiming
+    sequences: Sequences
     answers: Answers
     readings: Readings
     trying: Trying
     lying: Lying
     trouble: dict[str, str]
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """The boundaries of the current version."""
+        ...
+
     standing: bool
     """Nothing is read or sent."""
 
@@ -88,6 +108,10 @@ class Host(Protocol):
         """(Part of) a batch whose senders wait for an answer is durable, and its outputs are with their lanes."""
         ...
 
+    def compiled(self, name: str) -> CompiledFlow:
+        """A flow of the current version."""
+        ...
+
     def version_of(self, version: str, name: str) -> tuple[CompiledFlow, Mapping[str, Requester]]:
         """A flow of a version and who answers its questions today."""
         ...
@@ -110,6 +134,17 @@ class Host(Protocol):
 
     def level(self, flow: str, partition: str, position: str) -> None:
         """All of a partition up to ``position`` is durable."""
+        ...
+
+    def resume(self, flow: str, seqs: Sequence[int]) -> None:
+        """Have batches of a flow processed that are durable and were not processed yet."""
+        ...
+
+    async def hop_by(
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], hashes: Sequence[int], *,
+        again: bool = False,
+    ) -> None:  # fmt: skip
+        """As ``hop``, each record to the worker that owns the slot of its hash."""
         ...
 
     async def hop(

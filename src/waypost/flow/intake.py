@@ -16,8 +16,9 @@ from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, 
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
+from waypost.flow.content_position import end_of, position_at
 from waypost.flow.host import Host
-from waypost.flow.load import BATCH, Load, Part, end_of, position_at
+from waypost.flow.load import BATCH, Load, Part
 from waypost.flow.spread import ids_of
 from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 

@@ -22,6 +22,7 @@ from waypost.core.event import Events
 from waypost.flow.circuit import Circuit
 from waypost.flow.definition import RetryOptions
 from waypost.flow.settlement import AnswerKeys, Entry, Settlement
+from waypost.flow.stamping import Stamping
 from waypost.store.protocol import Shard
 from waypost.store.record import (
     Intended,
@@ -251,7 +252,11 @@ class Lane(Settlement):
                 refs, keys, batch = await self._resolved(refs, keys, batch)
                 if not refs:
                     return
-            if self.traits.needs_intent:
+            if self.stamping is not None:
+                refs, keys, batch = await self._stamped(self.stamping, refs, keys, batch)
+                if not refs:
+                    return
+            elif self.traits.needs_intent:
                 await self.shard.append([Intended(pack_refs(list(refs)))])
             outcomes = await self.target.send(batch)
         except EndpointError as error:
@@ -274,6 +279,26 @@ class Lane(Settlement):
             text = f"{len(outcomes)} outcomes for {len(refs)} messages"
             outcomes = [Outcome.failed(BugError(text, where=f"target {self.name}"))] * len(refs)
         self._settle(refs, keys, batch, outcomes, int((self.clock.monotonic() - begun) * MICROSECONDS))
+
+    async def _stamped(
+        self, stamping: Stamping, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound]
+    ) -> Outbounds:
+        """The batch with its numbers, which are durable, and so is the intent, in one commit; what cannot have any is
+        parked and left out."""
+        async with stamping.stamp(refs, batch) as (made, records):
+            good = [at for at, out in enumerate(made) if isinstance(out, Outbound)]
+            sent = [refs[at] for at in good]
+            if self.traits.needs_intent and sent:
+                records = [*records, Intended(pack_refs(sent))]
+            if records:
+                await self.shard.append(records)
+        for at, out in enumerate(made):
+            if isinstance(out, Outbound):
+                if refs[at] in self._fresh:
+                    self._fresh[refs[at]] = out
+            else:
+                self._fail(refs[at], keys[at], batch[at], Outcome.failed(out), State.PARKED)
+        return sent, [keys[at] for at in good], [out for out in made if isinstance(out, Outbound)]
 
     async def _resolved(self, refs: Sequence[int], keys: Sequence[int], batch: Sequence[Outbound]) -> Outbounds:
         """Ask the target about those in doubt: what happened there is journaled as delivered; the rest is given back

@@ -13,7 +13,11 @@ from waypost.core.spec import ConnectionRef, Expression, PartnerRef, ProjectPath
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.flow.definition import ConnectionClass, ConnectionDefinition, FaultyFlow, FlowDefinition, Use
 from waypost.flow.environment import Environment
+from waypost.flow.member.envelope import group_target
+from waypost.flow.reference_data import declared_names
 from waypost.mapping.expression import ExpressionFault, compile_expression
+from waypost.mapping.reference import declaration_file, read_declaration
+from waypost.mapping.reference_use import References, initial_version
 
 Flow = FlowDefinition | FaultyFlow
 ANY_PARTNER = "any"
@@ -43,6 +47,7 @@ def lint_flows(
         faults += _lint_use(connection.use, connections, files, {})
     for flow in flows:
         faults += _lint_flow(flow, connections, files)
+    faults += _lint_references(files)
     faults += _lint_channels(flows)
     faults += _lint_listeners(flows)
     return faults
@@ -60,6 +65,7 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
         if use is not None:
             yield from _lint_use(use, connections, files, flow.targets)
     yield from _lint_diverted(flow)
+    yield from _lint_boundaries(flow)
     order, known = flow.options.delivery.order_by, flow.options.keys
     if order and order not in known:
         text = f"no key {order!r}"
@@ -84,11 +90,23 @@ def _lint_diverted(flow: Flow) -> Iterator[Fault]:
             yield step.file.fault((*step.path, "to"), "not-routed", text, "", remedy)
 
 
+def _lint_boundaries(flow: Flow) -> Iterator[Fault]:
+    """The names of steps that combine messages stand among those of targets."""
+    for use in flow.steps:
+        if use is None or not use.traits.boundary:
+            continue
+        for name in (use.name, group_target(use.name)):
+            if name in flow.targets:
+                remedy = "name the step otherwise, with `name:` beside it"
+                text = f"step {use.name!r} combines messages, and a target has its name"
+                yield flow.file.fault(use.path, "twice", text, "a name of its own", remedy)
+
+
 def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:
     try:
         compile_expression(text)
     except ExpressionFault as error:
-        yield error.fault(flow.file.name, flow.file.line(path))
+        yield flow.file.located(path, error.fault(flow.file.name, flow.file.line(path)))
 
 
 def _lint_use(
@@ -123,6 +141,12 @@ def _lint_asking(use: Use, connections: Connections, files: Mapping[str, bytes])
     options = requester.spec.parse(use.file, given, path, faults)
     yield from faults
     if options is not None:
+        needs = getattr(requester.build, "parameters", None)
+        needed: frozenset[str] = needs(options) if needs else frozenset()
+        given_names = getattr(use.options, "parameters", {})
+        for name in sorted(needed.difference(given_names)):
+            text, remedy = f"parameter {name!r} is not given", near(name, set(given_names) - needed)
+            yield use.file.fault((*use.path, "parameters"), "parameter", text, f"{name}: EXPRESSION", remedy)
         yield from _lint_use(Use(requester, options, use.file, path, use.name), connections, files, {})
 
 
@@ -146,9 +170,10 @@ def _lint_value(
         yield use.file.fault(path, "missing-file", f"no file {str(value)!r} in the project", "", remedy)
     elif isinstance(value, Expression):
         try:
-            compile_expression(value)
+            step = use.component.kind == "step"
+            compile_expression(value, references=References(files.__getitem__) if step else None)
         except ExpressionFault as error:
-            yield error.fault(use.file.name, use.file.line(path))
+            yield use.file.located(path, error.fault(use.file.name, use.file.line(path)))
 
 
 def _values(options: Any, path: YamlPath) -> Iterator[tuple[YamlPath, Any, tuple[str, ...]]]:
@@ -169,6 +194,16 @@ def _walk(value: Any, path: YamlPath, kinds: tuple[str, ...]) -> Iterator[tuple[
             yield from _walk(item, (*path, i), kinds)
     else:
         yield path, value, kinds
+
+
+def _lint_references(files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """The declarations of reference data, and the files they begin with."""
+    for name in declared_names(files):
+        faults: list[Fault] = []
+        declaration = read_declaration(name, files[declaration_file(name)], faults)
+        if declaration is not None:
+            initial_version(declaration, files.__getitem__, faults)
+        yield from faults
 
 
 def _lint_channels(flows: list[Flow]) -> Iterator[Fault]:
@@ -230,7 +265,7 @@ def _cycle(start: str, leads: Mapping[str, set[str]]) -> list[str]:
 def _lint_listeners(flows: list[Flow]) -> Iterator[Fault]:
     taken: dict[tuple[str, str], Flow] = {}
     for flow in flows:
-        if flow.source is None or flow.source.component.name != "http":
+        if flow.source is None or not flow.source.traits.listens:
             continue
         route = (getattr(flow.source.options, "method", "POST"), flow.source.options.path)
         if route in taken:

@@ -16,6 +16,8 @@ from waypost.core.message import NO_HEADERS, Message, id_at, id_text
 from waypost.flow.compiled import CompiledFlow, Out, Processed, Trouble, failure_state
 from waypost.flow.first_key import first_keys
 from waypost.flow.key_reader import KeyReader
+from waypost.flow.member import envelope
+from waypost.flow.member.begin import Begin
 from waypost.flow.ordinal import MOST_ROWS
 from waypost.store.record import NO_TARGET, OUT_ROW, Accepted, Bodies, Failure, Produced, State, ref_of
 
@@ -54,22 +56,13 @@ class Load(msgspec.Struct):
     """Name, identity, size and beginning of the arrival, for a worker that has not heard of it."""
     shared_headers: dict[str, str] = {}
     """Headers of all the records, such as what their file's name says."""
+    stage: str = ""
+    """Where in the flow these messages begin, as ``boundary.envelope`` writes it; '' = at the source."""
 
     def headers_of(self, index: int) -> Mapping[str, str]:
         if not self.headers:
             return self.shared_headers or NO_HEADERS
         return {**self.shared_headers, **self.headers[index]} if self.shared_headers else self.headers[index]
-
-
-def position_at(end: int, context: bytes, records: int) -> str:
-    """The position in a content after ``records`` records, of which the last ends at byte ``end``; what ``context``
-    the next one has. Positions sort as they follow each other."""
-    return f"{end:016x}|{context.hex()}|{records:x}"
-
-
-def end_of(position: str) -> int:
-    """The byte of a content a position stands at; 0 for none."""
-    return int(position[:16] or "0", 16)
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -102,6 +95,8 @@ class Decoded(msgspec.Struct):
     keys: dict[str, list[tuple[str, ...]]]
     origins: list[bytes] = []
     """The messages whose idempotency keys these keep, where a replay asked for that."""
+    begin: Begin | None = None
+    """Where the messages begin, unless at the source."""
 
     @property
     def first_id(self) -> bytes:
@@ -111,6 +106,8 @@ class Decoded(msgspec.Struct):
 
 def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: bytes) -> Decoded:
     """Documents, business keys and ordering keys of a load. Depends on its arguments alone."""
+    if load.stage:
+        return _from_boundary(load, first, at, secret)
     documents = list(flow.decode(load.raws, load.context))
     for index, fault in load.faults.items():
         documents[index] = DataError(fault, where=f"flow {flow.name}")
@@ -129,6 +126,16 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
         indices = [index for index in indices if index not in left_out]
     messages = _messages(flow, load, documents, indices, first, at, ordering)
     return Decoded(first, at, indices, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
+
+
+def _from_boundary(load: Load, first: int, at: int, secret: bytes) -> Decoded:
+    found = envelope.unpacked(load, first, at, secret)
+    routed = {index: one.to for index, one in enumerate(found.envelopes) if one.to}
+    within, step = load.stage.startswith(envelope.AT), load.stage.partition(" ")[2]
+    return Decoded(
+        first, at, found.indices, found.messages, [], found.order, found.keys,
+        load.causes if load.origin == SAME_KEY else [], Begin(step, within, routed),
+    )  # fmt: skip
 
 
 def _broken(documents: Sequence[Any]) -> set[int]:
@@ -208,7 +215,8 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         load.partition, load.position, load.arrival, load.ranges,
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(values)) for name, values in decoded.keys.items()),
-        _packed_headers(load), tuple(load.causes), load.origin, _rules(flow), faults=tuple(load.faults.items()),
+        _packed_headers(load), tuple(load.causes), load.origin, _rules_of(flow, decoded),
+        faults=tuple(load.faults.items()), stage=load.stage,
     )  # fmt: skip
 
 
@@ -219,8 +227,9 @@ def _packed_headers(load: Load) -> bytes:
     return _pack([load.shared_headers]) if load.shared_headers else b""
 
 
-def _rules(flow: CompiledFlow) -> tuple[str, ...]:
-    rules = tuple(rules_text(frozenset(options.ignore)) for options in flow.definition.keys.values())
+def _rules_of(flow: CompiledFlow, decoded: Decoded) -> tuple[str, ...]:
+    known = flow.definition.keys
+    rules = tuple(rules_text(frozenset(known[name].ignore)) if name in known else "" for name in decoded.keys)
     return rules if any(rules) else ()
 
 
@@ -340,7 +349,7 @@ def load_of(record: Accepted) -> Load:
     return Load(
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
         record.position, record.arrival, record.ranges, None if shared else headers,
-        list(record.causes), record.origin, dict(record.faults), shared_headers=shared,
+        list(record.causes), record.origin, dict(record.faults), shared_headers=shared, stage=record.stage,
     )  # fmt: skip
 
 
@@ -352,7 +361,7 @@ def input_of(accepted: Accepted, index: int, cause: bytes, origin: str) -> Load:
     return Load(
         accepted.flow, [load.raws[index]], accepted.context, accepted.content_type, causes=[cause], origin=origin,
         headers=[dict(given)] if given else None,
-        faults={0: load.faults[index]} if index in load.faults else {},
+        faults={0: load.faults[index]} if index in load.faults else {}, stage=load.stage,
     )  # fmt: skip
 
 
@@ -362,5 +371,5 @@ def narrowed(decoded: Decoded, indices: Sequence[int]) -> Decoded:
     kept = [(i, m) for i, m in zip(decoded.indices, decoded.messages, strict=True) if i in wanted]
     return Decoded(
         decoded.first, decoded.at, [i for i, _ in kept], [m for _, m in kept],
-        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins,
+        [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins, decoded.begin,
     )  # fmt: skip

@@ -82,7 +82,7 @@ class _Resting:
             for number, engine in engines.items():
                 engine.spread.peers = {at: NearPeer(other) for at, other in engines.items() if at != number}
                 await engine.start(sources=False)
-            asked = [engines[0]] if verb == "send" else list(engines.values())
+            asked = [engines[0]] if verb in ("send", "reference") else list(engines.values())
             parts = [await self._control(engine).perform(verb, params) for engine in asked]
             if any(next(e.shard.state.open_batches(), None) for n, e in engines.items() if n >= workers):
                 write_division(self._store.disk, self._store.folder, Division(workers, becoming=workers))
@@ -114,6 +114,12 @@ class NearPeer:
             return await (await self._engine.spread.receive(body))
         if verb == "claim":
             return await self._engine.claiming.take(body)
+        if verb == "numbers":
+            return await self._engine.sequences.give(body)
+        if verb == "numbers-taken":
+            return self._engine.sequences.taken(body)
+        if verb == "numbers-void":
+            return await self._engine.sequences.count_void(*body)
         if verb == "is-dead":
             return self._engine.claims.dead(body)
         raise BugError(f"asked {verb!r} while nothing runs", where="another worker")

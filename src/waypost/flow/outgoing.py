@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from waypost.core.component import Format
+from waypost.core.errors import ConfigurationRefused
+from waypost.core.stamping import StampingFormat
 from waypost.core.traits import TargetTraits
 from waypost.flow.answers import answer_key_reader, answers_callers
 from waypost.flow.assemble import Surroundings
+from waypost.flow.boundary.lane import TRAITS, BoundaryLane, GroupLane
 from waypost.flow.channel import ChannelLane
 from waypost.flow.circuit import Circuit
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project, Use
 from waypost.flow.host import Host
 from waypost.flow.lane import Lane
+from waypost.flow.member.stretch import boundary_of
 from waypost.flow.numbering import Numbering
 from waypost.flow.recall import Recall
 from waypost.flow.said import EVERYTHING, said
+from waypost.flow.stamping import Stamping
 
 
 class Outgoing:
@@ -53,6 +59,8 @@ class Outgoing:
         self._tasks.append(task)
 
     def _made(self, flow: CompiledFlow, target: str) -> Lane:
+        if boundary_of(flow, target):
+            return self._to_boundary(flow, target)
         host, current = self._host, self._project.flows.get(flow.name)
         definition = current if current is not None and target in current.targets else flow.definition
         use, answer_keys = definition.targets[target].use, definition.targets[target].answer_keys
@@ -69,9 +77,33 @@ class Outgoing:
             lane.engine = host
         if traits.numbered:
             lane.numbering = Numbering(host.shard, flow.name, target, host.workers)
+        form = self._form(flow if definition is flow.definition else host.compiled(flow.name), target)
+        if lane_class is Lane and isinstance(form, StampingFormat) and form.stamps:
+            lane.stamping = Stamping(host.shard, host.sequences, form, host.clock)
         if answers_callers(flow):
             lane.watch = host.answers.outcome
         return lane
+
+    def _to_boundary(self, flow: CompiledFlow, target: str) -> Lane:
+        """The lane to a boundary, or the one that stands for what waits there."""
+        host, boundary = self._host, self._host.boundaries.find(flow.name, target)
+        if boundary is None:
+            found = f"flow {flow.name!r} no longer has the boundary of {target!r}, and messages wait there"
+            raise ConfigurationRefused(found, remedy="put the step back, and let its groups end before it goes")
+        at = (flow.name, target)
+        lane = (GroupLane if target == boundary.target else BoundaryLane)(
+            *at, target=None, traits=TRAITS, retry=flow.definition.options.delivery.retry,
+            circuit=Circuit("/".join(at), host.clock, host.random, host.events), shard=host.shard, clock=host.clock,
+            random=host.random, events=host.events, rebuild=lambda refs: self._recall.rebuild(flow.name, refs),
+        )  # fmt: skip
+        lane.boundary = boundary
+        if answers_callers(flow):
+            lane.watch = host.answers.outcome
+        return lane
+
+    @staticmethod
+    def _form(flow: CompiledFlow, target: str) -> Format | None:
+        return next((one.format for one in flow.targets if one.name == target), None)
 
     def _circuit(self, use: Use, at: tuple[str, str]) -> Circuit:
         name = str(getattr(use.options, "connection", "") or "/".join(at))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 from waypost.agreements.load import Partner, lint_partners, load_partners
 from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
+from waypost.core.pack import with_packs
 from waypost.core.registry import Kind, load_components, registry
-from waypost.core.spec import Expression, Spec, convert
+from waypost.core.spec import Expression, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.flow.definition import (
@@ -29,9 +29,24 @@ from waypost.flow.definition import (
     Use,
 )
 from waypost.flow.environment import Environment, environment_from
+from waypost.flow.library import library_files
 from waypost.flow.lint import lint_flows
+from waypost.flow.readable import readable_options as readable_options
+from waypost.flow.template import Templates, collapsed
 
-FOLDERS = ("flows", "maps", "schemas", "lookups", "calendars", "steps", "templates", "partners", "apis", "environments")
+FOLDERS = (
+    "flows",
+    "maps",
+    "schemas",
+    "lookups",
+    "reference",
+    "calendars",
+    "steps",
+    "templates",
+    "partners",
+    "apis",
+    "environments",
+)
 """What belongs to a version, besides waypost.yaml and connections.yaml."""
 MAX_FILE_BYTES = 64 << 20
 TEST_FILES = (".test.yaml", ".test.yml")
@@ -60,7 +75,7 @@ def store_folder(root: Path) -> Path:
 
 
 def read_files(root: Path) -> dict[str, bytes]:
-    """The bytes of every file that belongs to a version, by path relative to ``root``."""
+    """The bytes of every file that belongs to a version, by path relative to ``root``, and of the packs it names."""
     files: dict[str, bytes] = {}
     for path in _candidates(root):
         name = path.relative_to(root).as_posix()
@@ -70,7 +85,7 @@ def read_files(root: Path) -> dict[str, bytes]:
             files[name] = path.read_bytes()
         except OSError as error:
             raise ProjectError([Fault(name, 0, "unreadable", str(error.strerror), "a readable file")]) from error
-    return files
+    return with_packs({**files, **library_files(root)})
 
 
 def _candidates(root: Path) -> Iterator[Path]:
@@ -125,7 +140,7 @@ class _Loader:
         named = {**dict.fromkeys(self.connection_names), **connections}
         self.faults += lint_flows([*flows.values(), *self.faulty], named, environment, self.files)
         if self.faults or options is None:
-            raise ProjectError(self.faults)
+            raise ProjectError(collapsed(self.faults))
         return Project(
             options, environment.name, version_of(self.files), flows, connections, self.files, partners,
             environment.environment_class,
@@ -200,35 +215,36 @@ class _Loader:
 
     def _flows(self, environment: Environment) -> dict[str, FlowDefinition]:
         made: dict[str, FlowDefinition] = {}
+        templates = Templates(self.files, self.yaml, self.faults)
         for name in sorted(self.files):
             if not (name.startswith("flows/") and name.endswith((".yaml", ".yml"))):
                 continue
-            file = self.yaml(name)
-            if isinstance(file.data, dict) and "expect" in file.data:
-                text = "'expect' is not there yet"
-                self.faults.append(
-                    file.fault(("expect",), "not-yet", text, "", "take it out until a later release knows it")
-                )
-                file.data.pop("expect")
-            if file.data is None:
+            written = self.yaml(name)
+            if written.data is None:
                 if not any(fault.file == name for fault in self.faults):
-                    self.faults.append(file.fault((), "empty", "an empty file", "a flow"))
+                    self.faults.append(written.fault((), "empty", "an empty file", "a flow"))
                 continue
-            options = Spec.of(FlowOptions).parse(file, file.data, (), self.faults)
-            if options is None:
-                if isinstance(file.data, dict):
-                    readable = self._flow(readable_options(file), file, environment)
-                    self.faulty += [readable] if readable else []
-                continue
-            flow = self._flow(options, file, environment)
-            if flow and options.flow in made:
-                other = made[options.flow].file.name
-                self.faults.append(
-                    file.fault(("flow",), "twice", f"flow {options.flow!r} is also in {other}", "one flow a name")
-                )
-            elif flow:
-                made[options.flow] = flow
+            for file in templates.flows(written):
+                self._take_flow(file, made, environment)
+        self.faults = collapsed(self.faults)
         return made
+
+    def _take_flow(self, file: YamlFile, made: dict[str, FlowDefinition], environment: Environment) -> None:
+        """Parse one flow and put it among those ``made``."""
+        _with_source(file)
+        options = Spec.of(FlowOptions).parse(file, file.data, (), self.faults)
+        if options is None:
+            if isinstance(file.data, dict):
+                readable = self._flow(readable_options(file), file, environment)
+                self.faulty += [readable] if readable else []
+            return
+        flow = self._flow(options, file, environment)
+        if flow and options.flow in made:
+            other = made[options.flow].file.origin_of(("flow",))
+            text = f"flow {options.flow!r} is also in {other.file}" + (f", {other.note}" if other.note else "")
+            self.faults.append(file.fault(("flow",), "twice", text, "one flow a name"))
+        elif flow:
+            made[options.flow] = flow
 
     def _flow(self, options: FlowOptions, file: YamlFile, environment: Environment) -> FlowDefinition | None:
         source = None
@@ -260,7 +276,7 @@ class _Loader:
         use = self._one("target", {k: v for k, v in raw.items() if k not in extras}, file, path, name, environment)
         own = raw.get("format") or (
             {"json": {}}
-            if fmt is None or fmt.component.name != "json" or getattr(fmt.options, "lines", False)
+            if fmt is None or fmt.component.name != "json" or fmt.options.lines or fmt.options.records
             else None
         )
         written = self._format(own, file, (*path, "format")) if own is not None else fmt
@@ -353,31 +369,16 @@ class _Loader:
         return None if parsed is None else Use(declared, parsed, file, path, name)
 
 
+def _with_source(file: YamlFile) -> None:
+    """``from`` of an expectation under the name its options class can have."""
+    expected = file.data.get("expect") if isinstance(file.data, dict) else None
+    for number, one in enumerate(expected if isinstance(expected, list) else ()):
+        if isinstance(one, dict) and "from" in one and "source" not in one:
+            one["source"] = one.pop("from")
+            file.lines["expect", number, "source"] = file.line(("expect", number, "from"))
+
+
 def _declared(data: Any) -> dict[str, str]:
     """The values an environment must give, as far as they are written rightly."""
     values = data.get("values") if isinstance(data, dict) else None
     return {n: t for n, t in values.items() if isinstance(t, str)} if isinstance(values, dict) else {}
-
-
-def readable_options(file: YamlFile) -> FlowOptions:
-    """The options of a flow that has faults: what cannot be read is left at its default, or empty."""
-    empty = FlowOptions(flow="", description="", owner="", source={})
-    readable = _readable(empty, file, file.data, ())
-    assert isinstance(readable, FlowOptions)
-    return readable
-
-
-def _readable(options: Any, file: YamlFile, data: Mapping[str, Any], path: YamlPath) -> Any:
-    """``options`` with what of ``data`` can be read put in."""
-    found: dict[str, Any] = {}
-    for field in Spec.of(type(options)).fields:
-        if field.name not in data:
-            continue
-        faults: list[Fault] = []
-        value, at = data[field.name], (*path, field.name)
-        read = convert(field.type, value, file, at, faults, field.option)
-        if not faults:
-            found[field.name] = read
-        elif dataclasses.is_dataclass(field.type) and isinstance(value, Mapping):
-            found[field.name] = _readable(getattr(options, field.name), file, value, at)
-    return dataclasses.replace(options, **found)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from waypost.core.clock import MICROSECONDS
-from waypost.core.errors import UsageError
+from waypost.core.errors import DataError, UsageError
 from waypost.core.message import parse_id
 from waypost.store.protocol import Query
 
@@ -52,3 +52,11 @@ def moment(text: Any, now: int) -> int:
     except ValueError:
         raise UsageError(f"{text!r} is no time", expected="2026-11-20T14:00:00, or an age such as 2h or 3d") from None
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * MICROSECONDS)
+
+
+def message_id(params: Mapping[str, Any]) -> bytes:
+    """The message a verb is about. Raises ``DataError`` for what is no id."""
+    try:
+        return parse_id(str(params.get("id", "")))
+    except ValueError as error:
+        raise DataError(str(error), expected="an id as `waypost messages` prints it") from None

@@ -16,8 +16,11 @@ from pathlib import Path
 
 from waypost.core.clock import SystemClock
 from waypost.core.key import SLOTS
+from waypost.flow.boundary.group import TIMER, hash_of_state, read_timer
 from waypost.flow.moving import MessageMove, Moving, folded
-from waypost.flow.placement import FIRST, owner_of, reader_of, slot_of_name
+from waypost.flow.placement import FIRST, owner_of, place_of, reader_of, slot_of_name
+from waypost.flow.sequence import FLOW as SEQUENCES
+from waypost.flow.sequence import slot_of_sequence
 from waypost.store.division import Division, read_division, write_division
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
@@ -188,9 +191,18 @@ class Rebalance:
     def _timers_and_states(self, shard: EmbeddedShard) -> Iterator[tuple[TimerSet | StepState, int]]:
         """Each with the shard it belongs to now."""
         for name, due, payload in shard.state.timers():
-            yield TimerSet(name, due, payload), owner_of(slot_of_name(name), self._new)
+            of = read_timer(payload) if name.startswith(TIMER) else None
+            owner = self._owner_of_group(of.flow, of.hash) if of else owner_of(slot_of_name(name), self._new)
+            yield TimerSet(name, due, payload), owner
         for flow, step, key, value in folded(shard).all_step_states():
-            yield StepState(flow, step, key, value), owner_of(slot_of_name(f"{flow}/{step}/{key}"), self._new)
+            group = None if flow == SEQUENCES else hash_of_state(key)
+            slot = slot_of_sequence(step) if flow == SEQUENCES else slot_of_name(f"{flow}/{step}/{key}")
+            owner = owner_of(slot, self._new) if group is None else self._owner_of_group(flow, group)
+            yield StepState(flow, step, key, value), owner
+
+    def _owner_of_group(self, flow: str, correlation: int) -> int:
+        """A group goes where its members go."""
+        return place_of(flow, correlation, FIRST, self._new, self._answered)
 
     def _others(self, number: int) -> list[EmbeddedShard]:
         return [shard for at, shard in self._shards.items() if at != number]

@@ -26,13 +26,17 @@ RowKey = tuple[int, str, int]
 
 async def recompute(
     flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes, watch: Watcher | None = None,
-    missing: Callable[..., object] = would_ask,
+    missing: Callable[..., object] = would_ask, without: Callable[[str], bool] | None = None,
 ) -> tuple[Decoded, Processed]:  # fmt: skip
-    """Run ``flow`` over some messages of a stored batch with the effects it recorded."""
+    """Run ``flow`` over some messages of a stored batch with the effects it recorded, but for those of steps of which
+    ``without`` says so."""
     part = stored_messages(flow, stored, indices, secret)
-    effects = RecordedEffects(recorded_effects(stored.effects), missing)
+    recorded_answers = recorded_effects(stored.effects)
+    if without is not None:
+        recorded_answers = {key: answer for key, answer in recorded_answers.items() if not without(key[1])}
+    effects = RecordedEffects(recorded_answers, missing)
     recorded = partial(recorded_numbers, stored.produced)
-    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded)
+    return part, await flow.process(part.indices, part.messages, effects, secret, watch, recorded, begin=part.begin)
 
 
 def stored_messages(flow: CompiledFlow, stored: StoredBatch, indices: Sequence[int], secret: bytes) -> Decoded:

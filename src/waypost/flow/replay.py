@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.errors import UsageError, near
 from waypost.core.message import id_text
 from waypost.flow.changes import Changes
-from waypost.flow.compiled import CompiledFlow, Processed
+from waypost.flow.compiled import CompiledFlow, CompiledStep, Processed, Question
 from waypost.flow.differ import differences
-from waypost.flow.effects import Recorded, recorded_effects
+from waypost.flow.effects import Recorded, recorded_effects, would_ask
 from waypost.flow.explain import plain
 from waypost.flow.load import SAME_KEY, input_of
 from waypost.flow.queries import query_of
 from waypost.flow.recall import recompute
+from waypost.flow.reference_step import ReferenceLook, is_reference
 from waypost.store.protocol import History
 from waypost.store.record import State
 
@@ -36,10 +37,12 @@ async def replay(engine: Engine, params: Params, who: str, onto: Engine | None =
     wanted["key"] = params.get("query_key")
     query = query_of({**wanted, "limit": 0}, engine.clock.now())
     messages = list(Changes(engine).found(query))[::-1]
-    histories = (h for found in messages if (h := engine.reader.history(found.message)) is not None)
+    histories = [h for found in messages if (h := engine.reader.history(found.message)) is not None]
+    if not params.get("id"):  # what steps made of the messages meant comes about again
+        histories = [history for history in histories if not history.batch.accepted.stage]
     if params.get("dry_run"):
         return _summed([await _compare(engine, history, choice) for history in histories])
-    return await _run(onto or engine, list(histories), choice)
+    return await _run(onto or engine, histories, choice)
 
 
 def _choices(params: Params) -> dict[str, str]:
@@ -73,7 +76,15 @@ async def _compare(engine: Engine, history: History, choice: Mapping[str, str]) 
     then = engine.versions.flow(found.version, found.flow)
     now = _flow(engine, history, choice["version"])
     _, old = await recompute(then, history.batch, [found.index], engine.shard.secret)
-    decoded, new = await recompute(now, history.batch, [found.index], engine.shard.secret)
+    anew = choice["effects"] == "fresh"
+    decoded, new = await recompute(
+        now,
+        history.batch,
+        [found.index],
+        engine.shard.secret,
+        missing=as_of_now,
+        without=is_reference if anew else None,
+    )
     was, would = _documents(then, old), _documents(now, new)
     outputs = []
     for key in [*was, *(k for k in would if k not in was)]:
@@ -88,6 +99,12 @@ async def _compare(engine: Engine, history: History, choice: Mapping[str, str]) 
         outputs.append({"target": target, "ordinal": ordinal, "verdict": verdict, "differences": different})
     errors = [str(trouble.error) for trouble in new.troubles] + [str(error) for _, _, error in decoded.refused]
     return {"id": id_text(found.message), "flow": found.flow, "outputs": outputs, "errors": errors}
+
+
+def as_of_now(step: CompiledStep, question: Question) -> Any:
+    """What a dry run takes for an answer that is not recorded: of reference data the rows as they are, of a system
+    nothing, since it is not asked."""
+    return step.step.now(looking=True) if isinstance(step.step, ReferenceLook) else would_ask(step, question)
 
 
 def _documents(flow: CompiledFlow, processed: Processed) -> dict[tuple[str, int], Any]:

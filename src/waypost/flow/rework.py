@@ -12,6 +12,7 @@ from waypost.flow.effects import Recorded, RecordedEffects, would_ask
 from waypost.flow.load import Decoded
 from waypost.flow.ordinal import Path
 from waypost.flow.recall import RowKey
+from waypost.flow.reference_step import step_of
 from waypost.store.record import State
 
 AnswerKey = tuple[int, str, int]
@@ -42,7 +43,7 @@ async def kept_answers(
     if effects == RECORDED or not recorded:
         return recorded
     overheard = _Overheard(recorded)
-    processed = await flow.process(decoded.indices, decoded.messages, overheard, secret)
+    processed = await flow.process(decoded.indices, decoded.messages, overheard, secret, begin=decoded.begin)
     if effects == FRESH:
         gone = _unused(overheard.asked, processed)
     else:
@@ -51,7 +52,7 @@ async def kept_answers(
         gone = {
             (question.index, step, question.ordinal)
             for step, question in overheard.asked
-            if (step, question.index, question.path) in failed
+            if (step_of(step), question.index, question.path) in failed
         }
     return {key: known for key, known in recorded.items() if key not in gone}
 

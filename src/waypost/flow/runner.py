@@ -36,6 +36,7 @@ from waypost.flow.load import (
     outbounds_of,
     produced_record,
 )
+from waypost.flow.member.envelope import AT
 from waypost.flow.ordinal import MOST_ROWS, Known, nothing_known, recorded_numbers
 from waypost.flow.recall import recorded_digests
 from waypost.flow.rework import kept_answers, leave_out, pass_over
@@ -75,6 +76,8 @@ class FlowRunner:
     ) -> asyncio.Future[Placed]:
         """Decode, process and submit a load. The future says where it is once it is durable; ``extra`` records are
         in the same commit."""
+        if load.stage.startswith(AT):
+            return await self.engine.boundaries.take(load, extra)
         engine = self.engine
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
         if self.behind or self.cautious or self._afar:
@@ -82,7 +85,9 @@ class FlowRunner:
             return self._accept_only(load, decoded, extra, recorded)
         effects = LiveEffects(self.requesters, engine.claims, recorded, anew=load.origin in REPLAYED)
         try:
-            processed = await self.flow.process(decoded.indices, decoded.messages, effects, engine.shard.secret)
+            processed = await self.flow.process(
+                decoded.indices, decoded.messages, effects, engine.shard.secret, begin=decoded.begin
+            )
         except EndpointError as error:
             engine.events.emit(EndpointLost(endpoint=f"{self.flow.name}: a look-up's endpoint", cause=str(error)))
             return self._accept_only(load, decoded, extra, recorded)
@@ -271,7 +276,12 @@ class FlowRunner:
         )  # fmt: skip
         try:
             processed = await self.flow.process(
-                decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=lambda: known
+                decoded.indices,
+                decoded.messages,
+                effects,
+                engine.shard.secret,
+                recorded=lambda: known,
+                begin=decoded.begin,
             )
         except BaseException:
             effects.forget()
@@ -306,7 +316,7 @@ class FlowRunner:
         try:
             processed = await flow.process(
                 decoded.indices, decoded.messages, effects, engine.shard.secret, recorded=numbers,
-                room=MOST_ROWS - first_row,
+                room=MOST_ROWS - first_row, begin=decoded.begin,
             )  # fmt: skip
         finally:
             engine.trying.end()

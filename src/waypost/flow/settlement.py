@@ -23,6 +23,7 @@ from waypost.flow.backlog import Backlog
 from waypost.flow.circuit import Circuit, backoff
 from waypost.flow.definition import RetryOptions
 from waypost.flow.numbering import Numbering
+from waypost.flow.stamping import Stamping
 from waypost.store.protocol import Shard
 from waypost.store.record import (
     AnyRecord,
@@ -56,6 +57,8 @@ class Settlement:
         """Why nothing is sent: said by a person, or by a failure only a person can mend."""
         self.watch: Watch | None = None
         self.numbering: Numbering | None = None
+        self.stamping: Stamping | None = None
+        """Where there is one, the bytes of what is sent are journaled before it is tried."""
         self.suspect_below = 0
         """After an unclean stop: outputs before this one may have arrived, though no record says they were sent."""
         self._doubtful: set[int] = set()
@@ -226,7 +229,7 @@ class Settlement:
                 outcome.address, outcome.status, outcome.answer, outcome.in_doubt,
             )
         ]  # fmt: skip
-        if out is not None:
+        if out is not None and self.stamping is None:
             records.append(_body_record(ref, out))
         self.shard.append_later(records)
 
@@ -241,7 +244,11 @@ class Settlement:
         self.circuit.failed(str(error), at_once=True)
         outcome = Outcome.failed(error)
         if outcome.in_doubt:
-            unsaid = [(ref, out) for ref, out in zip(refs, batch, strict=True) if ref not in self._doubtful]
+            unsaid = (
+                []
+                if self.stamping
+                else [(ref, out) for ref, out in zip(refs, batch, strict=True) if ref not in self._doubtful]
+            )
             self.shard.append_later([_body_record(ref, out) for ref, out in unsaid])
             for ref in refs:
                 self.doubt(ref)

@@ -20,9 +20,10 @@ from waypost.core.key import SLOTS, slot_of
 from waypost.core.message import id_at
 from waypost.flow.claiming import Asked
 from waypost.flow.compiled import CompiledFlow
+from waypost.flow.content_position import end_of
 from waypost.flow.effects import Recorded, effects_of, recorded_effects
 from waypost.flow.host import Host
-from waypost.flow.load import Load, Part, Placed, end_of, order_of
+from waypost.flow.load import Load, Part, Placed, order_of
 from waypost.flow.placement import FIRST, owner_of
 from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Effects, Positioned
 
@@ -168,17 +169,18 @@ class Spread:
     # ── hops between flows ──
 
     async def hop(
-        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False
-    ) -> None:
+        self, load: Load, identities: Sequence[bytes], extra: Sequence[AnyRecord], *, again: bool = False,
+        slots: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         """Accept what a channel hands over. What others own goes there first; what is here comes last, with ``extra``
         in the same commit. What is not in one commit with ``extra`` is told apart by identity, should it be sent
-        ``again``."""
+        ``again``. ``slots`` of the records, where it is not their ordering keys that give them."""
         engine = self.engine
         runner = engine.takers()[load.flow]
         if engine.workers == 1 and extra and not again:
             await (await runner.take(load, extra))
             return
-        slots = self._slots(runner.flow, load, [identity.hex() for identity in identities])
+        slots = slots or self._slots(runner.flow, load, [identity.hex() for identity in identities])
         shares: dict[int, list[int]] = {}
         for index, slot in enumerate(slots):
             shares.setdefault(owner_of(slot, engine.workers), []).append(index)

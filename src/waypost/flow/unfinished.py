@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from waypost.core.event import RunUnfinished
+from waypost.flow.boundary.lane import GroupLane
 
 if TYPE_CHECKING:
     from waypost.flow.engine import Engine
@@ -26,6 +27,11 @@ def unfinished(engine: Engine) -> Iterator[RunUnfinished]:
             yield RunUnfinished(place=f"flow {name}", found=found, remedy="mend what it asks, then run again")
     for (flow, target), lane in engine.lanes.items():
         if lane.open_count:
+            if isinstance(lane, GroupLane):
+                found = f"{lane.open_count} messages wait in groups that are not complete"
+                remedy = "`waypost groups` says what for; they go on when it comes"
+                yield RunUnfinished(place=f"flow {flow}, step {lane.boundary.name}", found=found, remedy=remedy)
+                continue
             cause, remedy = _of_lane(lane)
             found = f"{lane.open_count} outputs are not delivered: {cause}"
             yield RunUnfinished(place=f"flow {flow}, target {target}", found=found, remedy=remedy)

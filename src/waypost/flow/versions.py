@@ -13,6 +13,7 @@ from waypost.flow.assemble import Surroundings, compile_flow
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.definition import Project
 from waypost.flow.project import project_of, read_files, version_of
+from waypost.flow.reference_data import ReferenceData
 
 Activation = tuple[str, int, str, Mapping[str, object]]
 """(version, at, who, details)."""
@@ -26,6 +27,8 @@ class Versions:
 
     def __init__(self, folder: Path, root: Path, environment: str, around: Surroundings) -> None:
         self._folder, self._root, self._environment, self._around = folder, root, environment, around
+        if around.references is None:
+            around.references = ReferenceData(folder.parent, around.clock)
         self._projects: dict[str, Project] = {}
         self._flows: dict[tuple[str, str], CompiledFlow] = {}
 

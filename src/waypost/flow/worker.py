@@ -32,6 +32,7 @@ from waypost.flow.finder import Finder
 from waypost.flow.peer import Peer
 from waypost.flow.placement import FIRST
 from waypost.flow.project import load_project
+from waypost.flow.sequence import Wanted as NumberWanted
 from waypost.flow.spread import Handed, Hopped
 from waypost.flow.trying import Trying
 from waypost.flow.unfinished import unfinished
@@ -58,6 +59,7 @@ PATIENCE_SECONDS, LOOK_SECONDS = 3.0, 0.02
 _hopped = msgspec.msgpack.Decoder(Hopped)
 _handed = msgspec.msgpack.Decoder(Handed)
 _wanted = msgspec.msgpack.Decoder(list[Wanted])
+_numbers_wanted = msgspec.msgpack.Decoder(list[NumberWanted])
 _positioned = msgspec.msgpack.Decoder(Positioned)
 
 
@@ -191,7 +193,7 @@ class Worker:
 
     def _listens(self) -> bool:
         flows = self.project.flows.values()
-        return self.number == 0 and any(flow.source.component.name == "http" for flow in flows)
+        return self.number == 0 and any(flow.source.traits.listens for flow in flows)
 
     def _meet_peers(self) -> None:
         numbers = [number for number in range(self.options.workers) if number != self.number]
@@ -220,6 +222,13 @@ class Worker:
             return self.packed(_done(None))
         if verb == "claim":
             return self.packed(self.engine.claiming.take(_wanted.decode(body)))
+        if verb == "numbers":
+            return self.packed(self.engine.sequences.give(_numbers_wanted.decode(body)))
+        if verb == "numbers-taken":
+            self.engine.sequences.taken(_numbers_wanted.decode(body))
+            return self.packed(_done(None))
+        if verb == "numbers-void":
+            return self.packed(self.engine.sequences.count_void(*msgspec.msgpack.decode(body, type=tuple[str, int])))
         if verb == "is-dead":
             return self.packed(_done(self.engine.claims.dead(msgspec.msgpack.decode(body))))
         if verb == "forget":

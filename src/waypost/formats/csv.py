@@ -17,6 +17,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
 from waypost.formats.csv_framer import CsvFramer, has_more_fields
+from waypost.formats.csv_places import field_ranges
 
 ColumnType = Literal["text", "integer", "decimal"]
 MOST_COLUMNS = 16_384
@@ -198,6 +199,15 @@ class CsvFormat:
                              expected=f"columns {', '.join(names[:_NAMED])[:200]}",
                              remedy=near(missing[0], names[:_NAMED]), code="csv-header")  # fmt: skip
         return _Layout(names, [(n, *_CONVERSIONS[t]) for n, t in self._options.types.items() if t != "text"])
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        layout = self._layout(context)
+        options = self._options
+        fields = field_ranges(data, ord(options.delimiter), ord(options.quote) if options.quote else None)
+        names = [] if isinstance(layout, DataError) else layout.names or [f"column_{i + 1}" for i in range(len(fields))]
+        known: dict[Any, Any] = {(name,): found for name, found in zip(names, fields, strict=False)}
+        known |= {("beyond", at): found for at, found in enumerate(fields[len(names) :])}
+        return [(0, len(data.rstrip(b"\r\n"))) if not path else known.get(tuple(path)) for path in paths]
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 from waypost.core.component import Framer, Slice
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
+from waypost.core.pack import PREFIX
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, ProjectPath
 from waypost.core.traits import FormatTraits
 from waypost.formats.fixed_document import DocumentCodec
 from waypost.formats.fixed_layout import read_layout
 from waypost.formats.fixed_line import LineCodec, refuse
+from waypost.formats.fixed_places import FixedPlaces
 from waypost.formats.library import project_file
 from waypost.formats.line import LineFramer, WholeFramer, too_large
 
@@ -35,7 +37,7 @@ class FixedOptions:
     line_ending: Annotated[Literal["crlf", "lf"], Option("What ends a line written.", advanced=True)] = "lf"
 
     def faults(self) -> Iterable[OptionFault]:
-        if not self.layout.endswith((".yaml", ".yml")):
+        if not self.layout.endswith((".yaml", ".yml")) and not self.layout.startswith(PREFIX):
             yield OptionFault("layout", f"found {str(self.layout)!r}", "a YAML file")
 
 
@@ -97,6 +99,10 @@ class FixedFormat:
         if not self._layout.separated:
             return [text[i : i + self._layout.length] for i in range(0, len(text), self._layout.length)]
         return [line.removesuffix("\r") for line in text.split("\n")]
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        places = FixedPlaces(self._layout, self._lines, data, self._encoding)
+        return [places.of_content(path) if self._whole else places.of_line(path, self._named) for path in paths]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -14,6 +14,7 @@ from waypost.core.spec import Option
 from waypost.core.traits import FormatTraits
 from waypost.formats.hl7_framer import Hl7Framer
 from waypost.formats.hl7_names import by_name, named_fields, row_of
+from waypost.formats.hl7_places import Hl7Places
 from waypost.formats.hl7_syntax import Delimiters, read_rows, write_row
 
 _CHARACTER_SETS = {
@@ -81,6 +82,10 @@ class Hl7Format:
         fields = data[:4096].split(b"\r", 1)[0].split(data[3:4] or b"|")
         named = fields[17].split(b"~")[0].decode("latin-1").strip() if len(fields) > 17 else ""
         return _CHARACTER_SETS.get(named.upper(), self._encoding)
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        places = Hl7Places(data, self._encoding_of(data))
+        return [places.range_of(path) for path in paths]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

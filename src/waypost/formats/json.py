@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NoReturn, TypedDict
@@ -15,8 +15,10 @@ from waypost.core.component import Framer
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import Option
+from waypost.core.spec import Option, OptionFault
 from waypost.core.traits import FormatTraits
+from waypost.formats.json_list import ListFramer
+from waypost.formats.json_places import json_places
 from waypost.formats.line import LineFramer, WholeFramer
 from waypost.formats.place import found_at, place
 
@@ -38,6 +40,11 @@ class JsonOptions:
     """How JSON is cut and read."""
 
     lines: Annotated[bool, Option("Whether each line is a document of its own (NDJSON).")] = False
+    records: Annotated[
+        str,
+        Option("Path of the list whose items are a message each, cut as it is read; `this` where the content is the "
+               "list.", example="data.orders"),
+    ] = ""  # fmt: skip
     duplicate_keys: Annotated[
         Literal["last", "refuse"],
         Option(
@@ -47,27 +54,45 @@ class JsonOptions:
         ),
     ] = "last"
 
+    def faults(self) -> Iterator[OptionFault]:
+        if self.lines and self.records:
+            yield OptionFault("records", "both `lines` and `records`", "one of the two")
+        if self.records and not all(self.records.split(".")):
+            yield OptionFault("records", f"found {self.records!r}", "names with dots between them")
+
 
 @registry.register(
     "format", "json", options=JsonOptions, traits=FormatTraits(), example="lines: true",
-    traits_for=lambda options: FormatTraits(streams=options.lines),
+    traits_for=lambda options: FormatTraits(streams=options.lines or bool(options.records)),
 )  # fmt: skip
 class JsonFormat:
-    """JSON documents, one per content or one per line; numbers are exact.
+    """JSON documents, one per content, per line or per item of a list; numbers are exact.
 
     Whole numbers become ``int`` of any size, all others ``Decimal`` as written (``-0.0`` and ``1.50`` keep their form,
     ``-0`` is the whole number 0). A UTF-8 byte order mark is passed over; NaN, trailing text, wrong UTF-8, other
     encodings, nesting beyond 512 levels and half surrogate pairs are refused. Keys are written in the order the
     document holds them, with ``lines`` each document ends in LF. A float that is not finite becomes null.
+
+    With ``records`` a content of any length is cut item by item in bounded memory. What stands around the list is
+    passed over; a content that ends too early, or has no such list or two, is refused behind the items before. Written
+    is a list of one within the members of its path; targets of the flow write plain documents unless they say so.
     """
 
     def __init__(self, options: JsonOptions, grants: Grants) -> None:
         self.content_type = "application/x-ndjson" if options.lines else "application/json"
         self._lines, self._end = options.lines, b"\n" if options.lines else b""
         self._read: Any = _read_refusing_duplicates if options.duplicate_keys == "refuse" else _exact.decode
+        names = [] if options.records in ("", "this") else options.records.split(".")
+        self._path = names if options.records else None
+        self._before = b""
+        if options.records:
+            self._before = b"".join(b"{" + msgspec.json.encode(name) + b":" for name in names) + b"["
+            self._end = b"]" + b"}" * len(names)
         self._write = msgspec.json.Encoder(decimal_format="number").encode
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        if self._path is not None:
+            return ListFramer(self._path, limit_bytes, offset, context)
         return LineFramer(limit_bytes, offset) if self._lines else WholeFramer(limit_bytes, offset)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
@@ -106,6 +131,9 @@ class JsonFormat:
                 level = level.setdefault(name, {})
         return msgspec.json.Decoder(_shape(tree), float_hook=Decimal).decode
 
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        return json_places(data, paths)
+
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         """All of them, looked through together; one by one where something in them is not as it should be."""
         try:
@@ -115,11 +143,11 @@ class JsonFormat:
             return self._encode_each(documents)
         if max(map(len, made), default=0) > 2 * DEPTH and any(map(_too_nested, made, documents)):
             return self._encode_each(documents)
-        end = self._end
-        return [data + end for data in made] if end else made
+        before, end = self._before, self._end
+        return [before + data + end for data in made] if end else made
 
     def _encode_each(self, documents: Sequence[Any]) -> Sequence[Any]:
-        write, end = self._write, self._end
+        write, before, end = self._write, self._before, self._end
         made: list[Any] = []
         for document in documents:
             try:
@@ -127,7 +155,7 @@ class JsonFormat:
                 _refuse_bare_words([data])
                 if _too_nested(data, document):
                     raise RecursionError
-                made.append(data + end)
+                made.append(before + data + end)
             except _UNWRITABLE as cause:
                 made.append(_unwritable(cause))
         return made

@@ -18,6 +18,7 @@ from waypost.formats.line import WholeFramer
 from waypost.formats.xml_document import XmlReader
 from waypost.formats.xml_framer import XmlFramer, split_context
 from waypost.formats.xml_markup import encoding_fault, refuse_markup
+from waypost.formats.xml_places import element_tree, xml_place
 from waypost.formats.xml_write import XmlWriter
 
 _STEP = re.compile(r"[^\W\d][\w.\-]*|\*")
@@ -131,6 +132,19 @@ class XmlFormat:
             return DataError("no element", where="record", expected="one element", code="xml-syntax")
         except (ValueError, LookupError) as cause:
             return DataError(f"{cause}"[:200], where="document", expected="XML 1.0", code="xml-syntax")
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        if data.startswith(_UTF16):
+            return [None] * len(paths)  # it was read in another encoding than it has
+        declaration, stack = split_context(context) if self._path else (b"", [])
+        before = declaration + b"".join(tag for _, tag in stack)
+        after = b"".join(b"</" + name + b">" for name, _ in reversed(stack))
+        whole = before + data + after
+        element = element_tree(whole, len(before), len(stack))
+        names = self._reader.element_name, self._reader.attribute_name
+        return [
+            xml_place(element, path, whole, *names, len(before)) if element is not None else None for path in paths
+        ]  # fmt: skip
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -30,6 +30,16 @@ class XmlReader:
         self._name = _names(prefixes, drop, "{}" if "" in prefixes else "")
         self._attribute = _names({p: uri for p, uri in prefixes.items() if p}, drop, "")
 
+    @property
+    def element_name(self) -> Callable[[str], str]:
+        """What gives an element's name in documents, from ``{uri}local``."""
+        return self._name
+
+    @property
+    def attribute_name(self) -> Callable[[str], str]:
+        """The same for attributes, without the mark before it."""
+        return self._attribute
+
     def document(self, element: Any) -> dict[str, Any]:
         """``DataError`` where it is nested too deep or has too many attributes."""
         name = self._name(element.tag)

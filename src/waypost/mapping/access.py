@@ -91,7 +91,11 @@ def contains(container: Any, item: Any, work: list[int] | None = None) -> bool:
 
 def items(value: Any, work: list[int], weight: int) -> Sequence[Any]:
     """The items a comprehension walks, charged to ``work``."""
-    found = value if type(value) is list and len(value) <= MAX_ITEMS else sequence(value)
+    if type(value) is list and (count := len(value)) <= MAX_ITEMS:
+        work[0] -= count * weight
+        if work[0] >= 0:
+            return value
+    found = sequence(value)
     spend(work, len(found) * weight)
     return found
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from waypost.core.errors import near
-from waypost.mapping.fault import ExpressionFault
+from waypost.mapping.fault import ExpressionFault, Refused
 from waypost.mapping.function import FUNCTIONS, Function
 from waypost.mapping.operation import CONTEXT
 from waypost.mapping.parsed import CONSTANTS, MAX_DEPTH, ROOT, Parsed
+from waypost.mapping.reference_use import Tables
 
 SPECIAL = ("default", "exists")
 """Written as calls, but they look at a value that may be missing before the rest is evaluated."""
@@ -37,14 +38,22 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.BitXor: ("the operator ^", ""), ast.Invert: ("the operator ~", "write not"), ast.UAdd: ("a plus sign", ""),
 }  # fmt: skip
 
+MOST_UNFOLDED = 10_000
+"""Most parts of an expression that its shared functions make."""
+
 
 class Checker:
     """Checks one tree, making its numbers exact and noting the places it reads. Raises ``ExpressionFault``."""
 
     def __init__(
-        self, parsed: Parsed, origins: Mapping[str, str], tables: list[str] | None, constants: Mapping[str, Any]
+        self,
+        parsed: Parsed,
+        origins: Mapping[str, str],
+        tables: list[str] | Tables | None,
+        constants: Mapping[str, Any],
     ) -> None:
         self.parsed, self.tables = parsed, tables
+        self.unfolded = 0
         self.constants = {**CONSTANTS, **constants}
         self.scopes: list[dict[str, str]] = [dict(origins)]
 
@@ -270,15 +279,35 @@ class Checker:
         if name in SPECIAL:
             return self.special(node, depth)
         function = FUNCTIONS.get(name)
+        if (
+            function is None
+            and isinstance(self.tables, Tables)
+            and (name in self.tables.functions or self.tables.unread)
+        ):
+            return self.shared(node, name, self.tables, depth)
         if function is None:
-            remedy = near(name, [*FUNCTIONS, *SPECIAL]) or "see the list of functions"
+            shared = self.tables.functions if isinstance(self.tables, Tables) else {}
+            remedy = near(name, [*FUNCTIONS, *SPECIAL, *shared]) or "see the list of functions"
             self.refuse(node.func, f"unknown function {name!r}", "", remedy)
         node.args = self.arguments(node, function, depth)
         node.keywords = []
-        if function.needs == "table":
-            self.table(node)
-        self.parsed.uses_now |= function.needs == "now"
+        if function.looks:
+            self.table(node, function)
+        self.parsed.uses_now |= function.needs in ("now", "reference")
         return node  # type: ignore[no-any-return]
+
+    def shared(self, node: Any, name: str, tables: Tables, depth: int) -> ast.expr:
+        """A call of a function that maps share is replaced by what it gives."""
+        if tables.unread:
+            return ast.copy_location(ast.List(self.each(node.args, depth), ast.Load()), node)
+        function = tables.functions[name]
+        if node.keywords or len(node.args) != len(function.takes):
+            self.refuse(node, f"{name} is given {len(node.args) + len(node.keywords)} values", function.signature)
+        made = function.called(node)
+        self.unfolded += sum(1 for _ in ast.walk(made))
+        if self.unfolded > MOST_UNFOLDED:
+            self.refuse(node, "it is too large with its shared functions put in", f"at most {MOST_UNFOLDED} parts")
+        return self.check(made, depth)
 
     def special(self, node: Any, depth: int) -> ast.expr:
         wanted = (1, 1) if node.func.id == "exists" else (2, 10)
@@ -291,7 +320,7 @@ class Checker:
 
     def arguments(self, node: Any, function: Function, depth: int) -> list[ast.expr]:
         given = [self.argument(each, len(node.args), depth) for each in node.args]
-        skip = 1 if function.needs == "table" else 0
+        skip = 1 if function.looks else 0
         parameters = ("name",) * skip + function.parameters
         most = 100 if function.variadic else len(parameters)
         named = {each.arg: each for each in node.keywords}
@@ -312,13 +341,38 @@ class Checker:
             return self.comprehension(node, depth)
         return self.check(node, depth)
 
-    def table(self, node: Any) -> None:
+    def table(self, node: Any, function: Function) -> None:
         first = node.args[0]
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-            self.refuse(first, "the lookup's name is computed", "a constant text: lookup('units', value)")
-        if self.tables is not None and first.value not in self.tables:
+            word = "table" if function.needs == "reference" else "lookup"
+            self.refuse(first, f"the {word}'s name is computed", f"a constant text: {function.name}('units', value)")
+        if function.needs == "reference":
+            self.parsed.references.add(first.value)
+            self.reference(node, function, first)
+        elif self.tables is not None and first.value not in self.tables:
             known = near(first.value, self.tables) or f"known: {', '.join(self.tables) or 'none'}"
             self.refuse(first, f"unknown lookup {first.value!r}", "a name under lookups:", known)
+
+    def reference(self, node: Any, function: Function, first: Any) -> None:
+        """Check a look-up in reference data against its declaration, and note of which type its result is."""
+        if self.tables is None or (isinstance(self.tables, Tables) and self.tables.unread):
+            return
+        if not isinstance(self.tables, Tables) or not self.tables.knows_references:
+            self.refuse(first, "reference data cannot be looked into here", "a rule of a map, or a step")
+        table = self.tables.reference(first.value)
+        if table is None:
+            self.refuse(first, f"no reference table {first.value!r}", f"one declared in reference/{first.value}.yaml")
+        place = function.parameters.index("column") + 1 if "column" in function.parameters else 0
+        named = node.args[place] if place and place < len(node.args) else None
+        column = table.declaration.columns[table.declaration.first]
+        if isinstance(named, ast.Constant) and named.value is not None:
+            try:
+                column = table.column(named.value)
+            except Refused as refused:
+                self.refuse(named, refused.found, refused.expected, refused.remedy)
+        elif named is not None and not isinstance(named, ast.Constant):
+            return
+        node.column = column
 
 
 def function_default(function: Function, parameter: str) -> Any:

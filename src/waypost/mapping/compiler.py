@@ -4,6 +4,9 @@ The generated code is the fast way only. Whatever it raises, the interpreter eva
 value after all (a path through something that is no plain dictionary) or the located error. So generated code may be
 strict where that is fast, but must never give another value than the interpreter; a property test compares them.
 
+``strict`` code expects every field it reads, except where an expression or a rule says what a missing one means: it
+reads ``x['name']``, and whatever is not so raises.
+
 Every generated name begins with an underscore, and loop names must not, so that neither can hide the other.
 """
 
@@ -18,7 +21,7 @@ from typing import Any
 from waypost.mapping import access, operation
 from waypost.mapping.fault import Refused
 from waypost.mapping.function import FUNCTIONS, Function, is_light
-from waypost.mapping.lookup import Table
+from waypost.mapping.missing import is_field, root_of, takes_missing
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
 _BINARY: dict[type[ast.AST], str] = {
@@ -41,8 +44,8 @@ Known = Mapping[tuple[str, ...], str]
 class Emitter:
     """Collects the source of one module: constants, loop functions, and the functions its user adds."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        self.tables = tables
+    def __init__(self, tables: Mapping[str, Any], *, strict: bool = False) -> None:
+        self.tables, self.strict = tables, strict
         self.globals: dict[str, Any] = {"__builtins__": {}}
         self.constants: list[str] = []
         self.functions: list[str] = []
@@ -54,6 +57,10 @@ class Emitter:
         """Names that are small whole numbers for sure."""
         self.doubtful: set[str] = set()
         """Loop names that may stand for nothing."""
+        self.once: frozenset[str] = frozenset()
+        """Loop names that stand for each part of the message once: what is read below them costs no more than it."""
+        self.may_miss = False
+        """Whether what is emitted now knows what to do with a missing value."""
 
     def fresh(self, stem: str = "") -> str:
         """A name nobody else has."""
@@ -90,7 +97,10 @@ class Emitter:
         return f"{self.operation('bounded')}({code})" if parsed.loops and _may_be_large(parsed.tree) else code
 
     def emit(self, node: ast.expr) -> str:
-        return _EMITTERS[type(node)](self, node)
+        before, self.may_miss = self.may_miss, self.may_miss or takes_missing(node)
+        code = _EMITTERS[type(node)](self, node)
+        self.may_miss = before
+        return code
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +125,10 @@ class Emitter:
     def name(self, node: Any) -> str:
         if node.id in self.locals or node.id == ROOT:
             return str(node.id)
-        return self.known.get((ROOT, node.id)) or f"{ROOT}.get({node.id!r})"
+        return self.known.get((ROOT, node.id)) or self.read(ROOT, node.id)
+
+    def read(self, base: str, key: str) -> str:
+        return f"{base}[{key!r}]" if self.strict and not self.may_miss else f"{base}.get({key!r})"
 
     def path(self, node: Any) -> str:
         keys: list[str] = []
@@ -139,6 +152,8 @@ class Emitter:
                 base, keys, certain = held, keys[length:], False
                 break
         certain = certain and base not in self.doubtful
+        if self.strict and not self.may_miss and base not in self.doubtful:
+            return base + "".join(f"[{key!r}]" for key in keys)
         tests: list[str] = []
         if keys and not certain:
             held = base if base.isidentifier() else self.fresh()
@@ -160,9 +175,12 @@ class Emitter:
             return self.paid(f"{self.operation('part')}({value}, {bounds[0]}, {bounds[1]})")
         return f"{self.operation('index')}({value}, {self.emit(node.slice)})"
 
-    def paid(self, code: str) -> str:
-        """``code``, charged by the size of its value when a loop repeats it."""
-        return f"{self.operation('pay')}({code}, _work)" if self._looping else code
+    def paid(self, code: str, node: ast.AST | None = None) -> str:
+        """``code``, charged by the size of its value when a loop repeats it; not where ``node`` reads a value that no
+        loop comes to twice."""
+        if not self._looping or (node is not None and root_of(node) in self.once):
+            return code
+        return f"{self.operation('pay')}({code}, _work)"
 
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -244,16 +262,17 @@ class Emitter:
 
     def clauses(self, node: Any) -> tuple[list[tuple[str, str, list[str]]], str]:
         """The code of a comprehension's clauses (name, what is walked, tests) and of its element."""
-        outer = (self.locals, self.known, self.counters, self._looping)
+        outer = (self.locals, self.known, self.counters, self._looping, self.once)
         weight, clauses = weight_of(node), []
         for clause in node.generators:
             name = clause.target.id
             walked = f"{self.operation('items')}({self.emit(clause.iter)}, _work, {weight})"
             self.locals, self.counters, self._looping = (*self.locals, name), self.counters - {name}, True
+            self.once = frozenset()
             self.known = {chain: held for chain, held in self.known.items() if chain[0] != name}
             clauses.append((name, walked, [self.emit(test) for test in clause.ifs]))
         element = self.emit(node.elt)
-        self.locals, self.known, self.counters, self._looping = outer
+        self.locals, self.known, self.counters, self._looping, self.once = outer
         return clauses, element
 
     def walking(self, clauses: list[tuple[str, str, list[str]]], element: str) -> str:
@@ -280,9 +299,16 @@ class Emitter:
         if name == "default":
             return self.first_present([self.emit(each) for each in node.args])
         function = FUNCTIONS[name]
+        if function.direct is not None and len(node.args) == 1:
+            return self.direct(function, node.args[0])
         called = self.use(f"{name}_of", function.call)
         if function.needs == "now":
             return f"{called}(_now)"
+        if function.needs == "reference":
+            key = function.table_key(node.args[0].value)
+            table = f"_table_{list(self.tables).index(key)}"
+            self.globals[table] = self.tables[key]
+            return f"{called}({', '.join([table, '_now', *map(self.emit, node.args[1:])])})"
         if function.needs == "table":
             table = f"_table_{list(self.tables).index(node.args[0].value)}"
             self.globals[table] = self.tables[node.args[0].value]
@@ -296,6 +322,21 @@ class Emitter:
             a if isinstance(n, ast.Constant) else self.paid(a) for a, n in zip(arguments, node.args, strict=True)
         ]
         return self.paid(f"{called}({', '.join(charged)})")
+
+    def direct(self, function: Function, argument: ast.expr) -> str:
+        """The call of a function that Python has built in; nothing of nothing."""
+        assert function.direct is not None
+        name, code = self.use(f"direct_{function.name}", function.direct), self.emit(argument)
+        free = not self._looping or root_of(argument) in self.once
+        if self.strict and not self.may_miss and root_of(argument) not in ("", *self.doubtful):
+            made = f"{name}({self.paid(code, argument)})"
+        elif isinstance(argument, ast.Constant):
+            made = self.use(f"{function.name}_of", function.call) + f"({code})"
+        else:
+            held = code if code.isidentifier() else self.fresh()
+            read = code if held == code else f"({held} := {code})"
+            made = f"(None if {read} is None else {name}({self.paid(held, argument)}))"
+        return made if free else self.paid(made)
 
     def prepared(self, function: Function, node: Any) -> str | None:
         """The call of a function that was prepared with its constants; None where it cannot be."""
@@ -317,13 +358,6 @@ class Emitter:
             held = self.fresh()
             code = f"({held} if ({held} := {earlier}) is not None else {code})"
         return code
-
-
-def is_field(node: ast.AST) -> bool:
-    """Whether it is ``value['name']``, which is the same as ``value.name``."""
-    return (
-        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
-    )
 
 
 def _may_be_large(node: ast.expr) -> bool:

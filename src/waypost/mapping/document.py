@@ -35,6 +35,8 @@
 A rule whose result is missing leaves its target out, unless it says ``null: true``. A loop over a missing list leaves
 its target out, one over an empty list gives an empty list. A group without any field is left out.
 
+``functions`` names files of functions that maps share: ``[maps/common.functions.yaml]``.
+
 ``source`` and ``target`` name JSON Schemas; the map is checked against both. ``constants`` are names for fixed texts
 and numbers. ``use`` puts another map there, applied to the value ``of`` (in a loop: to its item).
 

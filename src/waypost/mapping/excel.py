@@ -17,7 +17,8 @@ _RULES, _HEAD = "rules", "map"
 _WIDTHS = {"target": 32, "from": 48, "note": 40, "value": 16, "each": 32, "with": 32, "tests": 32}
 
 
-def _openpyxl() -> Any:
+def workbook_library() -> Any:
+    """The package that reads and writes workbooks; an error says what to install."""
     try:
         import openpyxl
     except ImportError as error:
@@ -30,7 +31,7 @@ def _openpyxl() -> Any:
 def to_excel(data: Mapping[str, Any]) -> bytes:
     """The workbook of a map document's plain data: a sheet of rules and a sheet of what stands at its head. Every cell
     is text; nothing is a formula."""
-    openpyxl = _openpyxl()
+    openpyxl = workbook_library()
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = _RULES
@@ -67,7 +68,7 @@ def from_excel(content: bytes, name: str, faults: list[Fault]) -> dict[str, Any]
     """The plain data of a map document out of a workbook; None, with the reasons in ``faults``, for none. Columns may
     stand in any order; an unknown one is a fault."""
     before = len(faults)
-    book = _opened(content, name, faults)
+    book = opened_workbook(content, name, faults)
     if book is None:
         return None
     if _RULES not in book.sheetnames:
@@ -98,8 +99,9 @@ def from_excel(content: bytes, name: str, faults: list[Fault]) -> dict[str, Any]
     return data if len(faults) == before else None
 
 
-def _opened(content: bytes, name: str, faults: list[Fault]) -> Any:
-    openpyxl = _openpyxl()
+def opened_workbook(content: bytes, name: str, faults: list[Fault]) -> Any:
+    """A workbook of bounded size, to be read; None, with the reason in ``faults``, for what is none."""
+    openpyxl = workbook_library()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(each.file_size for each in packed.infolist())

@@ -26,6 +26,7 @@ from waypost.mapping.interpreter import Interpreter
 from waypost.mapping.lookup import Table
 from waypost.mapping.operation import MAX_WORK
 from waypost.mapping.parsed import Parsed
+from waypost.mapping.reference_use import References, Tables
 
 __all__ = ["Compiled", "Decimal", "ExpressionError", "ExpressionFault", "compile_expression"]
 
@@ -35,7 +36,7 @@ class Compiled:
 
     __slots__ = ("_batch", "_call", "_parsed", "_tables", "paths", "source", "text", "uses_now")
 
-    def __init__(self, parsed: Parsed, tables: Mapping[str, Table]) -> None:
+    def __init__(self, parsed: Parsed, tables: Mapping[str, Any]) -> None:
         self._parsed, self._tables = parsed, tables
         self.text, self.uses_now = parsed.text, parsed.uses_now
         self.paths = frozenset(parsed.paths)
@@ -49,6 +50,11 @@ class Compiled:
         made = emitter.module(f"<expression {parsed.text[:80]}>")
         self._call: Callable[..., Any] = made["evaluate"]
         self._batch: Callable[[Sequence[Any]], list[Any]] | None = made.get("evaluate_batch")
+
+    @property
+    def parsed(self) -> Parsed:
+        """The checked tree, for those who look at what is written and evaluate nothing."""
+        return self._parsed
 
     def evaluate(self, document: Any, *, now: int = 0, **names: Any) -> Any:
         """The value for one message. ``now`` is when it was received (UTC µs); ``names`` are the local names the
@@ -91,9 +97,11 @@ def _single(code: str, given: str, loops: bool) -> str:
 
 
 def compile_expression(
-    text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: Mapping[str, Table] | None = None
-) -> Compiled:
+    text: str, *, names: Mapping[str, str] | Iterable[str] = (), tables: Mapping[str, Table] | None = None,
+    references: References | None = None,
+) -> Compiled:  # fmt: skip
     """Compile ``text``; ``ExpressionFault`` says what is wrong. ``names`` are local names besides ``this``, with the
-    path each stands for where known (``{"line": "order.lines[]"}``); ``tables`` are the lookups there are."""
-    given = tables or {}
+    path each stands for where known (``{"line": "order.lines[]"}``); ``tables`` are the lookups there are,
+    ``references`` the reference data."""
+    given = tables if isinstance(tables, Tables) else Tables(tables or {}, references)
     return Compiled(parse(text, names=names, tables=given), given)

@@ -62,6 +62,47 @@ class Refused(Exception):
         super().__init__(found)
 
 
+UNMAPPED = "unmapped"
+"""How the code of a missing row of reference data begins."""
+
+
+class Unmapped(Refused):
+    """A table of reference data has no row for a value; ``column`` is '' for the key."""
+
+    def __init__(self, table: str, value: str, found: str, column: str = "") -> None:
+        self.code = unmapped_code(table, column, value)
+        super().__init__(found, "a row for it", f"add it: waypost reference set {table} …, then release the message")
+
+
+def unmapped_code(table: str, column: str, value: str) -> str:
+    """What all failures for want of the same row have as their code.
+
+    >>> unmapped_code("carriers", "", "XX"), unmapped_code("carriers", "scac", "XX")
+    ('unmapped:carriers=XX', 'unmapped:carriers.scac=XX')
+    """
+    return f"{UNMAPPED}:{table}{f'.{column}' if column else ''}={value[:200]}"
+
+
+def unmapped_parts(code: str) -> tuple[str, str, str] | None:
+    """Table, column ('' for the key) and value of such a code; None for any other."""
+    place, equals, value = code.removeprefix(f"{UNMAPPED}:").partition("=")
+    if not equals or not code.startswith(f"{UNMAPPED}:"):
+        return None
+    table, _, column = place.partition(".")
+    return table, column, value
+
+
+class UnmappedValue(ExpressionError):
+    """An expression needs a row of reference data that is not there. The message waits for it, parked."""
+
+    error_class = ErrorClass.CONFIGURATION
+
+    def at(self, where: str) -> UnmappedValue:
+        """The same, found at this place."""
+        self.where = where
+        return self
+
+
 def refuse_type(value: Any, expected: str, remedy: str = "") -> Refused:
     """The refusal of a value of the wrong kind."""
     return Refused(f"found {kind_of(value)}", expected, remedy)

@@ -15,6 +15,7 @@ from typing import Any
 from waypost.mapping.checker import Checker
 from waypost.mapping.fault import ExpressionFault
 from waypost.mapping.parsed import MAX_DEPTH, MAX_LENGTH, Parsed, characters
+from waypost.mapping.reference_use import Tables
 
 
 def parse(
@@ -31,7 +32,9 @@ def parse(
     if len(line) > MAX_LENGTH:
         raise ExpressionFault(f"it has {len(line)} characters", text=line, expected=f"at most {MAX_LENGTH}")
     parsed = Parsed(line, _read(line), tuple(origins))
-    checker = Checker(parsed, origins, None if tables is None else list(tables), constants or {})
+    checker = Checker(
+        parsed, origins, tables if tables is None or isinstance(tables, Tables) else list(tables), constants or {}
+    )
     parsed.tree = checker.check(parsed.tree, 0)
     parsed.origin = checker.path(parsed.tree)
     return parsed

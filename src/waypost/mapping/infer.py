@@ -17,6 +17,7 @@ from typing import Any
 from waypost.core.errors import near
 from waypost.mapping.function import FUNCTIONS, Function
 from waypost.mapping.parsed import ROOT, Parsed
+from waypost.mapping.reference import Column
 from waypost.mapping.shape import (
     ANY,
     BOOL,
@@ -310,7 +311,7 @@ class _Inference:
         if name == "default":
             return union((*(shape.surely() for shape in shapes[:-1] if shape.kinds != {MISSING}), shapes[-1]))
         function = FUNCTIONS[name]
-        first = 1 if function.needs == "table" else 0
+        first = 1 if function.looks else 0
         for place, (part, shape) in enumerate(zip(node.args[first:], shapes[first:], strict=True)):
             self.argument(function, place, part, shape)
         return self.result(function, node, shapes[first:])
@@ -327,6 +328,8 @@ class _Inference:
 
     def result(self, function: Function, node: Any, shapes: list[Shape]) -> Shape:
         first = shapes[0] if shapes else ANY
+        if function.needs == "reference":
+            return self.referred(function, getattr(node, "column", None), shapes)
         gives = function.gives
         if gives == "any":
             return ANY
@@ -339,6 +342,19 @@ class _Inference:
         else:
             made = Shape(frozenset((gives,)), longest=_longest(function.name, node.args, first))
         return made.maybe(function.missing == "first" and first.optional)
+
+    def referred(self, function: Function, column: Column | None, shapes: list[Shape]) -> Shape:
+        """The shape of what reference data gives, as its declaration says."""
+        if function.gives == "bool":
+            return of_kind(BOOL)
+        if function.name == "reference_key":
+            return of_kind(TEXT).maybe(shapes[0].optional)
+        if column is None:
+            return ANY
+        made = of_kind({"number": NUMBER, "whole": WHOLE, "flag": BOOL}.get(column.kind, TEXT))
+        if function.name == "reference_or":
+            return union((made, shapes[1]))
+        return made.maybe(shapes[0].optional or not column.required)
 
 
 def _longest(name: str, arguments: list[ast.expr], first: Shape) -> int | None:

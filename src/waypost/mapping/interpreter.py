@@ -12,9 +12,8 @@ from typing import Any
 
 from waypost.mapping import access, operation
 from waypost.mapping.compiler import COMPARISONS
-from waypost.mapping.fault import ExpressionError, Refused, kind_of, show
+from waypost.mapping.fault import ExpressionError, Refused, Unmapped, UnmappedValue, kind_of, show
 from waypost.mapping.function import FUNCTIONS, is_light
-from waypost.mapping.lookup import Table
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -26,7 +25,7 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 class Interpreter:
     """Evaluates one checked expression for one message."""
 
-    def __init__(self, parsed: Parsed, this: Any, now: int, tables: Mapping[str, Table], work: list[int]) -> None:
+    def __init__(self, parsed: Parsed, this: Any, now: int, tables: Mapping[str, Any], work: list[int]) -> None:
         self.parsed, self.this, self.now, self.tables, self.work = parsed, this, now, tables, work
         self.looping = 0
 
@@ -45,10 +44,21 @@ class Interpreter:
             return call(*arguments)
         except ExpressionError:
             raise
+        except Unmapped as unmapped:
+            raise self.waiting(node, operands, unmapped) from None
         except Refused as refused:
             raise self.error(node, operands, refused.found, refused.expected, refused.remedy) from None
         except Exception as error:  # whatever a value does, its author gets a located error
             raise self.error(node, operands, f"{type(error).__name__}: {error}") from error
+
+    def waiting(self, node: ast.AST, operands: Mapping[str, Any], unmapped: Unmapped) -> UnmappedValue:
+        made = UnmappedValue(
+            unmapped.found, text=self.parsed.text, part=self.parsed.part(node), column=self.parsed.column(node),
+            values={name: show(value) for name, value in operands.items()}, expected=unmapped.expected,
+            remedy=unmapped.remedy,
+        )  # fmt: skip
+        made.code = unmapped.code
+        return made
 
     def error(
         self, node: ast.AST, operands: Mapping[str, Any], found: str, expected: str = "", remedy: str = ""
@@ -191,11 +201,14 @@ class Interpreter:
         function = FUNCTIONS[name]
         if function.needs == "now":
             return self.run(node, {}, function.call, self.now)
-        nodes = node.args[1:] if function.needs == "table" else node.args
+        nodes = node.args[1:] if function.looks else node.args
         values = [self.value(each, scope) for each in nodes]
         operands = self.operands(list(zip(nodes, values, strict=True)))
         if function.needs == "table":
             return self.run(node, operands, function.call, self.tables[node.args[0].value], *values)
+        if function.needs == "reference":
+            table = self.tables[function.table_key(node.args[0].value)]
+            return self.run(node, operands, function.call, table, self.now, *values)
         if is_light(function, node.args):
             return self.run(node, operands, function.call, *values)
         for value in values:

@@ -16,7 +16,8 @@ CONSTANTS = {"true": True, "false": False, "null": None}
 @dataclass(slots=True)
 class Parsed:
     """A checked expression. ``paths`` are the places of the message it reads, ``lines[].sku`` for a field of each
-    item; ``names`` the local names it was given; ``loops`` whether it walks lists, ``uses_now`` whether it asks now(),
+    item; ``names`` the local names it was given; ``references`` the reference data it looks into;
+    ``loops`` whether it walks lists, ``uses_now`` whether it asks now(),
     ``origin`` the place it stands for, where it is a plain path. ``broken`` is one that was refused and reported; it
     stands in its place so that the rest can be checked, and is never run.
     """
@@ -26,6 +27,7 @@ class Parsed:
     names: tuple[str, ...]
     paths: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    references: set[str] = field(default_factory=set)
     loops: bool = False
     uses_now: bool = False
     origin: str | None = None

@@ -12,9 +12,10 @@ from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Sour
 from waypost.mapping.grammar import parse
 from waypost.mapping.parsed import CONSTANTS, ROOT, Parsed
 from waypost.mapping.reading import GROUP, INDEX, Values, broken
+from waypost.mapping.reference_use import Tables
 
 _TOP = (
-    "map", "description", "owner", "source", "target", "lookups", "constants", "errors", "fields", "tests",
+    "map", "description", "owner", "source", "target", "lookups", "functions", "constants", "errors", "fields", "tests",
 )  # fmt: skip
 _RULE = ("from", "value", "default", "when", "null", "on_error", "note", "owner", "tests")
 _LOOP = (
@@ -39,14 +40,16 @@ def read_map(text: str, file: str, faults: list[Fault], load_table: LoadTable | 
     return document if len(faults) == before else None
 
 
-def read_document(text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None) -> MapDocument | None:
+def read_document(
+    text: str, file: str, faults: list[Fault], load_table: LoadTable | None = None, tables: Tables | None = None
+) -> MapDocument | None:
     """The same, with broken expressions in the place of those that were refused, so that the rest can be checked; None
     for what is no map at all."""
     before = len(faults)
     yaml = parse_yaml(text, file, faults)
     if len(faults) > before:
         return None
-    return _Reader(yaml, faults, load_table).document() if _is_mapping(yaml, faults) else None
+    return _Reader(yaml, faults, load_table, tables).document() if _is_mapping(yaml, faults) else None
 
 
 def _is_mapping(yaml: YamlFile, faults: list[Fault]) -> bool:
@@ -57,9 +60,11 @@ def _is_mapping(yaml: YamlFile, faults: list[Fault]) -> bool:
 
 
 class _Reader(Values):
-    def __init__(self, yaml: YamlFile, faults: list[Fault], load_table: LoadTable | None) -> None:
+    def __init__(
+        self, yaml: YamlFile, faults: list[Fault], load_table: LoadTable | None, tables: Tables | None = None
+    ) -> None:
         super().__init__(yaml, faults)
-        self.load_table = load_table
+        self.load_table, self.found = load_table, tables
         self.count = 0
 
     def document(self) -> MapDocument:
@@ -69,7 +74,11 @@ class _Reader(Values):
         if not name and "map" not in data:
             self.fault((), "the map has no name", "map: NAME")
         lookups = self.lookups(data.get("lookups"))
-        self.tables = list(lookups)
+        self.tables = Tables({}) if self.found is None else self.found
+        self.tables.unread = self.found is None
+        for lookup in lookups:
+            self.tables.setdefault(lookup, None)  # one that cannot be read is told of elsewhere
+        self.functions(data.get("functions"))
         self.constants = self.read_constants(data.get("constants"))
         entries: tuple[Entry, ...] = ()
         if "fields" in data:
@@ -83,6 +92,17 @@ class _Reader(Values):
             errors=self.text((), data, "errors"), constants=self.constants, tests=self.cases((), data),
             lines={word: self.yaml.line((word,)) for word in data},
         )  # fmt: skip
+
+    def functions(self, data: Any) -> None:
+        """Have the files of shared functions read."""
+        if data is None:
+            return
+        if not isinstance(data, list) or not all(isinstance(file, str) for file in data):
+            self.fault(("functions",), "functions are no files", "[maps/common.functions.yaml]")
+            return
+        for at, file in enumerate(data):
+            if self.tables.load is not None:
+                self.tables.load(file, self.yaml.line(("functions", at)))
 
     def lookups(self, data: Any) -> dict[str, str]:
         if data is None:

@@ -14,6 +14,7 @@ from waypost.mapping.document import ON_ERROR, Case
 from waypost.mapping.fault import ExpressionFault
 from waypost.mapping.grammar import parse
 from waypost.mapping.parsed import CONSTANTS, ROOT, Parsed
+from waypost.mapping.reference_use import Tables
 
 INDEX, GROUP = "index", "group"
 _CASE = ("name", "given", "gives", "error")
@@ -29,7 +30,8 @@ class Values:
 
     def __init__(self, yaml: YamlFile, faults: list[Fault]) -> None:
         self.yaml, self.faults = yaml, faults
-        self.tables: list[str] = []
+        self.tables = Tables({})
+        """The lookups there are by name, and the reference data."""
         self.constants: dict[str, Any] = {}
 
     def fault(self, path: Path, found: str, expected: str = "", remedy: str = "") -> None:

@@ -10,7 +10,7 @@ from waypost.core.errors import DataError
 from waypost.mapping import access
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import Entry, Group, Loop, Rule, Source, Use
-from waypost.mapping.fault import ExpressionError, Refused
+from waypost.mapping.fault import ExpressionError, Refused, UnmappedValue
 from waypost.mapping.interpreter import Interpreter
 from waypost.mapping.operation import MAX_MAP_WORK
 from waypost.mapping.parsed import Parsed
@@ -30,7 +30,7 @@ def unseen(file: str, entry: Entry, branch: str) -> None:
 def apply_slowly(bundle: Bundle, body: Any, now: int, saw: Saw = unseen) -> dict[str, Any]:
     """The same as the compiled map; raises ``DataError`` naming file, line, target, expression and values."""
     collected: list[DataError] = []
-    replay = _Replay(bundle, body, now, [MAX_MAP_WORK], collected, saw)
+    replay = Replay(bundle, body, now, [MAX_MAP_WORK], collected, saw)
     made = replay.entries(bundle.document.entries, {}, "", looping=False)
     if not collected:
         return made
@@ -41,7 +41,7 @@ def apply_slowly(bundle: Bundle, body: Any, now: int, saw: Saw = unseen) -> dict
 
 def evaluate_rule(bundle: Bundle, rule: Rule, body: Any, scope: Scope, saw: Saw = unseen) -> Any:
     """The value of one rule alone, as its test cases ask for it; None where its target is left out."""
-    replay = _Replay(bundle, body, 0, [MAX_MAP_WORK], [], saw)
+    replay = Replay(bundle, body, 0, [MAX_MAP_WORK], [], saw)
     if not replay.wanted(rule, rule.path, scope, False):
         return None
     return replay.rule(rule, scope, rule.path, False)
@@ -52,17 +52,25 @@ def _told(error: DataError) -> dict[str, Any]:
 
 
 def _together(errors: list[DataError]) -> DataError:
-    first = errors[0]
-    if len(errors) == 1:
-        return first
+    first = next((error for error in errors if isinstance(error, UnmappedValue)), errors[0])
+    if len(errors) == 1 or isinstance(first, UnmappedValue):
+        return first  # what waits for a row is judged again when it is there
     details = [_told(error) for error in errors[:_MOST_ERRORS]]
     text = "; ".join(str(error) for error in errors[:20])
     return DataError(f"{len(errors)} rules failed: {text}", where=first.where.partition(":")[0], details=details)
 
 
-class _Replay:
+class Replay:
+    """One document on its way through a map, entry by entry; ``collected`` takes the errors of tolerant rules."""
+
     def __init__(
-        self, bundle: Bundle, body: Any, now: int, work: list[int], collected: list[DataError], saw: Saw
+        self,
+        bundle: Bundle,
+        body: Any,
+        now: int,
+        work: list[int],
+        collected: list[DataError],
+        saw: Saw = unseen,
     ) -> None:
         self.bundle, self.body, self.now, self.work, self.collected = bundle, body, now, work, collected
         self._saw = saw
@@ -90,6 +98,8 @@ class _Replay:
         interpreter = Interpreter(parsed, self.body, self.now, self.bundle.tables, self.work)
         try:
             return interpreter.evaluate(scope, looping=looping)
+        except UnmappedValue as error:
+            raise error.at(f"{self.bundle.document.file}:{entry.line}: {place} ← {error.where}") from None
         except ExpressionError as error:
             raise self.error(entry, place, error.found, error.expected, error.remedy, error.where) from None
 
@@ -156,7 +166,7 @@ class _Replay:
             return None
         self.saw(use, "made")
         bundle = self.bundle.uses[use.file]
-        inner = _Replay(bundle, body, self.now, self.work, self.collected, self._saw)
+        inner = Replay(bundle, body, self.now, self.work, self.collected, self._saw)
         return inner.entries(bundle.document.entries, {}, f"{place}.", looping=False)
 
     # ── loops ────────────────────────────────────────────────────────────────────────────────────────────────

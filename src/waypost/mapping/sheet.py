@@ -18,7 +18,7 @@ COLUMNS = (
     "target", "from", "value", "default", "when", "each", "with", "where", "group_by", "use", "of", "null", "on_error",
     "note", "owner", "tests",
 )  # fmt: skip
-HEADS = ("map", "description", "owner", "source", "target", "lookups", "constants", "errors", "tests")
+HEADS = ("map", "description", "owner", "source", "target", "lookups", "functions", "constants", "errors", "tests")
 _JSON = ("value", "with", "tests")
 Row = dict[str, str]
 
@@ -72,7 +72,7 @@ def data_of(head: Mapping[str, str], rows: Sequence[tuple[int, Row]], name: str,
     made: dict[str, Any] = {}
     for word, text in head.items():
         if word in HEADS:
-            made[word] = _value(text) if word in ("lookups", "constants", "tests") else text
+            made[word] = _value(text) if word in ("lookups", "functions", "constants", "tests") else text
         else:
             faults.append(Fault(name, 1, "sheet", f"unknown word {word!r}", "one of " + ", ".join(HEADS)))
     fields: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -11,10 +11,10 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import Duration, Expression, Option
+from waypost.core.spec import Duration, Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
-from waypost.steps.field_path import put, split_path
+from waypost.steps.field_path import path_faults, put, split_path
 
 _QUARTER = Duration(90 * 86_400)
 
@@ -34,6 +34,12 @@ class ClaimCheckOptions:
         _QUARTER
     )
     when: Annotated[Expression | None, Option("Only contents of messages for which this is true are left.")] = None
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from path_faults("content", self.content, may_be_empty=True)
+        yield from path_faults("ticket", self.ticket, may_be_empty=True)
+        if self.keep and self.content:
+            yield OptionFault("keep", "a `content` is named", "", "all other fields stay: leave `keep` out")
 
 
 @registry.register(

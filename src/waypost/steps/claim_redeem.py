@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -11,10 +11,10 @@ from waypost.core.errors import ConfigurationRefused, DataError, WaypostError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import Expression, Option
+from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
-from waypost.steps.field_path import put, split_path
+from waypost.steps.field_path import path_faults, put, split_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,9 @@ class ClaimRedeemOptions:
     missing: Annotated[
         Literal["fail", "pass"], Option("What a message without a ticket means: dead letter, or nothing to redeem.")
     ] = "fail"
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from path_faults("into", self.into, may_be_empty=True)
 
 
 @registry.register(

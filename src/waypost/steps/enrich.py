@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -11,10 +11,11 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
-from waypost.core.spec import ConnectionRef, Duration, Expression, Option, Size
+from waypost.core.spec import ConnectionRef, Duration, Expression, Option, OptionFault, Size
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import ExpressionError, compile_expression
-from waypost.steps.field_path import put, split_path
+from waypost.mapping.lineage_step import Enriched, StepLineage
+from waypost.steps.field_path import path_faults, put, split_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,13 @@ class EnrichOptions:
     )
     default: Annotated[Any, Option("The value taken when the system knows nothing and `missing` is default.")] = None
 
+    def faults(self) -> Iterator[OptionFault]:
+        yield from path_faults("into", self.into)
+        if self.default is not None and self.missing != "default":
+            yield OptionFault("default", f"`missing` is {self.missing}", "", "say `missing: default` to have it taken")
+        if "connection" in self.ask:
+            yield OptionFault("ask", "a connection under `ask`", "", "the one beside it counts: leave it out here")
+
 
 @registry.register(
     "step",
@@ -68,9 +76,11 @@ class Enricher:
     """
 
     def __init__(self, options: EnrichOptions, grants: Grants) -> None:
-        self._parameters = {name: compile_expression(text) for name, text in options.parameters.items()}
-        self._when = None if options.when is None else compile_expression(options.when)
-        self._take = None if options.take is None else compile_expression(options.take)
+        self._parameters = {
+            name: compile_expression(text, references=grants.references) for name, text in options.parameters.items()
+        }
+        self._when = None if options.when is None else compile_expression(options.when, references=grants.references)
+        self._take = None if options.take is None else compile_expression(options.take, references=grants.references)
         self._into, self._missing, self._default = split_path(options.into), options.missing, options.default
 
     def request(self, batch: Sequence[Message]) -> Sequence[Request | Failed | None]:
@@ -114,3 +124,9 @@ class Enricher:
             f"the system knows nothing of {asked}", expected=f"a value for {'.'.join(self._into)}",
             remedy="add it there and retry, or say `missing: skip` or `missing: default`", code="enrich-missing",
         )  # fmt: skip
+
+    @staticmethod
+    def lineage(options: EnrichOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The answer comes from the system; what it was asked with decides about it."""
+        system = str(options.connection)
+        return Enriched(system, options.parameters, options.into, options.when or "", options.take or "")

@@ -82,5 +82,5 @@ def metadata_faults(expressions: dict[str, Expression], file: YamlFile, path: Pa
         try:
             compile_with_metadata(text)
         except ExpressionFault as error:
-            faults.append(error.fault(file.name, file.line((*path, name))))
+            faults.append(file.located((*path, name), error.fault(file.name, file.line((*path, name)))))
     return faults

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from waypost.core.errors import DataError
+from waypost.core.spec import OptionFault
 
 
 def split_path(path: str) -> tuple[str, ...]:
     """The names of a path; none of an empty one."""
     return tuple(path.split(".")) if path else ()
+
+
+def path_faults(option: str, path: str, *, may_be_empty: bool = False) -> Iterator[OptionFault]:
+    """What is wrong with a path that an option names."""
+    if not (path or may_be_empty) or (path and not all(path.split("."))):
+        yield OptionFault(option, f"found {path!r}", "the name of a field, or names with dots between them")
 
 
 def put(body: Any, names: Sequence[str], value: Any, *, drop: bool = False) -> dict[str, Any]:

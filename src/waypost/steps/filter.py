@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Expression, Option
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
 
 _DROPPED = Dropped("does not fit the filter")
 
@@ -35,11 +36,16 @@ class Filter:
     """
 
     def __init__(self, options: FilterOptions, grants: Grants) -> None:
-        self._condition = compile_expression(options.condition)
+        self._condition = compile_expression(options.condition, references=grants.references)
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         fits = self._condition.of_messages(batch)
         return [m if fit is True else _judge(m, fit) for m, fit in zip(batch, fits, strict=True)]
+
+    @staticmethod
+    def lineage(options: FilterOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is."""
+        return Passing([(options.condition, f"goes on when {options.condition}")])
 
 
 def _judge(message: Message, fit: Any) -> Result:

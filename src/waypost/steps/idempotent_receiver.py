@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-import msgspec
-
 from waypost.core.component import Dropped, Failed, Request, Result
-from waypost.core.errors import DataError
+from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.spec import Duration, Expression, Option
 from waypost.core.traits import StepTraits
+from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
+from waypost.steps.correlation import key_text
 
-_encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 _MONTH = Duration(30 * 86400)
 
 
@@ -63,15 +62,9 @@ class IdempotentReceiver:
         return [self._claim(key) for key in self._key.of_messages(batch)]
 
     def _claim(self, key: Any) -> Request | Failed:
-        if isinstance(key, DataError):
-            return Failed(key)
-        if key is None or key == "" or (isinstance(key, list) and all(part is None for part in key)):
-            where, remedy = f"`{self._key.text}`", "filter such messages out before, or choose another key"
-            return Failed(DataError("the message has no key", where=where, expected="a value", remedy=remedy))
-        try:
-            claim = key if isinstance(key, str) else _encode(_exact(key)).decode()
-        except (TypeError, ValueError) as error:
-            return Failed(DataError(f"the key cannot be written: {error}", where=f"`{self._key.text}`"))
+        claim = key_text(key, self._key.text)
+        if isinstance(claim, DataError):
+            return Failed(claim)
         return Request(
             parameters={
                 "claim": claim, "scope": self._scope, "keep_seconds": self._keep_seconds,
@@ -85,12 +78,18 @@ class IdempotentReceiver:
             for message, answer in zip(batch, answers, strict=True)
         ]
 
+    @staticmethod
+    def lineage(options: IdempotentReceiverOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; its key decides whether it goes on."""
+        return Passing([(options.key, f"goes on when {options.key} is new")])
 
-def _exact(key: Any) -> Any:
-    """The key with floats and whole decimals written one way, so that 1, 1.0 and 1.00 are the same key."""
-    if isinstance(key, list | tuple):
-        return [_exact(part) for part in key]
-    if isinstance(key, float | Decimal):
-        number = Decimal(repr(key)) if isinstance(key, float) else key
-        return int(number) if number == number.to_integral_value() else number.normalize()
-    return key
+    @staticmethod
+    def lint(
+        options: IdempotentReceiverOptions, file: YamlFile, path: Path, read: Callable[[str], bytes],
+        targets: tuple[str, ...],
+    ) -> list[Fault]:  # fmt: skip
+        """A key that is the same for every message: all but the first would end."""
+        if compile_expression(options.key).paths:
+            return []
+        text = f"key `{options.key}` looks at nothing of the message: all but the first would be repetitions"
+        return [file.fault((*path, "key"), "constant-key", text, "fields of the message, such as order.number")]

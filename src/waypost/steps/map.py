@@ -15,6 +15,7 @@ from waypost.core.spec import Option, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.compile import load_map
+from waypost.mapping.lineage_step import OPAQUE, Mapped, StepLineage
 from waypost.steps.file import reader
 
 
@@ -35,7 +36,7 @@ class Map:
 
     def __init__(self, options: MapOptions, grants: Grants) -> None:
         faults: list[Fault] = []
-        compiled = load_map(options.file, reader(grants), faults)
+        compiled = load_map(options.file, reader(grants), faults, grants.references)
         if compiled is None:
             raise ProjectError(faults)
         self._map = compiled
@@ -55,3 +56,9 @@ class Map:
         faults: list[Fault] = []
         load_map(options.file, read, faults)
         return faults
+
+    @staticmethod
+    def lineage(options: MapOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """By the rules of the map."""
+        compiled = load_map(options.file, read, [])
+        return OPAQUE if compiled is None else Mapped(compiled.bundle)

@@ -15,7 +15,7 @@ from waypost.core.spec import Expression, Option, OptionFault, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import Compiled, compile_expression
-from waypost.steps.field_path import put, split_path
+from waypost.steps.field_path import path_faults, put, split_path
 
 TRANSLATORS = ("map", "jsonata", "xslt", "python")
 
@@ -52,6 +52,7 @@ class NormalizerOptions:
     ] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        yield from path_faults("name_into", self.name_into, may_be_empty=True)
         names = [variant.name for variant in self.variants]
         if not names:
             yield OptionFault("variants", "there is no variant", "at least one {name: …, when: …, map: …}")

@@ -57,6 +57,17 @@ class Source:
             return None
         return len(function.args.posonlyargs) + len(function.args.args) - len(function.args.defaults)
 
+    def passes_its_body(self, name: str) -> bool:
+        """Whether a function plainly returns what it was given, or nothing: a check, not a translation."""
+        function = self.functions.get(name)
+        if function is None or not (*function.args.posonlyargs, *function.args.args):
+            return False
+        body = (*function.args.posonlyargs, *function.args.args)[0].arg
+        returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+        stored = [n for n in ast.walk(function) if isinstance(getattr(n, "ctx", None), ast.Store | ast.Del)]
+        same = [isinstance(value, ast.Name) and value.id == body for value in returned if not _is_nothing(value)]
+        return bool(same) and all(same) and all(isinstance(n, ast.Name) and n.id != body for n in stored)
+
 
 def read_source(name: str, data: bytes, faults: list[Fault]) -> Source | None:
     """The parsed file; what is wrong or impure in it is added to ``faults`` with its line."""
@@ -97,3 +108,7 @@ def _module(line: int, name: str) -> Iterator[tuple[int, str, str]]:
         yield line, f"an import of {name}", IMPURE_MODULES[top]
     elif not top:
         yield line, "an import of another file of the project", "one file a step, or an installed package"
+
+
+def _is_nothing(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)

@@ -16,8 +16,10 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
+from waypost.mapping.lineage_step import Opaque, Passing, StepLineage
 from waypost.steps.file import reader
 from waypost.steps.purity import Source, read_source
+from waypost.steps.python_types import type_faults
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DROPPED = Dropped("the function returned nothing")
@@ -27,6 +29,12 @@ _DROPPED = Dropped("the function returned nothing")
 class PythonOptions:
     file: Annotated[ProjectPath, Option("The file that holds the function.", example="steps/discount.py")]
     function: Annotated[str, Option("The name of the function.")] = "process"
+    given: Annotated[
+        ProjectPath | None, Option("JSON Schema of the body; the type of `body` must agree.", example="schemas/a.yaml")
+    ] = None
+    made: Annotated[
+        ProjectPath | None, Option("JSON Schema of the result; its type must agree.", example="schemas/b.yaml")
+    ] = None
 
 
 @registry.register(
@@ -44,6 +52,10 @@ class PythonStep:
     not change ``body``, and must give the same result for the same body at any time: it is run again to show or replay
     a message. ``def process(body, received_at)`` is given when the message was received, in place of a clock. A
     ``DataError`` it raises makes the message a dead letter, anything else is its bug and parks the message.
+
+    With `given` or `made` the function states its types (`def process(body: Order) -> SalesOrder`, each a `TypedDict`
+    of the file), and these are held against the schemas before anything runs. `waypost test` runs the cases of such
+    flows in a second process with another hash seed; what comes out otherwise fails the case.
 
     The file is trusted code: it is not confined. A check of its text refuses the usual ways to reach a clock, chance,
     the disk, the network or state that outlives a message (``steps/purity.py`` lists them); it is an aid, no fence.
@@ -74,6 +86,9 @@ class PythonStep:
             return Failed(self._bug(error))
         if made is None:
             return _DROPPED
+        if _holds_a_set(made):
+            found, remedy = "the function returned a set, which has no order", "return sorted(…), or a list"
+            return Failed(BugError(found, where=self._file, remedy=remedy))
         if isinstance(made, list):
             return Split(tuple(message.derive(self._name, at, body) for at, body in enumerate(made)))
         return message.with_body(made)
@@ -93,6 +108,27 @@ class PythonStep:
         _checked(options, read, faults)
         return faults
 
+    @staticmethod
+    def lineage(options: PythonOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """A function that plainly returns its body passes it; no other is looked into."""
+        source, text = _checked(options, read, []), f"{options.file}:{options.function}"
+        if source is not None and source.passes_its_body(options.function):
+            return Passing(note=f"returned as it is by {text}, which may refuse it")
+        return Opaque(f"python {text}, of all its input", options.file)
+
+
+def _holds_a_set(made: Any) -> bool:
+    """Whether there is a set in a document: it would be written in an order that differs from process to process."""
+    waiting, seen = [made], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, set | frozenset):
+            return True
+        if isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return False
+
 
 def _checked(options: PythonOptions, read: Callable[[str], bytes], faults: list[Fault]) -> Source | None:
     try:
@@ -111,6 +147,9 @@ def _checked(options: PythonOptions, read: Callable[[str], bytes], faults: list[
         text = f"{options.function} takes {count} parameters"
         line = source.functions[options.function].lineno
         faults.append(Fault(options.file, line, "python", text, "process(body) or process(body, received_at)"))
+    made, given = str(options.made or ""), str(options.given or "")
+    if count in (1, 2) and (given or made):
+        faults.extend(type_faults(source, options.file, options.function, given, made, read))
     return source
 
 

@@ -15,12 +15,17 @@ from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
 from waypost.mapping.expression import Compiled, compile_expression
+from waypost.mapping.lineage_step import Passing, StepLineage
+from waypost.steps.target_name import named_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRuleOptions:
     to: Annotated[tuple[str, ...], Option("The target, or list of targets, of messages that fit.", example="erp")]
     when: Annotated[Expression | None, Option("The condition; a rule without one fits every message.")] = None
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from named_faults("to", self.to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,8 @@ class Route:
 
     def __init__(self, options: RouteOptions, grants: Grants) -> None:
         self._rules: list[tuple[Compiled | None, tuple[str, ...]]] = [
-            (None if rule.when is None else compile_expression(rule.when), rule.to) for rule in options.rules
+            (None if rule.when is None else compile_expression(rule.when, references=grants.references), rule.to)
+            for rule in options.rules
         ]
         self._tried = ", ".join(f"`{rule.when}`" for rule in options.rules)
         self._drop = options.otherwise == "drop"
@@ -115,3 +121,14 @@ class Route:
                 text = "no message gets past the rule before, which has no condition"
                 faults.append(file.fault((*rules, place), "unreachable", text, "", "put the rule without `when` last"))
         return faults
+
+    @staticmethod
+    def lineage(options: RouteOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; the conditions up to a rule say whether it leaves there."""
+        exits, before = [], ""
+        for rule in options.rules:
+            condition = " and ".join(filter(None, (before, f"({rule.when})" if rule.when else "")))
+            said = f"to {', '.join(rule.to)}" + (f" when {rule.when}" if rule.when else " otherwise" if before else "")
+            exits += [(target, condition, said) for target in rule.to]
+            before = " and ".join(filter(None, (before, f"not ({rule.when})" if rule.when else "")))
+        return Passing(exits=exits, ends=True)

@@ -106,7 +106,7 @@ def _yaml(name: str, text: str, faults: list[Fault]) -> Iterator[tuple[int, Mapp
 
 def _row(name: str, line: int, fields: Mapping[str, Any], targets: Collection[str], faults: list[Fault]) -> Row | None:
     before = len(faults)
-    to = tuple(map(str, fields["to"]))
+    to = tuple(dict.fromkeys(map(str, fields["to"])))
     if not to:
         faults.append(Fault(name, line, "route-table", "nothing under 'to'", "a target, or several"))
     for target in to:

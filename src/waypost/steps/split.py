@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Expression, Option, OptionFault
 from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
+from waypost.mapping.lineage_step import Parted, StepLineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,10 @@ class Splitter:
     """
 
     def __init__(self, options: SplitOptions, grants: Grants) -> None:
-        self._items = compile_expression(options.items)
-        self._keep = {name: compile_expression(text) for name, text in options.keep.items()}
+        self._items = compile_expression(options.items, references=grants.references)
+        self._keep = {
+            name: compile_expression(text, references=grants.references) for name, text in options.keep.items()
+        }
         self._into, self._name, self._sequence = options.into, grants.name or "split", options.sequence
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
@@ -99,3 +102,8 @@ class Splitter:
                 expected="a mapping to keep fields in", remedy="name a field for the item with `into`",
             )  # fmt: skip
         return {**kept, **item}
+
+    @staticmethod
+    def lineage(options: SplitOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """A part is an item with what is kept of the whole."""
+        return Parted(options.items, options.keep, options.into)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from waypost.core.errors import DataError, Fault, near
+from waypost.core.spec import OptionFault
 from waypost.core.yamlfile import Path, YamlFile
 
 
@@ -16,6 +17,14 @@ def unknown_targets(file: YamlFile, path: Path, names: Iterable[str], targets: C
         for name in names
         if name not in targets
     ]
+
+
+def named_faults(option: str, names: Sequence[str]) -> Iterator[OptionFault]:
+    """What is wrong with a list of targets before the flow is known: there is none, or one is written twice."""
+    if not names:
+        yield OptionFault(option, "there is no target", "a target, or a list of targets")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield OptionFault(option, f"{name!r} is written twice", "each target once")
 
 
 def remedy_for(name: str, targets: Collection[str]) -> str:

@@ -16,6 +16,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, ProjectPath
 from waypost.core.traits import StepTraits
 from waypost.core.yamlfile import Path, YamlFile
+from waypost.mapping.lineage_step import Passing, StepLineage
 from waypost.steps.file import reader
 from waypost.steps.inner_format import format_faults, inner_format
 from waypost.steps.validate_json import json_checker
@@ -117,6 +118,13 @@ class Validate:
         faults = format_faults(options.document, file, (*path, "document")) if options.xsd else []
         _checkers(options, read, faults, (), None, file, path)
         return faults
+
+    @staticmethod
+    def lineage(options: ValidateOptions, read: Callable[[str], bytes]) -> StepLineage:
+        """The message stays as it is; all of it decides whether it goes on."""
+        named = (options.schema, options.xsd, options.layout, options.edi, options.rules_file)
+        held = [*map(str, filter(None, named)), *(["its rules"] if options.rules else [])]
+        return Passing(note=f"goes on when it fits {', '.join(held)}")
 
 
 class _Masked:

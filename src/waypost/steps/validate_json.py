@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +13,7 @@ import msgspec
 from waypost.core.checking import Read
 from waypost.core.errors import Fault, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, covered, path_text, plain_path, shown
+from waypost.core.pack import PREFIX
 from waypost.core.yamlfile import parse_yaml
 from waypost.steps.validate_repair import repair
 
@@ -158,7 +159,7 @@ def _expected(name: str, kind: Any) -> str:
     if name == "const":
         return shown(kind.expected_value)
     if name == "pattern":
-        return f"a text by the pattern {kind.pattern}"
+        return f"a text by the pattern {getattr(kind, 'pattern', 'of the schema')}"
     if name == "format":
         return f"a {kind.format}"
     if name == "multipleOf":
@@ -231,9 +232,13 @@ def json_checker(
         return found
 
     try:
-        made = jsonschema_rs.validator_for(
-            schema, validate_formats=formats, retriever=retrieve, base_uri=f"{_SCHEME}:///{name}"
-        )
+        try:
+            made = _validator(schema, formats, retrieve, name, jsonschema_rs.RegexOptions())
+        except jsonschema_rs.ValidationError as error:
+            if error.kind.name != "format":
+                raise
+            # look-around and back-references need an engine that goes back; how often is bounded
+            made = _validator(schema, formats, retrieve, name, jsonschema_rs.FancyRegexOptions(backtrack_limit=1000))
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         place = "/".join(map(str, getattr(error, "instance_path", ())))
         said = str(getattr(error, "message", error)).strip().splitlines()[0]
@@ -243,13 +248,21 @@ def json_checker(
     return JsonChecker(name, documents, made, masked)
 
 
+def _validator(schema: Any, formats: bool, retrieve: Callable[[str], Any], name: str, patterns: Any) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(
+        schema, validate_formats=formats, retriever=retrieve, base_uri=f"{_SCHEME}:///{name}", pattern_options=patterns
+    )
+
+
 def _load(name: str, read: Read, faults: list[Fault]) -> Any:
     try:
         data = read(name)
     except (OSError, LookupError, WaypostError):
         faults.append(Fault(name, 0, "file", "there is no such file in the project"))
         return None
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) or name.startswith(PREFIX):
         schema = parse_yaml(data.decode("utf-8", "replace"), name, faults).data
     else:
         try:

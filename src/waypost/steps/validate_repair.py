@@ -32,7 +32,7 @@ def repair(rule: str, kind: Any, value: Any) -> str:
     make = _REPAIRS.get(rule)
     try:
         made = make(kind, value) if make else None
-    except (ArithmeticError, ValueError, TypeError, OverflowError):
+    except (ArithmeticError, AttributeError, ValueError, TypeError):
         return ""
     return "" if made is None or (made == value and type(made) is type(value)) else f"write {shown(made)}"
 

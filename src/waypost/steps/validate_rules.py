@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ from waypost.core.finding import MOST_FINDINGS, Finding, Severity, covered, plai
 from waypost.core.spec import Option, Spec
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.mapping.expression import Compiled, ExpressionError, ExpressionFault, compile_expression
+
+_PATH = re.compile(r"[\w.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,9 @@ class _Rule:
     """One rule, compiled; raises ``ExpressionFault``."""
 
     def __init__(self, options: RuleOptions) -> None:
-        names = {"item": f"{options.each}[]"} if options.each else {}
+        plain = _PATH.fullmatch(options.each)
+        names = {"item": f"{options.each}[]" if plain else ""} if options.each else {}
+        self.place = options.each if plain else "items"
         self.options = options
         self.check = compile_expression(options.check, names=names)
         self.each = compile_expression(options.each) if options.each else None
@@ -83,7 +88,7 @@ class RuleChecker:
                 yield Finding(rule.options.each, rule.options.id, f"cannot be read{why}", "a list")
                 continue
             for at, item in enumerate(items if isinstance(items, list | tuple) else ()):
-                yield from self._one(rule, body, now, f"{rule.options.each}[{at}]", {"item": item})
+                yield from self._one(rule, body, now, f"{rule.place}[{at}]", {"item": item})
 
     def _one(self, rule: _Rule, body: Any, now: int, place: str, names: Mapping[str, Any]) -> Iterator[Finding]:
         options = rule.options
@@ -148,4 +153,4 @@ def _compiled(
         try:
             yield _Rule(options)
         except ExpressionFault as error:
-            faults.append(error.fault(file.name, file.line((*path, number))))
+            faults.append(file.located((*path, number), error.fault(file.name, file.line((*path, number)))))

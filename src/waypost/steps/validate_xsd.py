@@ -22,6 +22,7 @@ _XS = "{http://www.w3.org/2001/XMLSchema}"
 _WHO = re.compile(r"Element '([^']*)'(?:, attribute '([^']*)')?: ?(?:\[facet '(\w+)'\] )?(.*)", re.DOTALL)
 _EXPECTED = re.compile(r"Expected is (.*?)\.?$")
 _LACKING = re.compile(r"The attribute '([^']*)' is required but missing")
+_PREFIXED = re.compile(r"/([^/:*\[\]]+:[^/:*\[\]]+)")
 _COMMA = re.compile(r"[-+]?[0-9]{1,30},[0-9]{1,10}")
 _SET = re.compile(r"\{(.*)\}")
 _QUOTED = re.compile(r"'((?:[^'])*)'")
@@ -103,7 +104,8 @@ def _ten(etree: Any, name: str, read: Read, faults: list[Fault]) -> tuple[Callab
 
 
 def _of_libxml(entry: Any, tree: Any) -> Finding:
-    path, said = str(entry.path or ""), " ".join(str(entry.message).split())
+    node, said = _node(tree, str(entry.path or "")), " ".join(str(entry.message).split())
+    path = str(entry.path or "") if node is None else _named_path(node)
     rule = str(entry.type_name).removeprefix("SCHEMAV_").lower().replace("_", "-")
     match = _WHO.match(said)
     if match is None:
@@ -118,7 +120,7 @@ def _of_libxml(entry: Any, tree: Any) -> Finding:
                        repair=_missing_repair(rest, expected))  # fmt: skip
     if lacking := _LACKING.match(rest):
         return Finding(f"{path}/@{lacking[1]}", rule, "missing", "the attribute", repair=f"add {lacking[1]!r}")
-    value = _value_at(tree, str(entry.path or ""), attribute)
+    value = None if node is None else node.get(attribute) if attribute else node.text or ""
     if value is None:
         return Finding(path, rule, rest.rstrip(".")[:300])
     text = shown(value)
@@ -131,14 +133,22 @@ def _missing_repair(rest: str, expected: str) -> str:
     return "take it out, or put what is expected before it"
 
 
-def _value_at(tree: Any, path: str, attribute: str | None) -> str | None:
-    try:
-        found = tree.xpath(path) if path and "*" not in path else []
-    except Exception:  # noqa: BLE001 - a path of names with prefixes; the value is left out then
-        return None
-    if not found:
-        return None
-    return found[0].get(attribute) if attribute else found[0].text or ""
+def _node(tree: Any, path: str) -> Any:
+    """The element libxml2 means; in namespaces it says ``/*/*[2]``, or has prefixes that only the message knows."""
+    found = tree.xpath(_PREFIXED.sub(r"/*[name()='\1']", path)) if path else []
+    return found[0] if found else None
+
+
+def _named_path(node: Any) -> str:
+    """The way to an element by local names, counted where several of a name are siblings."""
+    parts = []
+    while node is not None:
+        name = str(node.tag).rpartition("}")[2]
+        parent = node.getparent()
+        alike = [each for each in parent if each.tag == node.tag] if parent is not None else []
+        parts.append(f"{name}[{alike.index(node) + 1}]" if len(alike) > 1 else name)
+        node = parent
+    return "/" + "/".join(reversed(parts))
 
 
 def _expectation(facet: str | None, rest: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 from typing import Any
 
 from waypost.core.errors import ConfigurationRefused, DataError, Fault, WaypostError
 
 SCHEME = "project:///"
-MOST_ATTRIBUTES = 10_000
+_ENCODING = re.compile(r"utf-?8|utf-?16(le|be)?|us-ascii|ascii|iso-8859-\d+|latin-?1|windows-125\d", re.IGNORECASE)
 
 
 def library(what: str, name: str) -> Any:
@@ -27,15 +28,20 @@ def parser(etree: Any) -> Any:
     return etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False, huge_tree=False)
 
 
-def message_tree(etree: Any, data: bytes, where: str, code: str) -> Any:
-    """The root element of a message, or a ``DataError`` that says why it has none."""
+def message_tree(etree: Any, data: bytes, where: str, code: str, reader: Any = None) -> Any:
+    """The root element of a message, or a ``DataError`` that says why it has none. ``reader`` is a ``parser`` made
+    before, for one thread."""
     try:
-        tree = etree.fromstring(data, parser(etree))
+        tree = etree.fromstring(data, reader if reader is not None else parser(etree))
     except etree.XMLSyntaxError as error:
         found = f"the message is no XML: {str(error.msg)[:300]}"
         return DataError(found, where=f"{where} (message line {error.lineno or 1})", code=code)
     except ValueError as error:
         return DataError(f"the message is no XML: {str(error)[:300]}", where=where, code=code)
+    encoding = str(tree.getroottree().docinfo.encoding or "UTF-8")
+    if not _ENCODING.fullmatch(encoding):
+        return DataError(f"the message is in {encoding[:40]!r}", where=where, expected="UTF-8, UTF-16 or ISO-8859",
+                         remedy="have it sent in UTF-8", code=code)  # fmt: skip
     if tree.getroottree().docinfo.internalDTD is not None:
         found = "the message declares a document type"
         return DataError(found, where=where, expected="XML without <!DOCTYPE>", code=code)

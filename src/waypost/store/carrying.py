@@ -32,6 +32,7 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Released,
     State,
     pack_refs,
     ref_of,
@@ -143,6 +144,10 @@ class Carried:
         match record:
             case Linked():
                 return [record] if record.message in self._ids() else []
+            case Released():
+                return (
+                    [record] if not self._ids().isdisjoint((*record.members, *record.messages, *record.origins)) else []
+                )
             case Decided():
                 refs = self._refs(unpack_refs(record.refs), record.state)
                 return [msgspec.structs.replace(record, refs=pack_refs(list(refs.values())))] if refs else []

@@ -50,6 +50,15 @@ class FailedOutput(msgspec.Struct, array_like=True, frozen=True):
     place: bytes
 
 
+def group_text(code: str, text: str) -> str:
+    """What a failure is grouped by beside its code. A missing row of reference data is one group for each value,
+    whichever rule wanted it."""
+    if code.startswith("unmapped:"):
+        table, _, value = code.removeprefix("unmapped:").partition("=")
+        return f"reference table {table!r} has no row for {value!r}"
+    return mask(text)
+
+
 def mask(text: str) -> str:
     """An error's text without the values in it.
 

@@ -99,7 +99,7 @@ class Fold:
         self.totals.last_seq = r.seq
         self.active[r.seq] = self._batch(at, r)
         self.touched.add(r.seq)
-        if r.moved_from >= 0:
+        if r.moved_from >= 0 or r.stage:
             return
         self.ledger.counts(r.flow)[-1] += r.count
         if r.partition:

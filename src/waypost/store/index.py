@@ -15,7 +15,7 @@ from waypost.core.key import DEFAULT_RULES, normalise, normalise_all, rules_from
 from waypost.core.message import block_of
 from waypost.store import posting
 from waypost.store.derived import CommittedGroup, Watermark
-from waypost.store.failure import FailedOutput, FailureGroup, mask
+from waypost.store.failure import FailedOutput, FailureGroup, group_text
 from waypost.store.hashing import Hasher
 from waypost.store.index_db import Extent, IndexChanges, IndexDatabase, IndexTotals
 from waypost.store.indexed import PLACE_SIZE, IndexedBatch, pack_place, plain_rows
@@ -36,6 +36,7 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Released,
     Retold,
     State,
     decode,
@@ -227,7 +228,9 @@ class SearchIndex:
         batch.rows = plain if rows == plain else rows
         batch.states += row_states(r.rows)
         for failure in r.failures:
-            group = FailureGroup(batch.flow, failure.place, failure.error_class, failure.code, mask(failure.text))
+            group = FailureGroup(
+                batch.flow, failure.place, failure.error_class, failure.code, group_text(failure.code, failure.text)
+            )
             self._fail(batch, failure.row, group, batch.states[failure.row], at, r.at or batch.at, 0)
 
     def effects(self, at: Location, r: Effects) -> None:
@@ -261,7 +264,7 @@ class SearchIndex:
         batch, row = self.batches.get(r.ref >> OUT_BITS), r.ref & OUT_MASK
         if batch is None:
             return
-        group = FailureGroup(batch.flow, batch.target_of(row), r.error_class, r.code, mask(r.text))
+        group = FailureGroup(batch.flow, batch.target_of(row), r.error_class, r.code, group_text(r.code, r.text))
         self._fail(batch, row, group, r.state, at, r.at, r.attempt)
         batch.states[row] = r.state
         batch.story += pack_place(at)
@@ -293,11 +296,14 @@ class SearchIndex:
     def legal_hold(self, at: Location, r: LegalHold) -> None:
         self._tell_messages(r.messages, at)
 
+    def released(self, at: Location, r: Released) -> None:
+        self._tell_messages((*r.members, *r.messages, *r.origins), at)
+
     def _tell_messages(self, messages: Sequence[bytes], at: Location) -> None:
         """Note a record that names messages by id, once for each of their batches."""
         seqs: dict[int, None] = {}
-        for message in messages:
-            first = block_of(message)[0].to_bytes(16, "big")
+        for block in dict.fromkeys(block_of(message)[0] for message in messages):
+            first = block.to_bytes(16, "big")
             seq = self._firsts.get(first) or self._flushing_firsts.get(first)
             if seq is None:
                 stored = select(self.database.fetcher, "SELECT seq FROM batch WHERE first = ?", first)
@@ -362,5 +368,6 @@ _RULES: dict[type, Callable[[SearchIndex, Location, Any], None]] = {
     MovedAway: SearchIndex.moved,
     Linked: SearchIndex.linked,
     LegalHold: SearchIndex.legal_hold,
+    Released: SearchIndex.released,
     Retold: SearchIndex.retold,
 }

@@ -131,6 +131,10 @@ class ShardState(Protocol):
 
     def step_state(self, flow: str, step: str, key: str) -> bytes: ...
 
+    def step_states(self, flow: str, step: str) -> Iterator[tuple[str, bytes]]:
+        """(key, state) of everything a step has."""
+        ...
+
     def legal_holds(self) -> Mapping[bytes, Held]:
         """Every message that is kept against retention, by id."""
         ...

@@ -28,6 +28,7 @@ from waypost.store.record import (
     MovedAway,
     OutboundBody,
     Produced,
+    Released,
     Retold,
     State,
     decode,
@@ -233,6 +234,8 @@ def _names(record: AnyRecord, message: bytes, refs: set[int]) -> bool:
             return message in (record.message, record.other)
         case LegalHold():
             return message in record.messages
+        case Released():
+            return message in (*record.members, *record.messages, *record.origins)
     return False
 
 

@@ -21,7 +21,7 @@ from waypost.store.output_state import KEPT as KEPT
 from waypost.store.output_state import State as State
 from waypost.store.output_state import message_state as message_state
 
-FORMAT_VERSION = 3  # 2 added LegalHold and Forgotten; 3 has digests of another kind
+FORMAT_VERSION = 4  # 2 added LegalHold and Forgotten; 3 has digests of another kind; 4 added Released
 OUT_BITS, OUT_MASK = 20, (1 << 20) - 1
 """A batch has at most a million output rows."""
 
@@ -82,6 +82,9 @@ class Accepted(Record, tag=1, frozen=True):
     """The shard they were accepted in, when they were moved here: not counted again, saying nothing of positions."""
     faults: tuple[tuple[int, str], ...] = ()
     """(message index, cause) of records that were broken before anything was read of them, as their framer said."""
+    stage: str = ""
+    """Where in the flow they begin: '' at the source; ``at S``: they wait at the boundary S, ``after S``: S released
+    them. Their bodies are then written by the engine."""
 
 
 class Effects(Record, tag=2, frozen=True):
@@ -161,11 +164,13 @@ class DeliveryFailed(Record, tag=6, frozen=True):
 
 
 class OutboundBody(Record, tag=7, frozen=True):
-    """The bytes of an output that failed once or was open at a graceful stop: retries never recompute."""
+    """The bytes of an output that failed once, was open at a graceful stop, or carries numbers that were given as it
+    left: retries never recompute. ``numbers``: (sequence, number) of each it carries."""
 
     ref: int
     content_type: str
     bodies: Bodies
+    numbers: tuple[tuple[str, int], ...] = ()
 
 
 class Decided(Record, tag=8, frozen=True):
@@ -332,6 +337,23 @@ class LegalHold(Record, tag=26, frozen=True):
     why: str
 
 
+class Released(Record, tag=28, frozen=True):
+    """A boundary let ``members`` (by id, in order) of a group go, and made ``messages`` of them. ``who`` and ``why``:
+    where a person did it."""
+
+    flow: str
+    step: str
+    key: str
+    members: tuple[bytes, ...]
+    messages: tuple[bytes, ...]
+    reason: str
+    at: int
+    who: str = ""
+    why: str = ""
+    origins: tuple[bytes, ...] = ()
+    """The messages that came to the boundary as these members, in the same order."""
+
+
 class Forgotten(Record, tag=27, frozen=True):
     """Rows nobody needs any more: arrivals by number, and positions (flow, partition, slot)."""
 
@@ -342,7 +364,7 @@ class Forgotten(Record, tag=27, frozen=True):
 AnyRecord = (
     Accepted | Effects | Produced | Intended | Delivered | DeliveryFailed | OutboundBody | Decided | ArrivalBegun
     | ArrivalEnded | ArrivalDisposed | Positioned | Claimed | Numbered | TimerSet | TimerDone | StepState | Commanded
-    | Activated | MovedAway | Opened | Closed | Linked | Retold | LegalHold | Forgotten
+    | Activated | MovedAway | Opened | Closed | Linked | Retold | LegalHold | Forgotten | Released
 )  # fmt: skip
 
 encode = msgspec.msgpack.Encoder().encode

@@ -201,6 +201,11 @@ class StateFold:
     def step_state(self, flow: str, step: str, key: str) -> bytes:
         return self._ledger.step_states.get((flow, step, key)) or b""
 
+    def step_states(self, flow: str, step: str) -> Iterator[tuple[str, bytes]]:
+        for of, name, key, value in self.all_step_states():
+            if of == flow and name == step:
+                yield key, value
+
     def commands(self) -> Mapping[str, str]:
         return self._ledger.totals.commands
 

@@ -28,6 +28,7 @@ from waypost.store.outputs import KeptBatch
 from waypost.store.protocol import Location
 from waypost.store.record import Accepted, AnyRecord, MovedAway, OutboundBody
 from waypost.store.recovery import later_frame
+from waypost.store.reference_log import check_log, log_names
 from waypost.store.segment import START, Identity, Segment
 from waypost.store.sqlite import needs_recovery
 from waypost.store.state import StateFold
@@ -45,6 +46,10 @@ def verify(setting: Setting) -> Iterator[Finding]:
         with tempfile.TemporaryDirectory(prefix="waypost-verify-") as scratch:
             yield from _Shard(setting, number, Path(scratch)).run()
     done = 0
+    for name in log_names(setting.disk, setting.store):
+        size, fault = check_log(setting.disk, setting.store, name)
+        done += size
+        yield done, done, fault
     for size, fault in CheckRoom(lambda: setting).verify():
         done += size
         yield done, done, fault

@@ -13,17 +13,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waypost.partners.as2.algorithm import Cipher, Digest
-from waypost.partners.as2.certificate import Use, choose
-from waypost.partners.as2.envelope import encrypt
-from waypost.partners.as2.failure import As2Error, Disposition
-from waypost.partners.as2.header import Head, ReceiptRequest, read_head, write_head
-from waypost.partners.as2.incoming import open_message
-from waypost.partners.as2.limits import Limits
-from waypost.partners.as2.mic import mic_of
-from waypost.partners.as2.mime import parse_entity
-from waypost.partners.as2.outgoing import Compression, Protection, build
-from waypost.partners.as2.receipt import Answer, read_receipt, write_receipt
+from waypost.as2.algorithm import Cipher, Digest
+from waypost.as2.certificate import Use, choose
+from waypost.as2.envelope import encrypt
+from waypost.as2.failure import As2Error, Disposition
+from waypost.as2.header import Head, ReceiptRequest, read_head, write_head
+from waypost.as2.incoming import open_message
+from waypost.as2.limits import Limits
+from waypost.as2.mic import mic_of
+from waypost.as2.mime import parse_entity
+from waypost.as2.outgoing import Compression, Protection, build
+from waypost.as2.receipt import Answer, read_receipt, write_receipt
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, public, terms
 
 _LIMITS = Limits(content=1 << 20)

@@ -15,12 +15,12 @@ from itertools import product
 from rich.console import Console
 from rich.table import Table
 
-from waypost.partners.as2.algorithm import Cipher, Digest
-from waypost.partners.as2.failure import As2Error
-from waypost.partners.as2.incoming import Opened, open_message
-from waypost.partners.as2.limits import LIMITS
-from waypost.partners.as2.mime import parse_entity
-from waypost.partners.as2.outgoing import Built, Compression, Payload, Protection, TransferEncoding, build
+from waypost.as2.algorithm import Cipher, Digest
+from waypost.as2.failure import As2Error
+from waypost.as2.incoming import Opened, open_message
+from waypost.as2.limits import LIMITS
+from waypost.as2.mime import parse_entity
+from waypost.as2.outgoing import Built, Compression, Payload, Protection, TransferEncoding, build
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, Oracle, OracleRefused, find_libas2, find_openssl
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, public, terms
 

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from waypost.partners.as2.algorithm import Cipher
-from waypost.partners.as2.certificate import Credential
-from waypost.partners.as2.outgoing import Compression, Payload, Protection
+from waypost.as2.algorithm import Cipher
+from waypost.as2.certificate import Credential
+from waypost.as2.outgoing import Compression, Payload, Protection
 from waypost.testing.as2_people import ACME, GLOBEX, NOW
 
 _LIBAS2 = Path(".cache/libas2/node_modules")

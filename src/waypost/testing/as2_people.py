@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from waypost.partners.as2.certificate import Credential
-from waypost.partners.as2.incoming import Terms
-from waypost.partners.as2.outgoing import Payload
+from waypost.as2.certificate import Credential
+from waypost.as2.incoming import Terms
+from waypost.as2.outgoing import Payload
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORDER = Payload(

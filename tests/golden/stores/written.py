@@ -53,11 +53,12 @@ RECORDS: list[list[r.AnyRecord]] = [
         r.LegalHold((b"m" * 16,), True, 1009, "ada", "case 12"),
         r.Forgotten((1,), (("orders", "in/a.json", 3),)),
     ],
+    [r.Released("orders", "aggregate", "4711", (b"m" * 16,), (b"n" * 16,), "count", 1010, "ada", "end", (b"o" * 16,))],
     [msgspec.structs.replace(FIRST, seq=2, count=1, bodies=pack([LARGE_BODY]), origin="")],
 ]
 
 
-SINCE = {r.LegalHold: 2, r.Forgotten: 2}
+SINCE = {r.LegalHold: 2, r.Forgotten: 2, r.Released: 4}
 """The format that knew a kind of record first; 1 for all others."""
 
 

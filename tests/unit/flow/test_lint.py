@@ -182,3 +182,19 @@ def test_a_target_for_some_messages_that_would_get_all_is_refused(tmp_path):
     assert found.startswith("flows/copy.yaml:8: what goes on behind 'expire' reaches 'late', too")
     routed = DIVERTED.replace("targets:", "  - route: [{to: out}]\ntargets:", 1)
     assert load_project(project(tmp_path, flows__copy=routed)).flows
+
+
+def test_parameters_a_question_needs_and_does_not_get_are_told(tmp_path):
+    connections = "p: {kind: sql, address: 'sqlite:p.db'}\nw: {kind: http, address: 'http://127.0.0.1:9'}\n"
+    asked = FLOW.replace(
+        "targets:",
+        "steps:\n"
+        "  - enrich: {connection: p, ask: {query: 'SELECT 1 FROM t WHERE a = :sku'}, parameters: {skuu: k}, into: a}\n"
+        "  - enrich: {connection: w, ask: {path: '/p/{sku}/{k}'}, parameters: {k: k, more: k}, into: b}\ntargets:",
+    )
+    found = faults(project(tmp_path, connections=connections, flows__copy=asked))
+    assert [fault.split(": ")[0:2] for fault in found] == [
+        ["flows/copy.yaml:8", "parameter 'sku' is not given; expected sku"],
+        ["flows/copy.yaml:9", "parameter 'sku' is not given; expected sku"],
+    ]
+    assert "did you mean 'skuu'?" in found[0] and "did you mean" not in found[1]

@@ -5,14 +5,21 @@ import pytest
 from waypost.mapping.expression import ExpressionError, compile_expression
 from waypost.mapping.function import FUNCTIONS
 from waypost.mapping.lookup import read_table
+from waypost.mapping.reference_use import References
 
 TABLES = {"sample": read_table("sample.csv", b"code,name,iso\nEA,each,C62\nKG,kilogram,KGM\n", [])}
+DECLARED = {
+    "reference/sample.yaml": b"reference: sample\nowner: us\nkey: code\ncolumns: {name: text, weight: number}\n"
+    b"initial: reference/sample.csv\n",
+    "reference/sample.csv": b"code,name,weight\nEA,each,1.5\nKG,kilogram,2\n",
+}
+REFERENCES = References(DECLARED.__getitem__)
 EXAMPLES = [(f.name, *example) for f in FUNCTIONS.values() for example in f.examples]
 
 
 @pytest.mark.parametrize(("name", "text", "result"), EXAMPLES, ids=[row[1] for row in EXAMPLES])
 def test_an_example_gives_what_is_documented(name: str, text: str, result: str) -> None:
-    found = compile_expression(text, tables=TABLES).evaluate({})
+    found = compile_expression(text, tables=TABLES, references=REFERENCES).evaluate({})
     wanted = compile_expression(result).evaluate({})
     assert (found, type(found)) == (wanted, type(wanted))
 
@@ -57,10 +64,10 @@ def test_a_function_has_a_sentence_and_an_example(name: str) -> None:
 )
 def test_a_wrong_value_is_refused_with_what_was_expected(text: str, says: str | None) -> None:
     if says is None:
-        assert compile_expression(text, tables=TABLES).evaluate({}) is False
+        assert compile_expression(text, tables=TABLES, references=REFERENCES).evaluate({}) is False
         return
     with pytest.raises(ExpressionError) as refused:
-        compile_expression(text, tables=TABLES).evaluate({})
+        compile_expression(text, tables=TABLES, references=REFERENCES).evaluate({})
     assert says in str(refused.value)
 
 

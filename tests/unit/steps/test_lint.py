@@ -22,8 +22,8 @@ def faults_of(
     if parsed is None:
         return found
     given = {name: data.encode() for name, data in (files or {}).items()}
-    lint: Any = component.build.lint  # type: ignore[attr-defined]
-    found += lint(parsed, file, path, given.__getitem__, targets)
+    lint: Any = getattr(component.build, "lint", None)
+    found += lint(parsed, file, path, given.__getitem__, targets) if lint else []
     return found
 
 
@@ -124,3 +124,31 @@ def test_plain_computation_is_accepted() -> None:
 )
 def test_a_file_without_the_function_is_refused(code: str, says: str) -> None:
     assert says in str(faults_of("python", "s.py", {"s.py": code})[0])
+
+
+ODD = [
+    ("route", "[{to: []}]", "there is no target", "a rule that would lose its messages"),
+    ("route", "[{to: [erp, erp]}]", "'erp' is written twice", "a target that would get two"),
+    ("wire_tap", "[]", "there is no target", "a copy for nobody"),
+    ("wire_tap", "{to: [erp, erp]}", "'erp' is written twice", "two copies for one"),
+    ("enrich", "{connection: c, parameters: {}, into: ''}", "found ''", "an answer without a place"),
+    ("enrich", "{connection: c, parameters: {}, into: a..b}", "found 'a..b'", "a place that is none"),
+    ("enrich", "{connection: c, parameters: {}, into: a, default: 5}", "`missing` is fail", "a default nobody takes"),
+    ("enrich", "{connection: c, parameters: {}, into: a, ask: {connection: d}}", "under `ask`", "two connections"),
+    ("idempotent_receiver", "{key: \"'order'\"}", "looks at nothing", "a key all messages share"),
+    ("idempotent_receiver", "true", "looks at nothing", "likewise"),
+    ("claim_check", "{content: a, keep: {b: b}}", "leave `keep` out", "fields that stay anyhow"),
+    ("claim_check", "{content: .a}", "found '.a'", "a place that is none"),
+    ("claim_redeem", "{ticket: t, into: a.}", "found 'a.'", "a place that is none"),
+    ("split", "{items: a, into: b, sequence: b}", "the field of the item, too", "one field for two things"),
+    ("envelope", "{header: {content: a}}", "the field of the content, too", "one field for two things"),
+]
+
+
+@pytest.mark.parametrize(("step", "options", "says", "reason"), ODD, ids=[f"{row[0]}: {row[3]}" for row in ODD])
+def test_what_options_cannot_mean_is_refused(step: str, options: str, says: str, reason: str) -> None:
+    assert says in "\n".join(map(str, faults_of(step, options, targets=("erp",)))), reason
+
+
+def test_a_key_that_looks_at_the_whole_message_is_one() -> None:
+    assert faults_of("idempotent_receiver", "this") == []

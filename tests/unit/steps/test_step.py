@@ -75,6 +75,17 @@ def test_a_wire_tap_copies_only_what_fits_its_condition() -> None:
     assert isinstance(found[0], Tapped) and isinstance(found[1], Message)
 
 
+@pytest.mark.parametrize("made", ["{'a': {'x', 'y'}}", "{'a': [(frozenset('x'),)]}", "[{'a': {1}}]", "{1, 2}"])
+def test_a_python_function_that_returns_a_set_is_a_bug_for_a_set_has_no_order(made: str) -> None:
+    found = results(built("python", "s.py", s=f"def process(body):\n    return {made}\n"), {})[0]
+    assert isinstance(found, Failed) and isinstance(found.error, BugError) and "sorted" in str(found.error)
+
+
+def test_a_python_function_that_returns_what_holds_itself_is_looked_through_once() -> None:
+    code = "def process(body):\n    made = {'n': 1}\n    made['self'] = [made]\n    return made\n"
+    assert isinstance(results(built("python", "s.py", s=code), {})[0], Message)
+
+
 def test_validate_lists_every_fault_of_a_message_with_path_rule_and_text() -> None:
     schema = '{"properties": {"lines": {"items": {"required": ["sku"], "properties": {"q": {"maximum": 9.5}}}}}}'
     failed = results(built("validate", "s.json", s=schema), {"lines": [{"sku": "A"}, {"q": Decimal("9.51")}]})[0]

@@ -260,3 +260,14 @@ def test_a_file_of_edi_is_looked_at_with_its_envelopes() -> None:
     told = found("edi: x12/004010/850", text)
     assert [one["rule"] for one in told] == ["element-date", "850-lines", "interchange-control-number"]
     assert told[0]["path"] == "850 0001, segment 2 BEG, element 5"
+
+
+def test_paths_and_values_of_elements_in_a_namespace_are_told_by_their_local_names() -> None:
+    head = b'<xs:schema targetNamespace="urn:o" xmlns="urn:o" elementFormDefault="qualified" '
+    schema = ORDER.replace(b"<xs:schema ", head, 1).replace(b'type="unit"', b'type="xs:date"')
+    schema = schema.replace(b'<xs:include schemaLocation="parts/unit.xsd"/>', b"")
+    body = "<o:order xmlns:o='urn:o' on='2026-03-01'><o:n>1</o:n><o:n>x</o:n><o:unit>20260301</o:unit></o:order>"
+    told = found("xsd: s.xsd", body, s_xsd=schema)
+    assert [(one["path"], one["value"], one["repair"]) for one in told] == [
+        ("/order/n[2]", '"x"', ""), ("/order/unit", '"20260301"', 'write "2026-03-01"'),
+    ]  # fmt: skip

@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")]
 
 
-def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", as_json: AsJson = False) -> int:
+def check(
+    directory: Folder = Path("."),
+    environment: EnvironmentName = "dev",
+    expanded: Annotated[
+        str, typer.Option("--expanded", metavar="FLOW", help="Show this flow with templates and fragments put in.")
+    ] = "",
+    as_json: AsJson = False,
+) -> int:
     """Find every fault of a project, or say what it promises.
 
     Each fault is one line: file, line number, what was found, what was expected, what to do.
     """
+    from waypost.cli.verb.expanding import print_expanded
     from waypost.core.errors import ProjectError
     from waypost.flow.contract import contracts
     from waypost.flow.project import load_project
@@ -32,6 +40,9 @@ def check(directory: Folder = Path("."), environment: EnvironmentName = "dev", a
         project = load_project(directory, environment)
     except ProjectError as error:
         return _refuse(error, as_json)
+    if expanded:
+        print_expanded(project, expanded, as_json)
+        return 0
     promised = contracts(project)
     if as_json:
         print_json({
@@ -69,6 +80,9 @@ def contract_data(contract: FlowContract) -> dict[str, Any]:
 def contract_text(contract: FlowContract, width: int) -> list[str]:
     """A delivery contract in words."""
     lines = [contract.flow, *_aligned("accepts", contract.accepts, width)]
+    for boundary in contract.boundaries:
+        lines += _aligned(boundary.step, f"{boundary.guarantee}; {boundary.order}", width)
+        lines += _aligned("", boundary.limits, width)
     for target in contract.targets:
         order = "in no order" if target.order.startswith("none") else f"order {target.order}"
         lines += _aligned(target.target, f"{target.guarantee}, {order}: {target.why}", width)

@@ -20,7 +20,8 @@ def describe(
         str,
         typer.Argument(
             metavar="KIND",
-            help="source, target, requester, format, step, connection; a file: flow, partner …; error, state.",
+            help="source, target, requester, format, step, connection; a file: flow, partner …; template, "
+            "fragment; error, state.",
         ),
     ] = "",
     name: Annotated[str, typer.Argument(metavar="NAME", help="A component, an error's code, a state.")] = "",
@@ -40,6 +41,7 @@ def describe(
     complete flows with.
     """
     from waypost.cli.file_schema import file_options
+    from waypost.cli.verb.expanding import print_templates
     from waypost.core.registry import load_components
 
     registry = load_components()
@@ -49,6 +51,8 @@ def describe(
         return _print_schema(schema, registry)
     if kind in ("error", "state"):
         return _print_words(kind, name, as_json)
+    if kind in ("template", "fragment"):
+        return print_templates(kind, name, as_json)
     options = file_options(kind) if not name else None
     if options is not None:
         return _print_file(kind, options, as_json)

@@ -35,7 +35,8 @@ CodeFiles = Annotated[
 ]
 Folder = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of schemas that is written to.")]
 KindName = Annotated[
-    str, typer.Argument(metavar="KIND", help="What the files are: untdid, the UN/EDIFACT directory zips.")
+    str,
+    typer.Argument(metavar="KIND", help="What the files are: untdid (directory zips), biztalk, sef, pyx12 or staedi."),
 ]
 _SHOWN = 20
 
@@ -49,17 +50,9 @@ def check(
     Looks at envelopes, counts, segments, elements, codes and rules; each message is held against the schema of its
     version, or the partner's overlay of it. Exit code 0 when all files are accepted, 1 when not.
     """
-    from waypost.core.errors import UsageError
     from waypost.formats.edi.examine.examination import examine_path
-    from waypost.formats.edi.examine.schemas import Schemas
-    from waypost.formats.edi.schema.code_list import CodeLists
-    from waypost.formats.edi.schema.load import library
 
-    known = library(*_places(schemas, "schemas"))
-    held = Schemas(known, _given(known, schema) if schema else None, partner=partner,
-                   codes=CodeLists(_places(codes, "codes")))  # fmt: skip
-    if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
-        raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
+    held = held_against(schema, partner, schemas, codes)
     accepted = True
     for file in files:
         report = examine_path(file, held)
@@ -72,9 +65,10 @@ def check(
 
 
 def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_json: AsJson = False) -> int:
-    """Turn UN/EDIFACT directories into schema files.
+    """Turn directories and schemas of other products into schema files.
 
-    untdid takes directory zips as the UN publishes them. Only facts are taken, no text of the directory.
+    untdid takes UN/EDIFACT directory zips, biztalk XSD of BizTalk Server and Logic Apps, sef, pyx12 and staedi their
+    own formats. Only facts are taken, no text.
     """
     from waypost.core.errors import UsageError
     from waypost.formats.edi.schema.importer import KINDS
@@ -88,6 +82,26 @@ def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_j
     else:
         say(f"{failure.counted(len(written), 'file')} written below {folder}")
     return 0
+
+
+def held_against(schema: str, partner: str, schemas: list[Path] | None, codes: list[Path] | None) -> Any:
+    """The schemas and code lists that files are held against."""
+    from waypost.core.errors import UsageError
+    from waypost.formats.edi.examine.schemas import Schemas
+    from waypost.formats.edi.schema.code_list import CodeLists
+
+    known = edi_library(schemas)
+    if partner and not any(name.startswith(f"partner/{partner}/") for name in known.names()):
+        raise UsageError(f"no overlay of partner {partner!r}", expected=f"a schema partner/{partner}/MESSAGE")
+    return Schemas(known, _given(known, schema) if schema else None, partner=partner,
+                   codes=CodeLists(_places(codes, "codes")))  # fmt: skip
+
+
+def edi_library(schemas: list[Path] | None) -> Any:
+    """The schemas of the folders named, else of the usual one, and those that come along."""
+    from waypost.formats.edi.schema.load import library
+
+    return library(*_places(schemas, "schemas"))
 
 
 def _places(given: list[Path] | None, usual: str) -> tuple[Path, ...]:

@@ -178,6 +178,7 @@ def shown(answer: dict[str, Any]) -> list[str]:
         lines += [
             f"  {note['step']}: {finding_line(one)}" for note in answer.get("notes", ()) for one in note["findings"]
         ]
+    lines += _boundary_lines(answer.get("boundary"))
     for step in answer["steps"]:
         answered = [effect for effect in answer["effects"] if effect["step"] == step["step"]]
         lines += ["", *_step_lines(step), *map(_answer_line, answered)]
@@ -187,6 +188,23 @@ def shown(answer: dict[str, Any]) -> list[str]:
         if rows:
             lines += ["", title, *rows]
     return lines
+
+
+def _boundary_lines(about: dict[str, Any] | None) -> list[str]:
+    """What a step that combines messages has to do with it."""
+    if about is None:
+        return []
+    lines = [f"{about['role']} of group {about['key']!r} in {about['step']}"] if "step" in about else []
+    if waits := about.get("waits_in"):
+        until = f", at the latest until {waits['until']}" if waits["until"] else ""
+        lines.append(f"  waits since {waits['since']} with {waits['members']} in all, for {waits['waits_for']}{until}")
+    for release in about["releases"]:
+        by = f" by {release['who']}: {release['why']}" if release["who"] else ""
+        lines.append(
+            f"  {release['at']}  {release['step']} released group {release['key']!r}, {len(release['members'])} "
+            f"messages: {release['reason']}{by}"
+        )
+    return ["", *lines]
 
 
 def _step_lines(step: dict[str, Any]) -> list[str]:

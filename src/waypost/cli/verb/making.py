@@ -46,7 +46,7 @@ def _name(directory: Path) -> str:
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="flow, map, partner, step, format or connector.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="flow, map, partner, pack, step, format or connector.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")],
     project: Annotated[
         Path, typer.Option("--project", metavar="DIR", help="The project; for a format or connector the checkout.")
@@ -59,7 +59,8 @@ def new(
     """Write a starter of a flow, partner, map, step or component.
 
     Formats, connectors and, outside of a project, steps are parts of Waypost itself and need a source checkout. A flow
-    is made from the declarations of its parts: every option is there, the optional ones as comments.
+    is made from the declarations of its parts: every option is there, the optional ones as comments. A pack is copied
+    into schemas/, to be changed there; one that is used as it is need only be named, as pack:NAME/FILE.
     """
     from waypost.cli import scaffold
     from waypost.core.errors import UsageError, near
@@ -69,7 +70,7 @@ def new(
             f"new {kind!r}", expected=f"one of {', '.join(scaffold.KINDS)}", remedy=near(kind, scaffold.KINDS)
         )
     in_project, in_checkout = (project / "waypost.yaml").is_file(), (project / "src" / "waypost").is_dir()
-    if kind in ("flow", "map", "partner") or (kind == "step" and not in_checkout):
+    if kind in ("flow", "map", "partner", "pack") or (kind == "step" and not in_checkout):
         if not in_project:
             raise UsageError(f"{project} is no project", expected="a folder with waypost.yaml", remedy="waypost init")
     elif not in_checkout:
@@ -92,6 +93,8 @@ def _files(kind: str, name: str, project: Path, source: str, target: str, format
         )
     if kind == "map":
         return scaffold.map_files(name)
+    if kind == "pack":
+        return scaffold.pack_copy(name)
     if kind == "partner":
         return scaffold.partner_files(name, {})
     if kind == "step" and (project / "waypost.yaml").is_file():
@@ -100,6 +103,8 @@ def _files(kind: str, name: str, project: Path, source: str, target: str, format
 
 
 def _next(kind: str, name: str, in_project: bool) -> str:
+    if kind == "pack":
+        return f"name them in a flow: - validate: schemas/{name}/…, in place of pack:{name}/…"
     if in_project:
         if kind == "partner":
             return f"waypost check, then use it in a flow: format: {{x12: {{partner: {name}}}}}"

@@ -70,6 +70,12 @@ def load(place: Place, file: Path) -> CompiledMap:
 
 
 def _inside(root: Path, path: str) -> Path:
+    from waypost.flow.library import library_folders
+
+    first, _, rest = path.partition("/")
+    if first == "libraries" and not (root / path).exists():
+        name, _, rest = rest.partition("/")
+        root, path = library_folders(root, []).get(name, root), rest
     at = (root / path).resolve()
     if not at.is_relative_to(root):
         raise LookupError(path)

@@ -158,6 +158,11 @@ def _before(name: str, before: str, project: Path) -> Partner | None:
     return found
 
 
+def running_files(project: Path) -> dict[str, bytes]:
+    """The files of the version that ran last. Raises ``UsageError`` where none did."""
+    return _files_of_version("", project)
+
+
 def _files_of_version(version: str, project: Path) -> dict[str, bytes]:
     """The files of a version that ran; without a name those of the one activated last."""
     from waypost.cli.asking import make_client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,8 +103,26 @@ def _print_status(place: Place) -> None:
         for flow in answer["flows"]
     ]
     table(("flow", "state", "messages", *(f"deliveries {words[0]}", *words[1:])), rows, empty="no flows")
-    for line in [*_troubles(answer["flows"]), *answer.get("trouble", ())]:
+    waiting = [
+        [f"{flow['flow']}/{row['step']}", row["groups"], row["members"]]
+        for flow in answer["flows"]
+        for row in flow.get("groups", ())
+        if row["groups"]
+    ]
+    if waiting:
+        say()
+        table(("waiting in", "groups", "messages"), waiting)
+    for line in [*_troubles(answer["flows"]), *_waiting(answer.get("waiting", ())), *answer.get("trouble", ())]:
         note(line)
+
+
+def _waiting(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What waits for reference data."""
+    return [
+        f"reference table {group['table']}: no row for {group['value']!r}, {group['count']} parked in "
+        f"{', '.join(group['flows'])}"
+        for group in groups
+    ]
 
 
 def _troubles(flows: list[dict[str, Any]]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from waypost.agreements.load import Partner
+from waypost.agreements.part import OwedOptions
 from waypost.core.component import Dropped, Failed, Result
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
@@ -12,13 +14,16 @@ from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.traits import StepTraits
 from waypost.formats.edi.acknowledge import acknowledgement_for
+from waypost.formats.edi.agreed.gate import partners_of
+from waypost.formats.edi.agreed.owed import owed_document, wanted
 
 CONTENT_TYPE = "application/edi-x12"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeOptions:
-    """Nothing needs to be said: the acknowledgement follows from what was received."""
+    """Nothing needs to be said: the acknowledgement follows from what was received, and from the agreement with the
+    partner it came from, where the flow reads under one."""
 
 
 @registry.register("step", "acknowledge", options=AcknowledgeOptions, traits=StepTraits(), example="{}")
@@ -28,10 +33,13 @@ class Acknowledge:
     With ``format: {x12: {unit: group}}`` one 997 answers a whole group and rejects what was found wrong; after a
     format of single transaction sets each is answered alone, and always accepted, since a wrong one never gets here.
     Acknowledgements themselves are dropped.
+
+    After a format with ``partner`` the agreement decides, also for EDIFACT (``unit: interchange``): whether any is
+    owed, 997, 999 or CONTRL, whether accepted messages are named, and what one fault does to its neighbours.
     """
 
     def __init__(self, options: AcknowledgeOptions, grants: Grants) -> None:
-        pass
+        self._partners = partners_of(("any",), grants) if grants.list_files else {}
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         return [self._answer(message) for message in batch]
@@ -41,7 +49,19 @@ class Acknowledge:
         if isinstance(group, dict) and group.get("functional_id") == "FA":
             return Dropped("acknowledgements are not acknowledged")
         try:
+            partner = message.body.get("partner") if isinstance(message.body, dict) else None
+            if partner in self._partners:
+                return self._owed(message, self._partners[partner])
             document = acknowledgement_for(message.body, received_at=message.received_at)
         except DataError as error:
             return Failed(error)
         return message.with_body(document, CONTENT_TYPE)
+
+    def _owed(self, message: Message, partner: Partner) -> Result:
+        standard = "edifact" if "syntax" in (message.body.get("interchange") or {}) else "x12"
+        agreed = getattr(partner.options, standard)
+        owed = agreed.receive.acknowledge if agreed is not None else OwedOptions(functional="never")
+        if why := wanted(message.body, owed):
+            return Dropped(why)
+        document = owed_document(message.body, standard, owed, message.received_at)
+        return message.with_body(document, CONTENT_TYPE if standard == "x12" else "application/edifact")

@@ -12,16 +12,20 @@ from waypost.core.errors import AgreementError, DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, PartnerRef
+from waypost.core.stamping import NumbersWanted
 from waypost.core.traits import FormatTraits
+from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
+from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import group_document, interchange_document, transaction_document
 from waypost.formats.edi.edifact_write import EdifactWriter
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.places import message_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 
@@ -119,6 +123,9 @@ class EdifactFormat:
             line_end="\n" if options.new_lines else "",
         )  # fmt: skip
         self._writer = EdifactWriter(rows, options.syntax, options.syntax_version, encoding, options.una)
+        usage = "P" if grants.environment_class == "prod" else "T"
+        self._sender = Sender(EDIFACT, self._gate.partners, usage) if self._gate else None
+        self._writers: dict[str, EdifactWriter] = {}
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
         return EdiFramer(EDIFACT, self._unit, limit_bytes, offset, context)
@@ -146,11 +153,51 @@ class EdifactFormat:
             self._readers[name] = MessageReader(EDIFACT, self._envelopes, encoding, self._check)
         return self._readers[name]
 
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        encoding = self._reader.encoding or "latin-1"
+        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths)
+
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]
 
     def _encode(self, document: Any) -> bytes | DataError:
         try:
-            return self._writer.interchange(document)
+            if self._sender is None:
+                return self._writer.interchange(document)
+            partner = self._sender.partner_of(document)
+            return self._writer_for(partner).interchange(self._sender.filled(document, partner))
         except DataError as error:
             return error
+
+    def _writer_for(self, partner: Partner) -> EdifactWriter:
+        """How this partner is written to."""
+        if partner.name not in self._writers:
+            assert partner.options.edifact is not None
+            send = partner.options.edifact.send
+            marks, envelope = send.separators, send.envelope
+            rows = RowWriter(
+                name="edifact", element=marks.element, component=marks.component, repetition=marks.repetition,
+                segment=marks.segment, release=marks.release, decimal=marks.decimal,
+                line_end=LINE_ENDS[marks.line_end],
+            )  # fmt: skip
+            made = EdifactWriter(rows, envelope.syntax, envelope.syntax_version, "", envelope.una)
+            self._writers[partner.name] = made
+        return self._writers[partner.name]
+
+    @property
+    def stamps(self) -> bool:
+        """Whether control references are put in as an interchange leaves."""
+        return self._sender is not None
+
+    def numbers_wanted(self, body: bytes) -> Sequence[NumbersWanted]:
+        return self._sender.wanted(body) if self._sender else ()
+
+    def stamped(self, body: bytes, numbers: Mapping[str, Sequence[int]], at: int) -> bytes:
+        return self._sender.stamped(body, numbers, at) if self._sender else body
+
+    def exchange(self, content: bytes, *, sent: bool) -> Mapping[str, Any] | None:
+        if self._gate is None or self._sender is None:
+            return None
+        said = exchange_of(content, EDIFACT)
+        partner = self._sender.partner_of_bytes(content) if sent else self._gate.partner_of(content)
+        return None if said is None or partner is None else {**said, "partner": partner}

@@ -84,7 +84,9 @@ def isa_elements(interchange: Mapping[str, Any], component: str, repetition: str
     take = Taker("interchange", interchange, "x12-envelope")
     version = take.text("version", 5, "00401")
     elements = [
-        "ISA", "00", " " * 10, "00", " " * 10,
+        "ISA", (take.optional("authorisation_qualifier", 2) or "00").ljust(2),
+        take.optional("authorisation", 10).ljust(10), (take.optional("security_qualifier", 2) or "00").ljust(2),
+        take.optional("security", 10).ljust(10),
         take.text("sender_qualifier", 2, "ZZ").ljust(2), take.text("sender", 15).ljust(15),
         take.text("receiver_qualifier", 2, "ZZ").ljust(2), take.text("receiver", 15).ljust(15),
         take.fixed(edi_date(take.text("date", 10), 6), "date", "[0-9]{6}", "a date"),

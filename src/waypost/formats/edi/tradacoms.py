@@ -14,6 +14,7 @@ from waypost.core.spec import Option
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.framer import EdiFramer
 from waypost.formats.edi.message_reader import Envelopes, MessageReader
+from waypost.formats.edi.places import message_ranges
 from waypost.formats.edi.row_write import RowWriter, mapping_of, rows_of, transactions_of
 from waypost.formats.edi.tradacoms_dialect import DELIMITERS, TRADACOMS
 from waypost.formats.edi.tradacoms_envelope import (
@@ -75,6 +76,9 @@ class TradacomsFormat:
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         return self._reader.decode(batch, context, self._unit)
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        return message_ranges(TRADACOMS, data, context, self._reader.encoding, self._unit == "interchange", paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -12,18 +12,24 @@ from waypost.core.errors import AgreementError, DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault, PartnerRef
+from waypost.core.stamping import NumbersWanted
 from waypost.core.traits import FormatTraits
+from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import x12_parties
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
+from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import AgreedTerms
 from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.places import x12_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
 from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.edi.x12_reader import X12Reader
 from waypost.formats.edi.x12_write import X12Writer
+
+_BINARY = {tag.decode(): number for tag, number in X12.binary.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +114,12 @@ class X12Format:
                 name="x12", element=options.element_separator, component=options.component_separator,
                 repetition=options.repetition_separator, segment=options.segment_terminator,
                 replacement=options.replace_separators, line_end="\n" if options.new_lines else "",
-                encoding=options.encoding, binary={tag.decode(): number for tag, number in X12.binary.items()},
+                encoding=options.encoding, binary=_BINARY,
             )
         )  # fmt: skip
+        usage = "P" if grants.environment_class == "prod" else "T"
+        self._sender = Sender(X12, self._gate.partners, usage) if self._gate else None
+        self._writers: dict[str, X12Writer] = {}
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
         return EdiFramer(X12, self._options.unit, limit_bytes, offset, context)
@@ -134,11 +143,52 @@ class X12Format:
             self._readers[name] = X12Reader(agreed.receive.encoding, options.check, options.version, terms)
         return self._readers[name]
 
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        options = self._options
+        whole = options.unit == "group"
+        return x12_ranges(X12, data, context, options.encoding, options.version, whole, paths)
+
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]
 
     def _encode(self, document: Any) -> bytes | DataError:
         try:
-            return self._writer.interchange(document)
+            if self._sender is None:
+                return self._writer.interchange(document)
+            partner = self._sender.partner_of(document)
+            return self._writer_for(partner).interchange(self._sender.filled(document, partner))
         except DataError as error:
             return error
+
+    def _writer_for(self, partner: Partner) -> X12Writer:
+        """How this partner is written to."""
+        if partner.name not in self._writers:
+            assert partner.options.x12 is not None
+            send = partner.options.x12.send
+            marks = send.separators
+            self._writers[partner.name] = X12Writer(
+                RowWriter(
+                    name="x12", element=marks.element, component=marks.component, repetition=marks.repetition,
+                    segment=marks.segment, replacement=marks.replacement, line_end=LINE_ENDS[marks.line_end],
+                    encoding=send.encoding, binary=_BINARY,
+                )
+            )  # fmt: skip
+        return self._writers[partner.name]
+
+    @property
+    def stamps(self) -> bool:
+        """Whether control numbers are put in as an interchange leaves."""
+        return self._sender is not None
+
+    def numbers_wanted(self, body: bytes) -> Sequence[NumbersWanted]:
+        return self._sender.wanted(body) if self._sender else ()
+
+    def stamped(self, body: bytes, numbers: Mapping[str, Sequence[int]], at: int) -> bytes:
+        return self._sender.stamped(body, numbers, at) if self._sender else body
+
+    def exchange(self, content: bytes, *, sent: bool) -> Mapping[str, Any] | None:
+        if self._gate is None or self._sender is None:
+            return None
+        said = exchange_of(content, X12)
+        partner = self._sender.partner_of_bytes(content) if sent else self._gate.partner_of(content)
+        return None if said is None or partner is None else {**said, "partner": partner}

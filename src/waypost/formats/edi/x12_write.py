@@ -19,18 +19,28 @@ class X12Writer:
     rows: RowWriter
 
     def interchange(self, document: Any) -> bytes:
-        """One interchange with one group: the document's ``rows``, or those of each of its ``transactions``.
-        Raises ``DataError`` for what cannot be written."""
-        transactions = transactions_of(document, "x12")
-        interchange, group = (mapping_of(document, name, "x12-document") for name in ("interchange", "group"))
-        write = self.rows.envelope
+        """One interchange: its ``services`` (rows such as TA1), and one group with the document's ``rows`` or those of
+        each of its ``transactions``, or each of its ``groups``. Raises ``DataError`` for what cannot be written."""
+        interchange = mapping_of(document, "interchange", "x12-document")
         isa = isa_elements(interchange, self.rows.component, self.rows.repetition)
-        segments = [write(isa, "ISA", frozenset({11, 16})), write(gs_elements(group), "GS")]
+        segments = [self.rows.envelope(isa, "ISA", frozenset({11, 16}))]
+        services = document.get("services") or ()
+        segments.extend(self.rows.row(row, position) for position, row in enumerate(services, 2))
+        groups = document.get("groups") or ([document] if not services or "group" in document else [])
+        for group in groups:
+            segments.extend(self._group(group))
+        segments.append(self.rows.envelope(["IEA", str(len(groups)), isa[13]], "IEA"))
+        return self.rows.join(segments)
+
+    def _group(self, document: Any) -> list[bytes]:
+        """One group, from GS to GE."""
+        transactions = transactions_of(document, "x12")
+        group = mapping_of(document, "group", "x12-document")
+        segments = [self.rows.envelope(gs_elements(group), "GS")]
         for number, transaction in enumerate(transactions, 1):
             segments.extend(self._transaction(transaction, number))
-        segments.append(write(["GE", str(len(transactions)), str(group["control_number"]).strip()], "GE"))
-        segments.append(write(["IEA", "1", isa[13]], "IEA"))
-        return self.rows.join(segments)
+        row = ["GE", str(len(transactions)), str(group["control_number"]).strip()]
+        return [*segments, self.rows.envelope(row, "GE")]
 
     def _transaction(self, document: Any, number: int) -> list[bytes]:
         transaction = mapping_of(document, "transaction", "x12-document") if isinstance(document, Mapping) else {}

@@ -1,6 +1,18 @@
 """The function library of the mapping language; importing it fills ``FUNCTIONS``."""
 
-from waypost.mapping.function import amount, code, collection, date, identifier, number, table, text, wording, zone
+from waypost.mapping.function import (
+    amount,
+    code,
+    collection,
+    date,
+    identifier,
+    number,
+    reference,
+    table,
+    text,
+    wording,
+    zone,
+)
 from waypost.mapping.function.declaration import FUNCTIONS, Function, is_light
 
 __all__ = [
@@ -13,6 +25,7 @@ __all__ = [
     "identifier",
     "is_light",
     "number",
+    "reference",
     "table",
     "text",
     "wording",

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 _VARIADIC = 0x04
+REFERENCE = "reference:"
+"""What stands before the name of reference data among the tables."""
 KINDS = ("any", "scalar", "text", "number", "whole", "bool", "list", "map", "item", "arg")
 
 
@@ -17,11 +19,15 @@ class Function:
     """One function. ``examples`` are (expression, its result as an expression); a test runs each of them.
 
     ``scalar`` says that its cost does not grow with its arguments (it bounds them itself), so that loops need not
-    charge for it. ``needs`` is what is handed to it before its arguments: '' or 'table' (lookup) or 'now'.
+    charge for it. ``needs`` is what is handed to it before its arguments: '', 'table' (a lookup), 'now', or
+    'reference' (reference data, and when the message was received).
 
     ``takes`` are the kinds each parameter accepts (``text|number``; the last one again for further values), ``gives``
     the kind of the result: ``item`` is that of the first argument's items, ``arg`` that of the first argument.
     ``missing`` says when the result is missing: ``first`` when the first argument is, ``never``, or ``maybe``.
+
+    ``direct`` does the same for one text as its only argument, at no cost of ours, and raises ``TypeError`` for
+    anything else, a missing value too.
     """
 
     name: str
@@ -39,12 +45,22 @@ class Function:
     missing: str
     prepare: Callable[..., Callable[[Any], Any]] | None
     cuts: bool
+    direct: Callable[[Any], Any] | None = None
 
     @property
     def signature(self) -> str:
         """``round(value, places, mode)``; optional parameters in brackets."""
         words = [p if i < self.required else f"[{p}]" for i, p in enumerate(self.parameters)]
         return f"{self.name}({', '.join(words)}{', …' if self.variadic else ''})"
+
+    @property
+    def looks(self) -> bool:
+        """Whether the first thing it is given is the name of a table it looks into."""
+        return self.needs in ("table", "reference")
+
+    def table_key(self, name: str) -> str:
+        """Under which key a table is among those an expression may look into."""
+        return f"{REFERENCE}{name}" if self.needs == "reference" else name
 
     def accepts(self, place: int) -> tuple[str, ...]:
         """The kinds the argument at ``place`` may have."""
@@ -72,6 +88,7 @@ def function(
     needs: str = "",
     prepare: Callable[..., Callable[[Any], Any]] | None = None,
     cuts: bool = False,
+    direct: Callable[[Any], Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function. A name that Python has taken is written with a trailing underscore (``sum_``). ``types`` are
     the kinds of its parameters and its result: ``text|number, whole -> text``; ``!`` at the end for a result that is
@@ -86,14 +103,14 @@ def function(
     def declare(call: F) -> F:
         code: Any = call.__code__
         defaults: Sequence[Any] = call.__defaults__ or ()
-        skip = 1 if needs else 0
+        skip = 2 if needs == "reference" else 1 if needs else 0
         variadic = bool(code.co_flags & _VARIADIC)
         parameters = tuple(code.co_varnames[skip : code.co_argcount + variadic])
         known = name or call.__name__.rstrip("_")
         FUNCTIONS[known] = Function(
             known, group, (call.__doc__ or "").strip(), parameters,
             code.co_argcount - skip - len(defaults), variadic, examples, call, scalar, needs,
-            takes, result.rstrip("!?"), missing, prepare, cuts,
+            takes, result.rstrip("!?"), missing, prepare, cuts, direct,
         )  # fmt: skip
         return call
 

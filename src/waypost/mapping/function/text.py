@@ -50,19 +50,21 @@ def text(value: Any) -> str | None:
     raise refuse_type(value, "a text, a number, true or false")
 
 
-@function("text", ("upper('abc')", "'ABC'"), types="text -> text")
+@function("text", ("upper('abc')", "'ABC'"), types="text -> text", direct=str.upper)
 def upper(value: Any) -> str | None:
     """The text in capitals."""
     return None if value is None else want_text(value).upper()
 
 
-@function("text", ("lower('ABC')", "'abc'"), types="text -> text")
+@function("text", ("lower('ABC')", "'abc'"), types="text -> text", direct=str.lower)
 def lower(value: Any) -> str | None:
     """The text in small letters."""
     return None if value is None else want_text(value).lower()
 
 
-@function("text", ("trim('  a b ')", "'a b'"), ("trim('--a-', '-')", "'a'"), types="text, text -> text")
+@function(
+    "text", ("trim('  a b ')", "'a b'"), ("trim('--a-', '-')", "'a'"), types="text, text -> text", direct=str.strip
+)
 def trim(value: Any, characters: Any = None) -> str | None:
     """The text without white space (or the given characters) at both ends."""
     if value is None:
@@ -139,9 +141,13 @@ def _one(fill: Any) -> str:
 @function("text", ("concat('PO-', 4711)", "'PO-4711'"), ("concat('a', None, 'b')", "'ab'"), types="scalar -> text!")
 def concat(*values: Any) -> str:
     """All values as one text; missing ones are left out."""
-    if all(type(value) is str for value in values) and sum(map(len, values)) <= MAX_TEXT:
-        return "".join(values)
-    return _glue("", values)
+    try:
+        made = "".join(values)
+    except TypeError:
+        return _glue("", values)
+    if len(made) > MAX_TEXT:
+        raise too_long(len(made))
+    return made
 
 
 @function(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from waypost.core.errors import Fault, ProjectError, near
-from waypost.core.spec import Option, OptionFault, ProjectPath, Spec
+from waypost.core.spec import Duration, Option, OptionFault, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.flow.definition import FlowDefinition, Project
@@ -47,6 +47,9 @@ class InputOptions:
     file: Annotated[str, Option("A file with the content, relative to the project.", example="tests/850.edi")] = ""
     headers: Annotated[dict[str, str], Option("Headers that come with it.")] = field(default_factory=dict)
     received_at: Annotated[str, Option("When it came, for flows that look at the time.")] = "2026-01-15T12:00:00Z"
+    then_wait: Annotated[
+        Duration, Option("So much time passes afterwards, for steps that wait for more or for their time.", minimum=0)
+    ] = Duration(0)
 
     def faults(self) -> Iterator[OptionFault]:
         given = [n for n, v in (("json", self.json), ("text", self.text), ("file", self.file or None)) if v is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,13 @@ class Came:
                     yield {"step": place, **{name: str(detail.get(name, "")) for name in FIELDS}}
         for step, one in self.notes:
             yield {"step": step, **one.data()}
+
+    def digest(self) -> str:
+        """What came out, in few characters: equal where it is the same."""
+        parts: list[Any] = [sorted(self.targets), self.filtered, [(place, str(error)) for place, error in self.errors]]
+        parts += [[body for _, body in self.targets[name]] for name in sorted(self.targets)]
+        parts += [(step, str(one)) for step, one in self.notes]
+        return hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
     def add(self, names: Sequence[str], decoded: Decoded, processed: Processed) -> None:
         """What one batch came to; ``names`` are the flow's targets by number."""

@@ -3,6 +3,9 @@ answer from the case."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,8 +35,10 @@ from waypost.testing.cases.coverage import Coverage
 from waypost.testing.cases.declared import Case, CaseResult, InputOptions, load_cases
 from waypost.testing.cases.match import exact
 from waypost.testing.cases.outcome import Came, differences
+from waypost.testing.cases.second import again
 from waypost.testing.cases.snapshot import Snapshots
 from waypost.testing.cases.standing_in import Answers, Ready
+from waypost.testing.cases.waiting import Waiting
 
 
 async def run_cases(root: Path, environment: str, only: str = "", coverage: Coverage | None = None) -> list[CaseResult]:
@@ -42,7 +47,22 @@ async def run_cases(root: Path, environment: str, only: str = "", coverage: Cove
     project = load_project(root, environment)
     runner = CaseRunner(root, project, coverage)
     results = [await runner.run(case) for case in load_cases(root, project) if only in case.options.name]
-    return [*results, *runner.run_maps(only)]
+    return [*again(results, runner.digests, project, root, environment, only), *runner.run_maps(only)]
+
+
+def tell_digests() -> None:
+    """What each case comes to, as JSON on standard output; the second process of ``run_cases``."""
+    root, environment, only = Path(sys.argv[1]), *sys.argv[2:4]
+
+    async def told() -> list[tuple[str, int, str]]:
+        project = load_project(root, environment)
+        runner = CaseRunner(root, project)
+        for case in load_cases(root, project):
+            if only in case.options.name:
+                await runner.run(case)
+        return [(file, line, digest) for (file, line), digest in runner.digests.items()]
+
+    sys.stdout.write(json.dumps(asyncio.run(told())))
 
 
 class CaseRunner:
@@ -52,6 +72,8 @@ class CaseRunner:
         self.root, self.project, self.coverage = root, project, coverage
         self.snapshots = Snapshots(root)
         self.contents = MemoryContents()
+        self.digests: dict[tuple[str, int], str] = {}
+        """What came out of each case, by file and line."""
         self._around = Surroundings(root, ManualClock(), SeededRandom(0), Events(), contents=self.contents)
         self._flows: dict[str, CompiledFlow] = {}
         self._maps: dict[str, CompiledMap] = {}
@@ -69,6 +91,7 @@ class CaseRunner:
         except (WaypostError, OSError) as error:
             found = [f"could not run: {error}"]
         took, findings = time.perf_counter() - begun, tuple(came.findings())
+        self.digests[case.file, case.line] = came.digest()
         return CaseResult(case.file, case.line, case.subject, case.options.name, tuple(found), took, findings)
 
     def _differences(self, case: Case, came: Came) -> Iterator[str]:
@@ -85,12 +108,14 @@ class CaseRunner:
         effects = Answers(case.options.effects, self.contents)
         came = Came()
         watch = self.coverage.watcher(flow) if self.coverage is not None else None
+        waiting = Waiting(flow, came, effects, watch, at)
         for part, load in self._loads(flow, given):
             decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
             processed = await part.process(decoded.indices, decoded.messages, effects, b"", watch)
             if watch is not None:
                 watch.ended(processed)
-            came.add(flow.target_names, decoded, processed)
+            await waiting.take(decoded, processed)
+        await waiting.pass_time(given.then_wait)
         return came, effects.unanswered
 
     def _mapped(self, case: Case) -> Came:

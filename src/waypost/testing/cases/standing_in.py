@@ -11,6 +11,7 @@ from waypost.flow.check_room import CheckIn, Contents
 from waypost.flow.compiled import CompiledStep, Question
 from waypost.flow.differ import differences
 from waypost.flow.effects import pack_answer, unpack_answer
+from waypost.flow.reference_step import ReferenceLook
 from waypost.testing.cases.declared import AnswerOptions
 from waypost.testing.cases.match import exact, shown
 
@@ -58,6 +59,8 @@ class Answers:
                 if given.error:
                     return _FAILURES[given.error_class](given.error, where=f"step {step.name}")
                 return unpack_answer(pack_answer(exact(given.answer)))
+        if isinstance(step.step, ReferenceLook):
+            return step.step.now(looking=True)
         if step.asks == "clock":
             return moment_text(question.message.received_at)
         if step.asks in ("check_in", "redeem"):

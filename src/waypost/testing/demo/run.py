@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypost.core.errors import WaypostError
+from waypost.testing.demo.papers import show_papers
 from waypost.testing.demo.play import Play, until
 from waypost.testing.demo.stage import EXAMPLE, Stage
 from waypost.testing.demo.teller import Teller
@@ -90,6 +91,7 @@ class _Show:
         teller.table(rows)
         good = all(row[3] for row in rows)
         teller.text("Everything came out as it should." if good else "Something did not come out as it should.")
+        good = await show_papers(stage, teller) and good
         await say_what_next(stage, teller, stays=self.stays)
         return GOOD if good else BAD
 

@@ -134,7 +134,7 @@ class Trial:
                 return True
             if now < next_kill:
                 continue
-            family = _family(self._system.pid)
+            family = family_of(self._system.pid)
             if self._all_there(family) or self._random.random() < AT_START:
                 self._kill(family)
             next_kill = now + self.plan.kill_every * self._random.uniform(0.5, 1.5)
@@ -224,7 +224,7 @@ def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]
     return [f"system: does not come to rest: {moving}"]
 
 
-def _family(pid: int) -> list[int]:
+def family_of(pid: int) -> list[int]:
     """A process, its children, and theirs."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -55,6 +55,14 @@ class Gate:
         self._class = grants.environment_class
         self.agreed = lru_cache(maxsize=64)(self._agreed)
 
+    def partner_of(self, content: bytes) -> str | None:
+        """The name of the partner that sent a content, whatever else is agreed; None for a stranger."""
+        parties = self._parties(content)
+        if parties is None:
+            return None
+        found = resolve(self.partners.values(), parties).partner
+        return found.name if found is not None else None
+
     def _agreed(self, context: bytes) -> Agreed | AgreementError | None:
         """The agreement an interchange with this envelope falls under; None where the envelope cannot be read."""
         parties = self._parties(context)

@@ -13,6 +13,8 @@ from waypost.formats.edi.envelope import security_document
 from waypost.formats.edi.row_read import RowReader
 from waypost.formats.edi.x12_dialect import X12
 
+_GROUP_BYTES = 1024
+
 
 def parties_of(dialect: Dialect, context: bytes) -> Parties | None:
     """The parties of the header of an interchange, and of the group's header behind it, if there is one; None where
@@ -21,7 +23,9 @@ def parties_of(dialect: Dialect, context: bytes) -> Parties | None:
     if not isinstance(header, Header):
         return None
     rows = RowReader(header.delimiters, "latin-1")
-    group = context[header.end :].strip().removesuffix(header.delimiters.segment).decode("latin-1")
+    opener = next(iter(dialect.group), b"") + header.delimiters.element
+    behind = context[header.end : header.end + _GROUP_BYTES].lstrip()
+    group = behind.partition(header.delimiters.segment)[0].decode("latin-1") if behind.startswith(opener) else ""
     if dialect is X12:
         isa = [element.decode("latin-1") for element in header.row[1:]]
         inner = x12_group(group.split(rows.element)[1:]) if group else None

@@ -55,7 +55,7 @@ class ProjectSchemas:
     """What agreements and flows may name as a schema."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = files
+        self.files = files
         folder: Any = ProjectFolder(files)
         self.library = Library((folder,))
         self._found: dict[str, Schema | None] = {}
@@ -69,7 +69,7 @@ class ProjectSchemas:
     def find(self, name: str) -> Schema | None:
         """The schema or overlay of a name, or of a file of the project. Raises ``ProjectError`` with its faults."""
         if name not in self._found:
-            file: Any = ProjectFolder(self._files, name)
+            file: Any = ProjectFolder(self.files, name)
             try:
                 self._found[name] = self.library.file(file) if file.is_file() else self.library.schema(name)
             except ProjectError as error:

@@ -18,8 +18,10 @@ from waypost.formats.edi.dialect import Dialect
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.examine.envelope import EnvelopeSegments, at, closing, message_trailer, surplus
 from waypost.formats.edi.examine.message import Message, Writing, writing_of
+from waypost.formats.edi.examine.release import hide, show
 from waypost.formats.edi.examine.report import Report, SetCount
 from waypost.formats.edi.examine.schemas import Checked, Schemas, doubted
+from waypost.formats.edi.examine.unit import business_units
 from waypost.formats.edi.examine.verdict import Level, Sink, Verdict
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.token import Kind, Token
@@ -78,8 +80,9 @@ class Examination:
                 self._kept.clear()
             self._kept[writing] = EnvelopeSegments(writing.dialect, writing.marks)
         self._segments = self._kept[writing]
-        row = [element.translate(None, b"\r\n").decode("utf-8", "replace") for element in token.header.row]
-        control = writing.dialect.control_number(token.header)
+        plain = [element.translate(None, b"\r\n").decode("utf-8", "replace") for element in token.header.row]
+        row = [hide(element, writing.marks) for element in plain]
+        control = at(row, writing.dialect.interchange[token.header.row[0]].opening or writing.dialect.reference).strip()
         start = token.start + _header_at(token.data, token.header.row[0])
         shown = token.data[start - token.start :][:80].decode("utf-8", "replace")
         self._interchange = Level(row[0], row, start, shown, control, writing)
@@ -97,7 +100,9 @@ class Examination:
             if one.element:
                 pieces = split(token.data[start - token.start :], writing.delimiters.element, b"")
                 inside = sum(len(p) + len(writing.delimiters.element) for p in pieces[: one.element])
-            self._about(self._interchange, replace(one, offset=start + inside, excerpt=shown))
+            place = min(start + inside, token.end)
+            found_text = show(one.found, writing.marks)
+            self._about(self._interchange, replace(one, offset=place, excerpt=shown, found=found_text))
 
     def _close_interchange(self, token: Token, level: Level) -> None:
         dialect = level.writing.dialect
@@ -222,8 +227,12 @@ class Examination:
             self._say(message.located(notice, 0), checked.message, control)
         for one in located:
             self._say(one, checked.message, control)
-        for sink in self._sinks:
-            sink.message(Verdict(checked.message, checked.version, checked.name, control, header, located, len(texts)))
+        if self._sinks:
+            verdict = Verdict(checked.message, checked.version, checked.name, control, header, located, len(texts),
+                              group.control_number if group else "",
+                              business_units(checked.message, message, located))  # fmt: skip
+            for sink in self._sinks:
+                sink.message(verdict)
 
     def _counted(self, checked: Checked) -> SetCount:
         key = (checked.message, checked.version)

@@ -15,7 +15,7 @@ from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.rule import NO_CODES
 from waypost.formats.edi.schema.validator import Validator
 
-_MOST_KEPT = 256
+_MOST_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ class Schemas:
     def _checked(self, message: str, version: str, schema: Schema, marks: Marks) -> Checked:
         key = (message, schema.name, marks)
         if key not in self._found:
+            if len(self._found) > _MOST_KEPT:
+                self._found.clear()
             self._found[key] = Checked(message, version, schema.name, Validator(schema, marks, self._codes))
         return self._found[key]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,7 +33,8 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in one message: its header, and all findings with their places."""
+    """What was found in one message: its header, and all findings with their places. ``group`` is the control number of
+    the group it stands in."""
 
     message: str
     version: str
@@ -42,6 +43,9 @@ class Verdict:
     header: Sequence[str]
     findings: Sequence[Finding]
     segments: int
+    group: str = ""
+    units: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    """By position, the business unit a finding stands in: such as the claim, ``CLM01`` and its number."""
 
     @property
     def accepted(self) -> bool:

@@ -14,7 +14,7 @@ from waypost.formats.edi.schema.code_list import CodeLists
 from waypost.formats.edi.schema.expression import OWN
 from waypost.formats.edi.schema.fault import ElementFaults
 from waypost.formats.edi.schema.hierarchy import LEVEL, broken_bounds, broken_levels
-from waypost.formats.edi.schema.model import Schema
+from waypost.formats.edi.schema.model import Schema, Use
 from waypost.formats.edi.schema.pattern import Marks, Patterns
 from waypost.formats.edi.schema.quick import QuickPath
 from waypost.formats.edi.schema.rule import NO_CODES, CompiledRule, Verdict
@@ -59,8 +59,30 @@ class Validator:
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
             wrong = {f.position for f in found}
-            found += [f for f in self._broken_rules(rows, placed) if f.position not in wrong]
+            tags = {f.segment for f in found if f.level == "element"}
+            spoiled = {rule.rule.id for rule in self.rules if {key.removesuffix(OWN) for key in rule.keys} & tags}
+            broken = self._broken_rules(rows, placed)
+            found += [f for f in broken if f.position not in wrong and f.rule not in spoiled]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
+
+    @property
+    def rules(self) -> Sequence[CompiledRule]:
+        """The rules of the schema, ready to be asked."""
+        return self._scopes.rules
+
+    def fits(self, use: Use, segment: str) -> bool:
+        """Whether a segment is as one use of it says."""
+        return bool(self._quick.match(use)(segment))
+
+    def broken(self, segments: Sequence[str]) -> list[tuple[CompiledRule, int, str, object]]:
+        """The rules that don't hold: each with the segment it is about, its loop, and what its right side makes."""
+        rows = [segment.split(self.marks.element) for segment in segments]
+        held = _Held(rows, self._scopes, self._machine.start)
+        for step in self._walker.walk(rows):
+            if step.move is not None:
+                held.take(step.index, step.move)
+        held.finish()
+        return held.broken
 
     def walk(self, rows: Sequence[Row]) -> list[Step]:
         """Where each row was placed."""
@@ -90,6 +112,7 @@ class _Held:
         self._slots: dict[int, tuple[Scope, dict[str, list[int]], str, int]] = {}
         self._outer: dict[str, list[Row]] = {}
         self._found: list[Finding] = []
+        self.broken: list[tuple[CompiledRule, int, str, object]] = []
         self._open(start, -1, 0)
 
     def _open(self, state: State, depth: int, index: int) -> None:
@@ -128,6 +151,9 @@ class _Held:
         for rule in scope.rules:
             verdict = rule.ask(rows, self._outer)
             if verdict:
+                at = next((found[0] for key in _keys(rule) if (found := places.get(key))), begun)
+                expected = rule.sides[1](rows, self._outer) if rule.sides else None
+                self.broken.append((rule, at, loop.rpartition("/")[2], expected))
                 self._found.append(self._broken(rule, verdict, places, loop, begun))
 
     def _numbered(self, places: dict[str, list[int]], key: str) -> list[tuple[int, Row]]:
@@ -136,9 +162,9 @@ class _Held:
     def _broken(
         self, rule: CompiledRule, verdict: Verdict, places: dict[str, list[int]], loop: str, begun: int
     ) -> Finding:
-        """The finding of a rule, at the last segment it is about, or where its loop begins."""
+        """The finding of a rule, at the first segment it is about, or where its loop begins."""
         tag, element, component = rule.place
-        at = next((found[-1] for key in (tag, tag + OWN) if (found := places.get(key))), begun)
+        at = next((found[0] for key in _keys(rule) if (found := places.get(key))), begun)
         here = bool(self._rows) and self._rows[at][0] == tag
         code = KINDS_BY_LEVEL.get(rule.rule.level, "rule")
         if rule.needed and (here or not element):
@@ -149,6 +175,11 @@ class _Held:
             element=element if here else 0, component=component if here else 0, found=verdict.found,
             expected=verdict.expected, rule=rule.rule.id, snip=rule.rule.level, severity=rule.rule.severity,
         )  # fmt: skip
+
+
+def _keys(rule: CompiledRule) -> tuple[str, str]:
+    """Where the rows of a rule's place are kept."""
+    return rule.place[0], rule.place[0] + OWN
 
 
 KINDS_BY_LEVEL = {3: "total", 5: "code-list"}

@@ -117,7 +117,8 @@ class Walker:
         if move is not None:
             cost = self._cost_of(move, counts) + self._cost(move, counts, ahead, ends)
             found.append(_Repair(cost, "take", -len(move.missing) if move.missing else 1, (move,)))
-        if index + 1 < len(rows):
+        once_more = move is not None and not move.missing  # it was there too often, so it is not out of order
+        if index + 1 < len(rows) and not once_more:
             first = self._choose(state, counts, rows[index + 1])
             if first is not None and not self._cost_of(first, counts):
                 after = counts.copy()

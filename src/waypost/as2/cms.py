@@ -1,0 +1,67 @@
+"""The one door to the ASN.1 library, and what every CMS structure (RFC 5652) of AS2 has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waypost.as2.certificate import Credential
+from waypost.as2.failure import As2Error, Disposition
+from waypost.core.errors import ConfigurationRefused
+
+try:
+    from asn1crypto import algos, cms, core, x509
+except ImportError as error:  # pragma: no cover - shown by a test in a process of its own
+    raise ConfigurationRefused(
+        "the package asn1crypto is missing", where="as2", remedy="pip install 'waypost[as2]'"
+    ) from error
+
+__all__ = ["Algos", "Cms", "Core", "asn1_certificate", "content_info", "issuer_and_serial", "load", "names"]
+
+Algos, Cms, Core = algos, cms, core
+
+
+def load(der: bytes) -> tuple[str, Any]:
+    """The type and the content of a ContentInfo, in DER or BER. Damage shows here or where a field is read, as one of
+    the errors that ``failure.reading`` turns into an ``As2Error``."""
+    info = cms.ContentInfo.load(der)
+    return info["content_type"].native, info["content"]
+
+
+def content_info(kind: str, content: Any) -> bytes:
+    """The DER of a ContentInfo."""
+    return bytes(cms.ContentInfo({"content_type": kind, "content": content}).dump())
+
+
+def asn1_certificate(credential: Credential) -> Any:
+    """A certificate as the ASN.1 library holds it."""
+    return x509.Certificate.load(credential.der)
+
+
+def issuer_and_serial(credential: Credential) -> Any:
+    """How CMS names a certificate."""
+    read = asn1_certificate(credential)
+    return cms.IssuerAndSerialNumber({"issuer": read.issuer, "serial_number": read.serial_number})
+
+
+def names(identifier: Any, credential: Credential) -> bool:
+    """Whether a signer or recipient identifier names that certificate."""
+    if identifier.name == "issuer_and_serial_number":
+        named, own = identifier.chosen, asn1_certificate(credential)
+        same = named["serial_number"].native == credential.certificate.serial_number
+        return bool(same and named["issuer"].dump() == own.issuer.dump())
+    return identifier.chosen.native in credential.key_identifiers
+
+
+def described(identifier: Any) -> str:
+    """A signer or recipient identifier for people."""
+    if identifier.name == "issuer_and_serial_number":
+        named = identifier.chosen
+        return f"{named['issuer'].human_friendly[:200]} (serial {named['serial_number'].native:x})"
+    return f"key {identifier.chosen.native.hex()[:64]}"
+
+
+def bounded(values: Any, most_bytes: int, disposition: Disposition, what: str) -> list[Any]:
+    """The members of a set, refused unread where they take more than ``most_bytes``."""
+    if len(values.contents or b"") > most_bytes:
+        raise As2Error(disposition, f"the {what} take more than {most_bytes} bytes", expected="a few")
+    return list(values)

@@ -1,0 +1,160 @@
+"""Daily work with partners: try a change on stored traffic, propose an overlay from samples, send something again."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from waypost.cli import failure
+from waypost.cli.asking import ask
+from waypost.cli.option import AsJson, Place
+from waypost.cli.output import print_json, say
+from waypost.cli.verb.edi_partner import pieces
+from waypost.cli.verb.partner import PartnerName, ProjectOption, partners_of, the_partner
+
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which is journaled.")]
+_SHOWN = 5
+
+
+def simulate(
+    name: PartnerName,
+    place: Place,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Traffic since: a time, or an age.")] = "30d",
+) -> int:
+    """Try the files as they are on stored traffic.
+
+    Each message the partner sent is read as the version that runs reads it, and as the project's files now would. Tells
+    what would newly fail or pass, by rule, with message ids. Exit code 1 when something would newly fail.
+    """
+    from waypost.cli.verb.partner import running_files
+    from waypost.flow.project import load_project, read_files
+    from waypost.partners.simulate import Traffic
+    from waypost.partners.simulate import simulate as simulated
+
+    load_project(place.project, place.environment)
+    the_partner(partners_of(place.project), name)
+    answer = ask(place, "exchanges", partner=name, since=since, content=True)
+    traffic = (
+        Traffic(row["message"], row["standard"], base64.b64decode(row["context"]), base64.b64decode(row["raw"]))
+        for row in answer["exchanges"] if row["direction"] == "received"
+    )  # fmt: skip
+    found = simulated(traffic, running_files(place.project), read_files(place.project), place.project)
+    if place.as_json:
+        print_json({"partner": name, "complete": answer["complete"], **found.data()})
+    else:
+        say(f"{failure.counted(found.looked_at, 'message')}: {found.passing} would pass, {found.failing} would fail")
+        for title, rules in (("newly fails", found.newly_failing), ("newly passes", found.newly_passing)):
+            for rule, messages in rules.items():
+                more = f" and {len(messages) - _SHOWN} more" if len(messages) > _SHOWN else ""
+                count, first = failure.counted(len(messages), "message"), ", ".join(messages[:_SHOWN])
+                say(f"{title}: {rule}: {count}: {first}{more}")
+        if found.differing:
+            say(f"fails either way, for another reason: {', '.join(found.differing[:_SHOWN])}")
+    return failure.FAILED if found.broken else 0
+
+
+def infer(
+    name: PartnerName,
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Sample files of the partner.")],
+    folder: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Write overlays and a guide page into this folder.")
+    ] = None,
+    project: ProjectOption = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Propose overlays and a guide from sample files.
+
+    For each message type: which segments are not used, how often the others come, which codes; and a page of it.
+    Nothing is taken away and no list closed with fewer than three messages. Look it over before use.
+    """
+    from waypost.flow.project import read_files
+    from waypost.formats.edi.agreed.schemas import ProjectSchemas
+    from waypost.partners.infer import guide_of
+    from waypost.partners.infer import infer as inferred
+
+    known = read_files(project) if (project / "waypost.yaml").is_file() else {}
+    proposals = inferred({str(file): pieces(file) for file in files}, ProjectSchemas(known), name)
+    written: list[str] = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {f"{p.usage.message}-{p.usage.version}.yaml": p.overlay for p in proposals if p.base}
+        for path, text in {**texts, "guide.html": guide_of(proposals, name)}.items():
+            (folder / path).write_text(text, "utf-8")
+            written.append(str(folder / path))
+    if as_json:
+        return print_json({"partner": name, "written": written, "proposals": [_proposal(p) for p in proposals]})
+    for proposal in proposals:
+        usage = proposal.usage
+        say(f"# {usage.standard} {usage.version} {usage.message}: {failure.counted(usage.messages, 'message')}")
+        say(proposal.overlay if proposal.base else "# no schema for it: an overlay needs one\n")
+    say("\n".join(written) if written else "write it with: --to DIR")
+
+
+def _proposal(one: Any) -> dict[str, Any]:
+    usage = one.usage
+    return {
+        "standard": usage.standard, "version": usage.version, "set": usage.message, "messages": usage.messages,
+        "files": sorted(usage.files), "base": one.base, "overlay": one.overlay, "left_out": list(one.left_out),
+    }  # fmt: skip
+
+
+def resend(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The message, as `waypost messages` names it.")],
+    place: Place,
+    why: Why = "",
+    new_numbers: Annotated[
+        bool, typer.Option("--new-numbers", help="Under new control numbers, as a further interchange.")
+    ] = False,
+    acknowledgement: Annotated[
+        bool, typer.Option("--acknowledgement", help="ID was received: send again what acknowledged it.")
+    ] = False,
+) -> int:
+    """Send an interchange or an acknowledgement again.
+
+    Unchanged: the same bytes under the same control numbers. With --new-numbers the message goes through its flow
+    anew, on the version it ran on, and takes the next numbers.
+    """
+    from waypost.core.errors import UsageError
+
+    rows = ask(place, "exchanges", since="3650d")["exchanges"]
+    if acknowledgement:
+        wanted = _answers(rows, identifier)
+    else:
+        wanted = [row for row in rows if row["direction"] == "sent" and row["message"] == identifier]
+    if not wanted:
+        found = (
+            f"nothing that acknowledged message {identifier!r}" if acknowledgement else f"no interchange {identifier!r}"
+        )
+        raise UsageError(f"{found} was sent", remedy="find it with: waypost messages, or waypost partner acks")
+    made: list[str] = []
+    for row in wanted:
+        if new_numbers:
+            made += ask(place, "replay", id=row["message"], version="same", key="new", why=why)["ids"]
+        else:
+            ask(place, "resend", id=row["message"], target=row["target"], why=why)
+            made.append(row["message"])
+    if place.as_json:
+        print_json({"count": len(made), "ids": made})
+    else:
+        say("\n".join([*made, f"{failure.counted(len(made), 'interchange')} sent again"]))
+    return 0
+
+
+def _answers(rows: list[dict[str, Any]], identifier: str) -> list[dict[str, Any]]:
+    """What we sent to acknowledge a message we received."""
+    from waypost.reconcile.exchange import same_number
+
+    asked = [row for row in rows if row["direction"] == "received" and row["message"] == identifier]
+    numbers = {("interchange", row["interchange"]) for row in asked} | {
+        ("group", n) for row in asked for n in row["groups"]
+    }
+    return [
+        row for row in rows
+        if row["direction"] == "sent" and any(
+            one["level"] == level and same_number(one["number"], number)
+            for one in row["acknowledges"] for level, number in numbers
+        ) and any(row["partner"] == one["partner"] for one in asked)
+    ]  # fmt: skip

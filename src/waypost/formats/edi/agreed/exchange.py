@@ -1,0 +1,114 @@
+"""What an interchange is in the books of an exchange: its numbers, and what it acknowledges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from waypost.formats.edi.cutter import cut
+from waypost.formats.edi.dialect import Dialect
+from waypost.formats.edi.edifact_envelope import parts, transaction_document
+from waypost.formats.edi.row_read import RowReader
+from waypost.formats.edi.segment import split_segments
+from waypost.formats.edi.token import Kind, Token
+from waypost.formats.edi.x12_dialect import X12
+
+Row = list[Any]
+KINDS = frozenset({"TA1", "997", "999", "824", "CONTRL", "APERAK"})
+"""The acknowledgements whose references are read."""
+_MOST_MESSAGES = 10_000
+_X12_VERDICT = {"A": "accepted", "E": "accepted", "P": "partly"}
+_OTI_VERDICT = {"A": "accepted", "C": "accepted", "E": "accepted", "P": "partly"}
+_EDIFACT_VERDICT = {"7": "accepted", "8": "accepted", "4": "rejected"}
+
+
+def exchange_of(content: bytes, dialect: Dialect) -> dict[str, Any] | None:
+    """The numbers of the first interchange of a content, which may lack its end, and what it acknowledges: interchange,
+    groups, messages (set, number, group), kind, acknowledges. None where there is no interchange."""
+    made: dict[str, Any] | None = None
+    for token in cut([content], (dialect,), max(len(content), 1)):
+        if token.kind is Kind.INTERCHANGE and token.header is not None and made is None:
+            made = {"standard": dialect.name, "interchange": dialect.control_number(token.header).strip(), "groups": [],
+                    "messages": [], "kind": "", "acknowledges": []}  # fmt: skip
+        elif made is not None and token.header is not None:
+            _take(made, token, dialect)
+    return made
+
+
+def _take(made: dict[str, Any], token: Token, dialect: Dialect) -> None:
+    if token.kind is Kind.GROUP:
+        row = _rows(token, dialect, 1)[0]
+        made["groups"].append(_at(row, 6 if dialect is X12 else 5))
+    elif token.kind in (Kind.SEGMENT, Kind.TRANSACTION) and token.data.lstrip().startswith(b"TA1"):
+        row = _rows(token, dialect, 1)[0]
+        made["kind"] = "TA1"
+        made["acknowledges"].append(_reference("interchange", _at(row, 1), _X12_VERDICT.get(_at(row, 4), "rejected")))
+    elif token.kind is Kind.TRANSACTION and len(made["messages"]) < _MOST_MESSAGES:
+        head = _rows(token, dialect, 1)[0]
+        group = made["groups"][-1] if made["groups"] else ""
+        if dialect is X12:
+            set_id, number = _at(head, 1), _at(head, 2)
+        else:
+            read = transaction_document(head)
+            set_id, number = read["set"], read["control_number"]
+        made["messages"].append((set_id, number, group))
+        if set_id in KINDS:
+            made["kind"] = set_id
+            made["acknowledges"] += list(_references(set_id, _rows(token, dialect, 0)))
+
+
+def _rows(token: Token, dialect: Dialect, most: int) -> list[Row]:
+    """The segments of a token as rows; only the first where ``most`` is 1."""
+    assert token.header is not None
+    marks = token.header.delimiters
+    reader = RowReader(marks, "latin-1")
+    data = token.data if most == 0 else token.data[:4096].lstrip().partition(marks.segment)[0]
+    pieces = split_segments(data, marks, dialect) if most == 0 else [data]
+    return [reader.row(piece.decode("latin-1").strip()) for piece in pieces if piece.strip()]
+
+
+def _references(kind: str, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    if kind in ("997", "999"):
+        yield from _functional(rows)
+    elif kind == "824":
+        for row in rows:
+            if row[0] == "OTI":
+                verdict = _OTI_VERDICT.get(_at(row, 1)[1:2], "rejected")
+                if _at(row, 9):
+                    yield _reference("message", _at(row, 9), verdict, _at(row, 10), _at(row, 8))
+    elif kind == "CONTRL":
+        for row in rows:
+            if row[0] == "UCI":
+                yield _reference("interchange", parts(row, 1)[0], _EDIFACT_VERDICT.get(parts(row, 4)[0], "rejected"))
+            elif row[0] == "UCM":
+                verdict = _EDIFACT_VERDICT.get(parts(row, 3)[0], "rejected")
+                yield _reference("message", parts(row, 1)[0], verdict, parts(row, 2)[0])
+    else:
+        refused = any(row[0] == "ERC" for row in rows) or any(row[0] == "BGM" and _at(row, 4) == "RE" for row in rows)
+        for row in rows:
+            if row[0] == "RFF" and parts(row, 1)[0] == "ACW":
+                yield _reference("message", parts(row, 1)[1], "rejected" if refused else "accepted")
+
+
+def _functional(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    group, opened = "", ("", "")
+    for row in rows:
+        if row[0] == "AK1":
+            group = _at(row, 2)
+        elif row[0] == "AK2":
+            opened = (_at(row, 1), _at(row, 2))
+        elif row[0] in ("AK5", "IK5"):
+            yield _reference("message", opened[1], _X12_VERDICT.get(_at(row, 1), "rejected"), opened[0], group)
+        elif row[0] == "AK9":
+            yield _reference("group", group, _X12_VERDICT.get(_at(row, 1), "rejected"))
+
+
+def _reference(level: str, number: str, verdict: str, set_id: str = "", group: str = "") -> dict[str, str]:
+    return {"level": level, "number": number, "verdict": verdict, "set": set_id, "group": group}
+
+
+def _at(row: Row, number: int) -> str:
+    value = row[number] if len(row) > number else ""
+    while isinstance(value, list):
+        value = value[0] if value else ""
+    return str(value)

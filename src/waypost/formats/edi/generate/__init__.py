@@ -1,0 +1,9 @@
+"""Makes documents of a schema: valid ones, and ones with a planted fault whose code is known."""
+
+from __future__ import annotations
+
+from waypost.formats.edi.generate.interchange import Plan, generate
+from waypost.formats.edi.generate.message import Messages
+from waypost.formats.edi.generate.mutant import FAULTS, Planted
+
+__all__ = ["FAULTS", "Messages", "Plan", "Planted", "generate"]

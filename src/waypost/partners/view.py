@@ -1,0 +1,193 @@
+"""A document of X12 or EDIFACT as a person reads it: segments and elements named, codes explained, as text or HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from waypost.formats.edi.agreed.schemas import ProjectSchemas
+from waypost.formats.edi.charset import encoding_of
+from waypost.formats.edi.cutter import cut
+from waypost.formats.edi.dialect import Dialect, Header
+from waypost.formats.edi.edifact_dialect import EDIFACT
+from waypost.formats.edi.edifact_envelope import transaction_document
+from waypost.formats.edi.outline import LIMIT_BYTES
+from waypost.formats.edi.row_read import RowReader
+from waypost.formats.edi.schema.label import Labels
+from waypost.formats.edi.schema.model import Composite, Element, Schema
+from waypost.formats.edi.segment import split_segments
+from waypost.formats.edi.token import Kind, Token
+from waypost.formats.edi.x12_dialect import X12
+
+_STYLE = """
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #1a1a1a; }
+h1 { font-size: 1.3em; } h2 { font-size: 1.1em; border-bottom: 2px solid #1a1a1a; margin-top: 2em; }
+table { border-collapse: collapse; width: 100%; margin: 0 0 .6em; }
+th { text-align: left; background: #eef1f4; } th, td { padding: .15em .5em; vertical-align: top; }
+td.place { width: 5em; font-family: monospace; color: #555; } td.name { width: 20em; color: #444; }
+td.value { font-family: monospace; } .code { color: #0b5394; font-family: system-ui, sans-serif; }
+@media print { body { margin: 0; font-size: 10pt; } h2 { break-before: auto; } table { break-inside: avoid; } }
+"""
+
+
+_ENVELOPE = {
+    "ISA": ("authorisation qualifier", "authorisation", "security qualifier", "security", "sender's qualifier",
+            "sender", "receiver's qualifier", "receiver", "date", "time", "repetition or standard", "version",
+            "control number", "acknowledgement requested", "usage", "component separator"),
+    "GS": ("functional identifier", "sender", "receiver", "date", "time", "control number", "agency", "version"),
+    "GE": ("number of sets", "control number"), "IEA": ("number of groups", "control number"),
+    "TA1": ("control number", "date", "time", "code", "note"),
+    "UNB": ("syntax", "sender", "receiver", "date and time", "control reference", "recipient's reference",
+            "application", "priority", "acknowledgement requested", "agreement", "test"),
+    "UNG": ("functional identifier", "sender", "receiver", "date and time", "control reference", "agency", "version"),
+    "UNE": ("number of messages", "control reference"), "UNZ": ("number of groups or messages", "control reference"),
+}  # fmt: skip
+_ENVELOPE_NAMES = {"ISA": "interchange", "GS": "group", "GE": "end of the group", "IEA": "end of the interchange",
+                   "TA1": "acknowledgement of an interchange", "UNA": "separators", "UNB": "interchange",
+                   "UNG": "group", "UNE": "end of the group", "UNZ": "end of the interchange"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value: its place (``BEG03``, ``C507-2``), what it is called, and what a code means."""
+
+    place: str
+    name: str
+    value: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One segment with its values; ``level`` says whether it belongs to an envelope or begins a message."""
+
+    tag: str
+    name: str
+    level: str
+    values: Sequence[Value]
+
+
+def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
+    """Every segment of a content with its names. Raises ``DataError`` for a message beyond the limit."""
+    group: list[Any] = []
+    for token in cut(pieces, (X12, EDIFACT), LIMIT_BYTES):
+        if token.header is None or token.dialect is None or token.kind in (Kind.GAP, Kind.JUNK):
+            continue
+        names = _Names(schemas, token.dialect, token.header)
+        rows = names.rows(token)
+        if token.kind is Kind.GROUP and rows:
+            group = rows[0]
+        elif token.kind is Kind.INTERCHANGE:
+            group = []
+        schema = names.schema(rows[0], group) if token.kind is Kind.TRANSACTION and rows else None
+        for number, row in enumerate(rows):
+            level = "message" if token.kind is Kind.TRANSACTION and number == 0 else (
+                "segment" if token.kind is Kind.TRANSACTION else "envelope")  # fmt: skip
+            yield names.shown(row, level, schema)
+
+
+class _Names:
+    """The names of one interchange's segments."""
+
+    def __init__(self, schemas: ProjectSchemas, dialect: Dialect, header: Header) -> None:
+        self._schemas, self._dialect, self._marks = schemas, dialect, header.delimiters
+        self._labels: Labels = schemas.library.labels(dialect.name)
+        syntax = b"".join(header.row[1:2])[:4].decode("ascii", "replace")
+        self._encoding = (encoding_of(syntax) if dialect is EDIFACT else "") or "utf-8"
+        self._reader = RowReader(header.delimiters, "latin-1")
+
+    def rows(self, token: Token) -> list[list[Any]]:
+        """The segments of a token."""
+        made = []
+        for piece in split_segments(token.data, self._marks, self._dialect):
+            text = piece.decode(self._encoding, "replace").strip()
+            if text and not text.startswith("UNA"):
+                made.append(self._reader.row(text))
+            elif text:
+                made.append(["UNA", text[3:]])
+        return made
+
+    def schema(self, head: list[Any], group: list[Any]) -> Schema | None:
+        """What a message is held against, for the names of its elements."""
+        if self._dialect is X12:
+            version = (str(group[8]) if len(group) > 8 else "")[:6]
+            names = [f"x12/{version}/{head[1]}" if len(head) > 1 else ""]
+        else:
+            read = transaction_document(head)
+            names = [f"edifact/{read.get('version', '')}{read.get('release', '')}/{read['set']}"]
+        return self._schemas.find(names[0]) or self._schemas.library.nearest(names[0])
+
+    def shown(self, row: list[Any], level: str, schema: Schema | None) -> Shown:
+        """One segment with names."""
+        tag = str(row[0])
+        elements = schema.segments[tag].elements if schema is not None and tag in schema.segments else ()
+        values: list[Value] = []
+        for number, value in enumerate(row[1:], 1):
+            element = elements[number - 1] if number <= len(elements) else None
+            values += self._values(f"{tag}{number:02}", value, element)
+        if tag in _ENVELOPE:
+            values = [_named(value, tag) for value in values]
+        name = self._labels.segments.get(tag, "") or _ENVELOPE_NAMES.get(tag, "")
+        if level == "message" and len(row) > 1:
+            set_id = str(row[1]) if self._dialect is X12 else transaction_document(row)["set"]
+            name = f"{set_id} {self._labels.messages.get(set_id, '')}".strip()
+        return Shown(tag, name, level, values)
+
+    def _values(self, place: str, value: Any, element: Element | Composite | None) -> Iterator[Value]:
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            for again, one in enumerate(value, 1):
+                yield from self._values(f"{place}[{again}]", one, element)
+        elif isinstance(value, list):
+            for number, one in enumerate(value, 1):
+                parts = element.parts if isinstance(element, Composite) else ()
+                part = parts[number - 1] if number <= len(parts) else None
+                if one:
+                    yield self._value(f"{place}-{number}", str(one), part)
+        elif value:
+            first = element.parts[0] if isinstance(element, Composite) and element.parts else element
+            yield self._value(place, str(value), first if isinstance(first, Element) else None)
+
+    def _value(self, place: str, value: str, element: Element | None) -> Value:
+        if element is None:
+            return Value(place, "", value)
+        return Value(place, self._labels.elements.get(element.ref, ""), value, self._labels.code(element.ref, value))
+
+
+def _named(value: Value, tag: str) -> Value:
+    """A value of an envelope with its name, without the padding."""
+    number = int(value.place[len(tag) : len(tag) + 2])
+    names = _ENVELOPE[tag]
+    name = names[number - 1] if number <= len(names) else ""
+    return replace(value, name=value.name or name, value=value.value.strip() or value.value)
+
+
+def text_of(shown: Iterable[Shown]) -> Iterator[str]:
+    """The lines of a text."""
+    for one in shown:
+        indent = {"envelope": "", "message": "  ", "segment": "    "}[one.level]
+        if one.level == "message":
+            yield ""
+        yield f"{indent}{one.tag:<4}{one.name}"
+        for value in one.values:
+            meaning = f"  = {value.meaning}" if value.meaning else ""
+            yield f"{indent}    {value.place:<9} {value.name[:32]:<32} {value.value}{meaning}"
+
+
+def html_of(shown: Iterable[Shown], title: str) -> Iterator[str]:
+    """The pieces of a page that reads well on a screen and on paper; it loads nothing."""
+    escaped = html.escape(title)
+    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped}</title><style>{_STYLE}</style>\n'
+    yield f"<h1>{escaped}</h1>\n"
+    for one in shown:
+        if one.level == "message":
+            yield f"<h2>{html.escape(one.name or one.tag)}</h2>\n"
+        yield f'<table><tr><th colspan="3">{html.escape(one.tag)} {html.escape(one.name)}</th></tr>\n'
+        for value in one.values:
+            meaning = f' <span class="code">= {html.escape(value.meaning)}</span>' if value.meaning else ""
+            yield (f'<tr><td class="place">{html.escape(value.place)}</td>'
+                   f'<td class="name">{html.escape(value.name)}</td>'
+                   f'<td class="value">{html.escape(value.value)}{meaning}</td></tr>\n')  # fmt: skip
+        yield "</table>\n"
+    yield "</html>\n"

@@ -1,0 +1,55 @@
+"""One document exchanged with a partner, as the books see it: its numbers, and what it acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["accepted", "rejected", "partly"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an acknowledgement says of one interchange, group or message. ``number`` is the control number it names."""
+
+    level: Literal["interchange", "group", "message"]
+    number: str
+    verdict: Verdict
+    set: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One interchange that was sent or received. ``at`` is UTC µs; ``groups`` and ``messages`` are control numbers, a
+    message with its set and its group; ``acknowledges`` is what it says of others, where it is an acknowledgement."""
+
+    message: str
+    flow: str
+    direction: Literal["sent", "received"]
+    partner: str
+    standard: str
+    at: int
+    interchange: str
+    groups: Sequence[str] = ()
+    messages: Sequence[tuple[str, str, str]] = ()
+    kind: str = ""
+    acknowledges: Sequence[Reference] = ()
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(row: Mapping[str, Any]) -> Exchange:
+        """The exchange of a row of the control channel."""
+        return Exchange(
+            str(row["message"]), str(row["flow"]), row["direction"], str(row["partner"]), str(row["standard"]),
+            int(row["at"]), str(row["interchange"]), tuple(row.get("groups") or ()),
+            tuple((str(s), str(n), str(g)) for s, n, g in row.get("messages") or ()), str(row.get("kind") or ""),
+            tuple(Reference(**one) for one in row.get("acknowledges") or ()),
+            {name: tuple(values) for name, values in (row.get("keys") or {}).items()},
+        )  # fmt: skip
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two control numbers are the same, however they are padded."""
+    return (one.strip().lstrip("0") or "0") == (other.strip().lstrip("0") or "0")

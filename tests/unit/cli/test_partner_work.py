@@ -1,0 +1,98 @@
+"""The verbs of daily work with partners, in a project that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.test_acknowledgement_ledger import ACK, WAITING
+from tests.flows.trading import CONFIRMATION, IN, ORDERS, OUT
+from tests.unit.cli.commanding import Command, write
+
+CONFIRM = OUT.replace("{memory: in}", "{directory: {path: confirm/*.ndjson}}").replace(
+    "format: json\n", "format: {json: {lines: true}}\n"
+).replace("{memory: out,", '{directory: {path: out, name: "{id}.edi"},')  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path, waypost: Command) -> Path:
+    root = write(
+        tmp_path / "p",
+        {
+            "waypost.yaml": "name: trade\n", "partners/acme.yaml": WAITING, "flows/confirm.yaml": CONFIRM,
+            "flows/orders.yaml": IN.replace("{memory: out}", "{directory: orders}"),
+            "confirm/1.ndjson": CONFIRMATION % 1 + "\n", "in/1.edi": ORDERS,
+        },
+    )  # fmt: skip
+    assert waypost("run", root, "--once").code == 0
+    return root
+
+
+def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> None:
+    [one] = waypost("expectations", "--project", project, "--json").json["expectations"]
+    assert (one["what"], one["state"], one["number"]) == ("x12/997", "open", "7")
+    assert waypost("expectations", "--project", project, "--state", "overdue").out == "nothing is waited for\n"
+    viewed = waypost("edi", "view", "--message", one["message"], "--project", project)
+    assert "purchase order" in viewed.out and "000000041" in viewed.out
+    again = waypost("partner", "resend", one["message"], "--new-numbers", "--project", project, "--json").json
+    assert again["count"] == 1
+    (project / "in/2.edi").write_text(ACK.format(group="7", code="R"))
+    assert waypost("run", project, "--once").code == 0
+    said = waypost("partner", "acks", "acme", "--troubled", "--project", project)
+    assert said.code == 1 and said.out.startswith("rejected: x12/997 of group 7")
+    states = waypost("partner", "acks", "acme", "--project", project, "--json").json["messages"]
+    assert states == {one["message"]: "rejected"}
+    numbers = waypost("partner", "numbers", "acme", "--project", project, "--json").json["numbers"]
+    assert {row["sequence"]: row["next"] for row in numbers}["acme/x12/test/interchange"] == "43"
+
+
+def test_a_changed_overlay_is_tried_on_what_is_stored(project: Path, waypost: Command) -> None:
+    assert waypost("partner", "simulate", "acme", "--project", project).code == 0
+    overlay = {"schemas/850.yaml": "use: x12/004010/850\nset: {PO1/3: {codes: [CS]}}\n"}
+    named = WAITING.replace('version: "004010"}', 'version: "004010", schema: schemas/850.yaml}')
+    write(project, {**overlay, "partners/acme.yaml": named})
+    said = waypost("partner", "simulate", "acme", "--project", project, "--json")
+    assert said.code == 1 and list(said.json["newly_failing"]) == ["element-code PO103"]
+
+
+def test_samples_become_an_overlay_that_accepts_them_and_a_guide(project: Path, waypost: Command) -> None:
+    samples = []
+    for number in range(3):
+        samples.append(project / f"s{number}.edi")
+        samples[-1].write_text(ORDERS.replace("NM-2026-0815", f"NM-{number}"))
+    made = waypost("partner", "infer", "acme", *samples, "--to", project / "made", "--json").json
+    [proposal] = made["proposals"]
+    assert proposal["messages"] == 3 and 'PO1/3: {codes: ["EA", "KG"]}' in proposal["overlay"]
+    overlay, guide = project / "made/850-004010.yaml", (project / "made/guide.html").read_text()
+    assert waypost("edi", "check", *samples, "--schema", overlay).code == 0
+    other = project / "other.edi"
+    other.write_text(ORDERS.replace("*EA*", "*CS*"))
+    assert waypost("edi", "check", other, "--schema", overlay).code == 1
+    assert "<code>PO103</code>" in guide and "<script" not in guide
+
+
+def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Command) -> None:
+    file = tmp_path / "po.edi"
+    file.write_text(ORDERS.replace("Nordmarkt Handel", "Nord<Handel"))
+    text = waypost("edi", "view", file, "--project", tmp_path).out
+    assert "850 purchase order" in text and "BEG01     purpose" in text and "= original" in text
+    page = waypost("edi", "view", file, "--html", "--project", tmp_path).out
+    assert page.startswith("<!doctype html>") and "Nord&lt;Handel" in page and "Nord<Handel" not in page
+    assert json.loads(waypost("edi", "view", file, "--json", "--project", tmp_path).out)["segments"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("edi", "view"), "nothing to show"),
+        (("partner", "set-number", "acme", "0", "--why", "x"), "0 is not in the range"),
+        (("partner", "set-number", "acme", "1", "--why", "x", "--level", "grop"), "did you mean"),
+        (("partner", "resend", "01a223eb-5227-7000-b4ff-4c5a0a440000"), "no interchange"),
+        (("expectations", "--state", "opn"), "did you mean 'open'?"),
+    ],
+)
+def test_what_cannot_be_done_is_said(project: Path, waypost: Command, arguments: tuple[str, ...], words: str) -> None:
+    said = waypost(*arguments, "--project", project)
+    assert said.code == 2 and words in said.err

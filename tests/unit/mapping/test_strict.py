@@ -1,0 +1,137 @@
+"""Strict code of a map is the quick way for messages that have all it reads, and never another result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from waypost.mapping.bundle import Bundle
+from waypost.mapping.compile import CompiledMap
+from waypost.mapping.reader import read_map
+from waypost.mapping.replay import apply_slowly
+
+MAP = """\
+map: order
+fields:
+  number: order.number
+  name: upper(order.buyer.name)
+  city: {from: order.buyer.city, default: "'unknown'"}
+  rush: {value: true, when: order.rush}
+  level: "'high' if order.priority > 5 else 'low'"
+  note: {from: order.note, null: true}
+  party.id: order.buyer.id
+  party.vat: order.buyer.vat
+  lines:
+    each: order.lines as line
+    where: line.quantity > 0
+    fields:
+      sku: trim(line.sku)
+      amount: line.quantity * line.price
+      batch: line.batch
+  tags: {each: order.tags as tag, from: lower(tag)}
+  spare: {value: 1}
+"""
+WHOLE = {
+    "order": {
+        "number": "1", "rush": True, "priority": 7, "note": "n", "tags": ["A", "B"],
+        "buyer": {"id": "C", "name": "acme", "city": "Ulm", "vat": "V"},
+        "lines": [{"sku": " a ", "quantity": 2, "price": 3, "batch": "x"}, {"sku": "b", "quantity": 0, "price": 1}],
+    }
+}  # fmt: skip
+
+
+def compiled(text: str = MAP) -> CompiledMap:
+    faults: list[Any] = []
+    document = read_map(text, "order.map.yaml", faults, lambda *_: None)
+    assert document is not None, faults
+    return CompiledMap(Bundle(document))
+
+
+def changed(path: str, value: Any) -> Any:
+    """The whole order with one value in another place, or without it (the ellipsis)."""
+
+    def walk(at: Any, keys: list[str]) -> Any:
+        if not keys:
+            return value
+        if isinstance(at, list):
+            return [walk(one, keys[1:]) if str(i) == keys[0] else one for i, one in enumerate(at)]
+        made = {name: walk(one, keys[1:]) if name == keys[0] else one for name, one in at.items()}
+        return {name: one for name, one in made.items() if one is not ...}
+
+    return walk(WHOLE, path.split("."))
+
+
+PLACES = [
+    "order.number", "order.rush", "order.priority", "order.note", "order.tags", "order.tags.0", "order.buyer",
+    "order.buyer.name", "order.buyer.city", "order.buyer.id", "order.buyer.vat", "order.lines", "order.lines.0",
+    "order.lines.0.sku", "order.lines.0.quantity", "order.lines.0.price", "order.lines.0.batch", "order.lines.1.sku",
+]  # fmt: skip
+
+
+def outcome(call: Any) -> Any:
+    try:
+        made = call()
+    except Exception as error:  # noqa: BLE001 - its text is the outcome
+        return type(error).__name__, str(error)
+    return made, list(made)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", [..., None, "", "x", 0, 7, [], {}, [None], True, 1.5])
+def test_whatever_is_missing_or_strange_gives_what_the_interpreter_gives(place: str, value: Any) -> None:
+    if value is ... and place[-1].isdigit():
+        pytest.skip("an item cannot be left out")
+    made, document = compiled(), changed(place, value)
+    assert outcome(lambda: made.apply(document)) == outcome(lambda: apply_slowly(made.bundle, document, 0))
+
+
+def test_a_whole_message_takes_the_strict_way_alone() -> None:
+    made = compiled()
+    made._call = None  # type: ignore[assignment]
+    assert made.apply(WHOLE) == apply_slowly(made.bundle, WHOLE, 0)
+    assert made.apply_batch([WHOLE], [0]) == [apply_slowly(made.bundle, WHOLE, 0)]
+
+
+def test_what_a_rule_has_a_word_for_may_be_missing_on_the_strict_way() -> None:
+    made = compiled()
+    made._call = None  # type: ignore[assignment]
+    for place in ("order.rush", "order.priority", "order.note", "order.buyer.city"):
+        assert made.apply(changed(place, ...)) == apply_slowly(made.bundle, changed(place, ...), 0)
+
+
+def test_strictness_that_seldom_pays_is_given_up_and_then_costs_nothing() -> None:
+    made = compiled()
+    calls = 0
+    strict = made._strict
+
+    def counted(body: Any, now: int) -> Any:
+        nonlocal calls
+        calls += 1
+        return strict(body, now)
+
+    made._strict = counted
+    bare = changed("order.buyer.vat", ...)
+    for _ in range(20):
+        made.apply_batch([bare] * 100, [0] * 100)
+    assert 300 <= calls <= 500
+    for _ in range(20):
+        made.apply_batch([WHOLE] * 100, [0] * 100)
+    assert calls <= 500
+
+
+def test_strictness_that_mostly_pays_is_kept() -> None:
+    made = compiled()
+    made_of = [changed("order.buyer.vat", ...)] * 10 + [WHOLE] * 90
+    for _ in range(200):
+        made.apply_batch(made_of, [0] * 100)
+    assert made._spared >= 0
+
+
+def test_a_text_that_many_items_share_is_charged_for() -> None:
+    shared = compiled(
+        "map: m\nfields:\n  rows:\n    each: many as x\n    fields:\n      inner: {each: big as b, from: upper(b)}\n"
+    )
+    document = {"many": list(range(20_000)), "big": ["x" * 40_000]}
+    with pytest.raises(Exception, match="too much work"):
+        shared.apply(document)

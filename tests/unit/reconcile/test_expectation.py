@@ -1,0 +1,140 @@
+"""Expectations open, close and become overdue as what was exchanged says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waypost.reconcile.exchange import Exchange, Reference
+from waypost.reconcile.expectation import Books, Rule, books_of, message_states, selected
+
+HOUR = 3_600_000_000
+WAIT = Rule("997", "x12", "acme", "sent", lambda moment: moment + 24 * HOUR)
+
+
+def sent(at: int = 0, number: str = "7", message: str = "m1", **more: object) -> Exchange:
+    messages = (("855", "0001", number),)
+    return Exchange(message, "out", "sent", "acme", "x12", at * HOUR, "000000041", (number,), messages,
+                    **more)  # type: ignore[arg-type]  # fmt: skip
+
+
+def ack(at: int, number: str = "7", verdict: str = "accepted", message: str = "a1", **more: object) -> Exchange:
+    references = (Reference("group", number, verdict),)  # type: ignore[arg-type]
+    given = {"kind": "997", "acknowledges": references, **more}
+    return Exchange(message, "in", "received", "acme", "x12", at * HOUR, "000000900", ("1",), **given)  # type: ignore[arg-type]
+
+
+def told(books: Books) -> list[tuple[str, str]]:
+    return [(event["event"], event["message"]) for event in books.events()]
+
+
+def test_what_was_sent_waits_until_it_is_acknowledged() -> None:
+    [one] = books_of([WAIT], [sent()], now=HOUR).expectations
+    assert (one.state, one.due, one.verdict) == ("open", 24 * HOUR, None)
+    books = books_of([WAIT], [sent(), ack(5)], now=6 * HOUR)
+    [one] = books.expectations
+    assert (one.state, one.verdict, one.late) == ("closed", "accepted", False)
+    assert message_states(books) == {"m1": "acknowledged"} and books.events() == []
+
+
+def test_a_control_number_is_the_same_however_it_is_padded() -> None:
+    [one] = books_of([WAIT], [sent(number="0007"), ack(5, "7")], now=HOUR).expectations
+    assert one.state == "closed"
+
+
+def test_missing_late_rejected_duplicate_and_unmatched_are_events() -> None:
+    assert told(books_of([WAIT], [sent()], now=25 * HOUR)) == [("missing", "m1")]
+    assert told(books_of([WAIT], [sent(), ack(30)], now=31 * HOUR)) == [("late", "m1")]
+    assert told(books_of([WAIT], [sent(), ack(5, verdict="rejected")], now=6 * HOUR)) == [("rejected", "m1")]
+    assert told(books_of([WAIT], [sent(), ack(5), ack(6, message="a2")], now=7 * HOUR)) == [("duplicate", "m1")]
+    assert told(books_of([WAIT], [sent(), ack(5, "99")], now=6 * HOUR)) == [("unmatched", "a1")]
+
+
+def test_a_partial_acknowledgement_rejects_the_message() -> None:
+    books = books_of([WAIT], [sent(), ack(5, verdict="partly")], now=6 * HOUR)
+    assert message_states(books) == {"m1": "rejected"}
+
+
+def test_after_a_roll_over_the_newest_of_a_number_is_meant() -> None:
+    books = books_of(
+        [WAIT], [sent(0, message="old"), ack(1), sent(500, message="new"), ack(501, message="a2")], now=502 * HOUR
+    )
+    assert [(one.opened_by.message, one.closed_by and one.closed_by.message) for one in books.expectations] == [
+        ("old", "a1"), ("new", "a2")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Exchange("a1", "in", "received", "bolt", "x12", 5 * HOUR, "1", kind="997",
+                                                      acknowledges=(Reference("group", "7", "accepted"),)),
+        Exchange("a1", "in", "received", "acme", "edifact", 5 * HOUR, "1", kind="997",
+                 acknowledges=(Reference("group", "7", "accepted"),)),
+        Exchange("a1", "in", "received", "acme", "x12", 5 * HOUR, "1", kind="999",
+                 acknowledges=(Reference("group", "7", "accepted"),)),
+        Exchange("a1", "in", "sent", "acme", "x12", 5 * HOUR, "1", kind="997",
+                 acknowledges=(Reference("group", "7", "accepted"),)),
+        Exchange("a1", "in", "received", "acme", "x12", 5 * HOUR, "1", kind="997",
+                 acknowledges=(Reference("interchange", "7", "accepted"),)),
+    ],
+    ids=["another partner", "another standard", "another kind", "our own", "another level"],
+)  # fmt: skip
+def test_what_is_about_something_else_closes_nothing(other: Exchange) -> None:
+    [one] = books_of([WAIT], [sent(), other], now=6 * HOUR).expectations
+    assert one.state == "open"
+
+
+def test_an_acknowledgement_before_the_message_closes_nothing() -> None:
+    [one] = books_of([WAIT], [sent(9), ack(5)], now=10 * HOUR).expectations
+    assert one.state == "open"
+
+
+def test_acknowledgements_themselves_are_not_waited_for() -> None:
+    assert books_of([WAIT], [sent(kind="997")], now=0).expectations == []
+
+
+def test_what_is_owed_opens_once_for_all_messages_of_a_group() -> None:
+    owed = Rule("997", "x12", "acme", "received", lambda moment: moment + HOUR)
+    came = [
+        Exchange(f"m{n}", "in", "received", "acme", "x12", n, "41", ("7",), (("850", f"000{n}", "7"),)) for n in (1, 2)
+    ]
+    answer = Exchange("a", "out", "sent", "acme", "x12", 9, "55", ("3",), kind="997",
+                      acknowledges=(Reference("group", "7", "accepted"),))  # fmt: skip
+    [one] = books_of([owed], came, now=2 * HOUR).expectations
+    assert one.state == "overdue"
+    [one] = books_of([owed], [*came, answer], now=2 * HOUR).expectations
+    assert one.state == "closed" and one.data()["direction"] == "owed by us"
+
+
+def test_expectations_are_found_by_state_partner_flow_and_key() -> None:
+    books = books_of([WAIT], [sent(keys={"po": ("4711",)}), sent(1, "8", "m2")], now=2 * HOUR)
+    for query, found in (
+        ({"key": "4711"}, ["m1"]), ({"key": "8"}, ["m2"]), ({"key": "41"}, ["m1", "m2"]), ({"state": "closed"}, []),
+        ({"partner": "bolt"}, []), ({"flow": "out"}, ["m1", "m2"]),
+    ):  # fmt: skip
+        assert [one.opened_by.message for one in selected(books, **query)] == found  # type: ignore[arg-type]
+
+
+EXCHANGES = st.lists(
+    st.builds(
+        lambda kind, at, number, verdict, n: sent(at, number, f"m{n}") if kind else ack(at, number, verdict, f"a{n}"),
+        st.booleans(), st.integers(0, 60), st.sampled_from("123"), st.sampled_from(["accepted", "rejected"]),
+        st.integers(0, 10**9),
+    ),
+    max_size=12,
+    unique_by=lambda one: one.message,
+)  # fmt: skip
+
+
+@given(EXCHANGES, st.randoms(), st.integers(0, 100))
+def test_the_books_do_not_depend_on_the_order_of_what_is_told(
+    exchanges: list[Exchange], random: object, now: int
+) -> None:
+    shuffled = list(exchanges)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = (books_of([WAIT], given, now * HOUR) for given in (exchanges, shuffled))
+    assert [e.data() for e in one.expectations] == [e.data() for e in other.expectations]
+    assert one.events() == other.events()
+    closing = [id(e.closed_by) for e in one.expectations if e.closed_by is not None]
+    assert len(closing) == len(set(closing))  # no acknowledgement of one group closes two
