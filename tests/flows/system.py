@@ -18,6 +18,7 @@ from waypost.flow.engine import Engine
 from waypost.flow.project import load_project
 from waypost.flow.versions import Versions
 from waypost.store.check_room import CheckRoom
+from waypost.store.commit import Limits
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 
@@ -88,7 +89,7 @@ class System:
     async def start(self, *, sources: bool = True) -> System:
         project = load_project(self.root)
         folder = self.root / ".waypost"
-        store = EmbeddedStore(str(folder), folds=open_folds, clock=self.clock)
+        store = EmbeddedStore(str(folder), folds=open_folds, clock=self.clock, limits=Limits(index_seconds=1.0))
         store.create()
         shard = await store.open_shard(0, 1)
         self._seed += 1

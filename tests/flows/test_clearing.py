@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.flows.system import COPY, System
 from waypost.flow.clearing import Clearing
+from waypost.store.commit import Limits
 from waypost.store.disk import RealDisk
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
@@ -58,7 +59,9 @@ async def test_a_file_that_still_lies_there_is_not_read_again_after_its_messages
 
 async def test_shards_left_over_from_more_workers_are_cleared_too(tmp_path: Path) -> None:
     system = await System(tmp_path).start()
-    store = EmbeddedStore(str(tmp_path / ".waypost"), folds=open_folds, clock=system.clock)
+    store = EmbeddedStore(
+        str(tmp_path / ".waypost"), folds=open_folds, clock=system.clock, limits=Limits(index_seconds=1.0)
+    )
     left = await store.open_shard(1, 2)
     now = system.clock.now()
     await left.append([ArrivalBegun(1, "copy", "a#1", "a", "1", 9, now), ArrivalEnded(1, now, 3, 9, "")])

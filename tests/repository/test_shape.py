@@ -21,7 +21,7 @@ LARGER_WITH_REASON: dict[str, str] = {
 
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "misc", "handler", "handlers", "manager"}
 BANNED_NAMES |= {"managers"}
-ALLOWED_NAMES = {"process_manager"}  # the pattern's own name
+ALLOWED_NAMES = {"process_manager", "test_process_manager"}  # the pattern's own name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

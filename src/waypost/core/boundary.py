@@ -49,7 +49,7 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A question to ``asks[to]`` of the step, sent after the commit of its turn. It is known by ``name``, unique while
+    """A question to branch ``to`` of the step, sent after the commit of its turn. It is known by ``name``, unique while
     it is open; a process that died asks again."""
 
     name: str
@@ -120,7 +120,8 @@ class BoundaryStep(Protocol):
 
 
 class AskingBoundary(BoundaryStep, Protocol):
-    """A boundary that asks systems; its traits say ``asks``: ``boundary``."""
+    """A boundary that asks systems; its traits say ``asks``: ``branches``, and its options have ``branches``, each with
+    the connection that answers ``Ask.to``."""
 
     def answered(self, group: Group, name: str, answer: Any | WaypostError) -> Turn:
         """The answer to an ask, or why there is none."""

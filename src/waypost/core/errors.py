@@ -220,5 +220,10 @@ def near(name: str, known: Iterable[str]) -> str:
     >>> near("conection", ["connection", "path"])
     "did you mean 'connection'?"
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
+    close = nearest(name, known)
+    return f"did you mean {close!r}?" if close else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The closest known name, or '' when none is close."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), "")

@@ -164,6 +164,8 @@ class Listener:
             response = await self._answer(scope, receive)
         except _Refused as refused:
             response = refused.response
+        finally:
+            scope.pop("waypost.cycle", None)  # it holds the scope: left as they are, only the collector frees the two
         headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in response.headers.items()]
         headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})

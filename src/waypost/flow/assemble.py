@@ -157,17 +157,24 @@ def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) ->
             made[step.name] = step.step.requester()
         elif step.asks in ("check_in", "redeem"):
             made[step.name] = CheckIn(around.contents)
-        if step.asks != "requester":
-            continue
-        kind = project.connections[use.options.connection].use.component.name
-        component = registry.find("requester", kind)
-        if component is None:
-            text = f"connection {str(use.options.connection)!r} of kind {kind!r} answers no questions"
-            raise ConfigurationRefused(text, where=f"flow {flow.name}, step {step.name}")
-        options = component.spec.options(**requester_options(component.spec, use.options))
-        requester: Requester = component.build(options, around.grants(project, flow.name, step.name))
-        made[step.name] = _cached(requester, use.options, around)
+        if step.asks == "requester":
+            made[step.name] = _cached(_requester(flow, step.name, use.options, project, around), use.options, around)
+        elif step.asks == "branches":
+            for name, branch in use.options.branches.items():
+                made[envelope.branch_of(step.name, name)] = _requester(flow, step.name, branch, project, around)
     return made
+
+
+def _requester(flow: CompiledFlow, step: str, options: Any, project: Project, around: Surroundings) -> Requester:
+    """Who answers the questions of a step, or of a branch of one."""
+    kind = project.connections[options.connection].use.component.name
+    component = registry.find("requester", kind)
+    if component is None:
+        text = f"connection {str(options.connection)!r} of kind {kind!r} answers no questions"
+        raise ConfigurationRefused(text, where=f"flow {flow.name}, step {step}")
+    own = component.spec.options(**requester_options(component.spec, options))
+    requester: Requester = component.build(own, around.grants(project, flow.name, step))
+    return requester
 
 
 def _cached(requester: Requester, options: Any, around: Surroundings) -> Requester:

@@ -120,7 +120,9 @@ class ExpectOptions:
 
     def faults(self) -> Iterator[OptionFault]:
         if bool(self.source) == bool(self.to):
-            yield OptionFault("what", f"{self.what}: {'both' if self.to else 'neither'} 'from' and 'to'", "one of them")
+            yield OptionFault(
+                "what", f"{self.what}: {'both' if self.to else 'neither'} of 'from' and 'to'", "one of them"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,11 @@ _EXTENSIONS = frozenset(bytes([first]) for first in (*range(0xC7, 0xCA), *range(
 """First bytes of an extension in MessagePack."""
 
 
+def effects_of(recorded: Recorded | None) -> tuple[tuple[int, str, int, bytes, bytes], ...]:
+    """Answers another message's record lends, as this batch's own: recomputing it needs them."""
+    return tuple((*identity, *known) for identity, known in recorded.items()) if recorded else ()
+
+
 def recorded_effects(records: Sequence[Effects]) -> dict[tuple[int, str, int], tuple[bytes, bytes]]:
     """The effects of a batch by identity."""
     return {

@@ -130,6 +130,9 @@ class Engine:
     def takers(self) -> Mapping[str, FlowRunner]:
         return self.runners
 
+    def taker_of(self, version: str, name: str) -> FlowRunner:
+        return self.runner_of(self.versions.flow(version, name))
+
     def flow_names(self) -> list[str]:
         return [n for n, f in self.project.flows.items() if f.options.enabled and (not self.only or n in self.only)]
 

@@ -22,6 +22,7 @@ from waypost.flow.merge import merged
 from waypost.flow.queries import query_of
 from waypost.flow.wire import Ask, Reply, failed, receive, send, short_path
 from waypost.store.protocol import Reader
+from waypost.store.turn import turns
 
 THREADS = 3
 PATIENCE_SECONDS = 5.0
@@ -69,7 +70,8 @@ class Finder:
             with connection, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError, EndpointUnavailable):
                 connection.settimeout(PATIENCE_SECONDS)
                 ask = _asks.decode(receive(connection))
-                send(connection, self._reply(ask))
+                with turns.hurried():
+                    send(connection, self._reply(ask))
 
     def _reply(self, ask: Ask) -> Reply:
         try:

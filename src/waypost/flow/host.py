@@ -88,6 +88,10 @@ class Host(Protocol):
         """Who accepts loads, by flow."""
         ...
 
+    def taker_of(self, version: str, name: str) -> Taker:
+        """Who accepts loads of a flow of one version."""
+        ...
+
     def submit(
         self, result: Placed, records: Sequence[AnyRecord], committed: Callable[[], None], load: Load | None = None
     ) -> asyncio.Future[Placed]:

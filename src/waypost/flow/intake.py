@@ -294,7 +294,7 @@ class _Reading:
         load = msgspec.structs.replace(
             self.start, raws=[s.data for s in part], context=context,
             position=position_at(part[-1].end, context, self.records),
-            ranges=struct.pack(f"<{2 * len(part)}Q", *(edge for s in part for edge in (s.start, s.end))),
+            ranges=packed_ranges(part),
             faults={at: s.fault for at, s in enumerate(part) if s.fault},
         )  # fmt: skip
         self._tickets.append((await intake._hand(load, ()), load.position))
@@ -316,8 +316,17 @@ def _well_done(ticket: asyncio.Future[Any]) -> bool:
     return ticket.done() and not ticket.cancelled() and ticket.exception() is None
 
 
+def packed_ranges(slices: Sequence[Slice]) -> bytes:
+    """As ``Accepted.ranges``."""
+    edges = [0] * (2 * len(slices))
+    edges[0::2], edges[1::2] = [s.start for s in slices], [s.end for s in slices]
+    return struct.pack(f"<{len(edges)}Q", *edges)
+
+
 def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:
     """Runs of slices with the same context."""
+    if len({id(s.context) for s in slices}) == 1:
+        return [(slices[0].context, slices)]
     runs: list[tuple[bytes, Sequence[Slice]]] = []
     start = 0
     while start < len(slices):

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -320,12 +321,15 @@ class Lane(Settlement):
     async def _outbounds(self, refs: Sequence[int], keys: Sequence[int]) -> Outbounds:
         """What to send for each reference; one that cannot be recomputed is parked and left out."""
         fresh = self._fresh
-        known = {ref: fresh[ref] for ref in refs if ref in fresh}
-        if len(known) < len(refs):
+        batch: Sequence[Outbound]
+        try:
+            batch = list(map(fresh.__getitem__, refs))
+        except KeyError:
+            known = {ref: fresh[ref] for ref in refs if ref in fresh}
             await self._rebuild(known, dict(zip(refs, keys, strict=True)))
             left = [(ref, key) for ref, key in zip(refs, keys, strict=True) if ref in known]
             refs, keys = [ref for ref, _ in left], [key for _, key in left]
-        batch: Sequence[Outbound] = [known[ref] for ref in refs]
+            batch = [known[ref] for ref in refs]
         if self._attempts or self._doubtful or self.suspect_below:
             batch = [self._said_again(ref, out) for ref, out in zip(refs, batch, strict=True)]
         if self.numbering:
@@ -354,7 +358,10 @@ class Lane(Settlement):
                 self.backlog.release(keys[ref])
 
 
+_body = attrgetter("body")
+
+
 def _most_fresh(outbounds: Sequence[Outbound]) -> int:
     """How many outbound messages of about the size of these are kept."""
-    usual = sum([len(out.body) for out in outbounds]) // len(outbounds)
+    usual = sum(map(len, map(_body, outbounds))) // len(outbounds)
     return min(FRESH, FRESH_BYTES // (usual + 1))

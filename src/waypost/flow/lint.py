@@ -70,6 +70,7 @@ def _lint_flow(flow: Flow, connections: Connections, files: Mapping[str, bytes])
     if order and order not in known:
         text = f"no key {order!r}"
         yield flow.file.fault(("delivery", "order_by"), "unknown-key", text, "a name under 'keys:'", near(order, known))
+    yield from _lint_expected(flow, files)
     for name, key in flow.keys.items():
         yield from _lint_expression(key.path, flow, ("keys", name))
     for target in targets:
@@ -102,6 +103,19 @@ def _lint_boundaries(flow: Flow) -> Iterator[Fault]:
                 yield flow.file.fault(use.path, "twice", text, "a name of its own", remedy)
 
 
+def _lint_expected(flow: Flow, files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """Partners and calendars that expectations name."""
+    for number, one in enumerate(flow.options.expect):
+        path = ("expect", number)
+        for option, name in (("from", one.source), ("to", one.to)):
+            if name and name not in partner_names(files):
+                remedy = near(name, partner_names(files)) or "make it with: waypost partner new"
+                yield flow.file.fault((*path, option), "unknown-partner", f"no partner {str(name)!r}", "", remedy)
+        if one.calendar and f"calendars/{one.calendar}.yaml" not in files:
+            found, remedy = f"no calendar {one.calendar!r}", f"make calendars/{one.calendar}.yaml"
+            yield flow.file.fault((*path, "calendar"), "unknown-calendar", found, "", remedy)
+
+
 def _lint_expression(text: str, flow: Flow, path: YamlPath) -> Iterator[Fault]:
     try:
         compile_expression(text)
@@ -119,6 +133,10 @@ def _lint_use(
             yield fault
     if clean and use.component.kind == "step" and use.traits.asks == "requester":
         yield from _lint_asking(use, connections, files)
+    if clean and use.component.kind == "step" and use.traits.asks == "branches":
+        for name, branch in use.options.branches.items():
+            at = (*use.path, "branches", name)
+            yield from _lint_asking(dataclasses.replace(use, options=branch, path=at), connections, files)
     lint = getattr(use.component.build, "lint", None)
     if lint is not None and clean:
         yield from lint(use.options, use.file, use.path, files.__getitem__, tuple(targets))

@@ -33,6 +33,7 @@ class Outgoing:
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._circuits: dict[str, Circuit] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._running: set[Lane] = set()
 
     def lane(self, flow: CompiledFlow, target: str) -> Lane:
         """The lane to a target: the current version's connector, whatever version the output is of."""
@@ -41,10 +42,21 @@ class Outgoing:
             lane = self.lanes[at] = self._made(flow, target)
             lane.held = self._said_of(at, lane)
             if not self._host.standing:
-                task = asyncio.ensure_future(lane.run())
-                task.add_done_callback(lambda t: None if t.cancelled() else self._host.fail(t.exception()))
-                self._tasks.append(task)
+                self._run(lane)
         return self.lanes[at]
+
+    def begin(self) -> None:
+        """Send what the lanes of a host that stands have, and what they will get."""
+        for lane in self.lanes.values():
+            self._run(lane)
+
+    def _run(self, lane: Lane) -> None:
+        if lane in self._running:
+            return
+        self._running.add(lane)
+        task = asyncio.ensure_future(lane.run())
+        task.add_done_callback(lambda t: None if t.cancelled() else self._host.fail(t.exception()))
+        self._tasks.append(task)
 
     def _made(self, flow: CompiledFlow, target: str) -> Lane:
         if boundary_of(flow, target):

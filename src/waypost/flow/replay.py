@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 Params = Mapping[str, Any]
 
 
-async def replay(engine: Engine, params: Params, who: str) -> dict[str, Any]:
+async def replay(engine: Engine, params: Params, who: str, onto: Engine | None = None) -> dict[str, Any]:
     """``version``: ``same`` as each message ran on, ``current``, or a digest; ``effects``: ``recorded`` or ``fresh``;
-    ``key``: ``same`` idempotency keys or ``new`` ones; a business key to search by is ``query_key``."""
+    ``key``: ``same`` idempotency keys or ``new`` ones; a business key to search by is ``query_key``.
+    ``onto``: who takes the messages, where that is not who has them."""
     choice = _choices(params)
     if not any(params.get(name) for name in ("id", "flow", "query_key", "arrival", "file", "state", "error")):
         raise UsageError("replay names no messages", remedy="give an id, a file, or a query such as --flow")
@@ -41,7 +42,7 @@ async def replay(engine: Engine, params: Params, who: str) -> dict[str, Any]:
         histories = [history for history in histories if not history.batch.accepted.stage]
     if params.get("dry_run"):
         return _summed([await _compare(engine, history, choice) for history in histories])
-    return await _run(engine, histories, choice)
+    return await _run(onto or engine, histories, choice)
 
 
 def _choices(params: Params) -> dict[str, str]:
@@ -120,7 +121,8 @@ def _summed(compared: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def _run(engine: Engine, histories: list[History], choice: Mapping[str, str]) -> dict[str, Any]:
-    """Accept each message's input again, in the order it was received, as a new message caused by the old one."""
+    """Accept each message's input again, in the order it was received, as a new message caused by the old one, where
+    its key belongs now."""
     ids = []
     for history in histories:
         found, accepted = history.found, history.batch.accepted
@@ -129,7 +131,7 @@ async def _run(engine: Engine, histories: list[History], choice: Mapping[str, st
         if choice["effects"] == "recorded":
             known = recorded_effects(history.batch.effects)
             recorded = {(0, step, n): v for (index, step, n), v in known.items() if index == found.index}
-        runner = engine.runner_of(_flow(engine, history, choice["version"]))
-        placed = await (await runner.take(load, recorded=recorded))
+        flow = _flow(engine, history, choice["version"])
+        placed = await (await engine.spread.pass_on(flow, load, recorded))
         ids.append(id_text(placed.first))
     return {"count": len(ids), "ids": ids}

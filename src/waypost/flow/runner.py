@@ -22,7 +22,7 @@ from waypost.flow.answers import answers_callers
 from waypost.flow.circuit import backoff
 from waypost.flow.claiming import stays_here
 from waypost.flow.compiled import CompiledFlow, Out, Processed
-from waypost.flow.effects import LiveEffects, Recorded, recorded_effects
+from waypost.flow.effects import LiveEffects, Recorded, effects_of, recorded_effects
 from waypost.flow.host import Host
 from waypost.flow.load import (
     REPLAYED,
@@ -108,7 +108,7 @@ class FlowRunner:
         produced = produced_record(self.flow, decoded, processed, seq)
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq)]
         if effects.heard or recorded:
-            records.append(Effects(seq, (*_effects_of(recorded), *effects.heard)))
+            records.append(Effects(seq, (*effects_of(recorded), *effects.heard)))
         records += [produced, *effects.claim_records(), *_links(processed, decoded.at), *extra]
         count = len(load.raws)
         hand_over = self._prepared(self.flow, decoded, processed, seq, 0)
@@ -138,7 +138,7 @@ class FlowRunner:
 
         records: list[AnyRecord] = [accepted_record(self.flow, load, decoded, seq), *extra]
         if recorded:
-            records.append(Effects(seq, _effects_of(recorded)))
+            records.append(Effects(seq, effects_of(recorded)))
         ticket = engine.submit(Placed(seq, decoded.first_id), records, committed, load)
         ticket.add_done_callback(self._accepted)
         return ticket
@@ -331,11 +331,6 @@ class FlowRunner:
         await engine.submit(placed, records, self._prepared(flow, decoded, processed, seq, first_row))
         engine.trying.acquit(trying)
         return len(processed.outs)
-
-
-def _effects_of(recorded: Recorded | None) -> tuple[tuple[int, str, int, bytes, bytes], ...]:
-    """Answers another message's record lends, as this batch's own: recomputing it needs them."""
-    return tuple((*identity, *known) for identity, known in recorded.items()) if recorded else ()
 
 
 def _links(processed: Processed, at: int) -> list[Linked]:

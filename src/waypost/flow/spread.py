@@ -21,10 +21,11 @@ from waypost.core.message import id_at
 from waypost.flow.claiming import Asked
 from waypost.flow.compiled import CompiledFlow
 from waypost.flow.content_position import end_of
+from waypost.flow.effects import Recorded, effects_of, recorded_effects
 from waypost.flow.host import Host
 from waypost.flow.load import Load, Part, Placed, order_of
-from waypost.flow.placement import owner_of
-from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Positioned
+from waypost.flow.placement import FIRST, owner_of
+from waypost.store.record import AnyRecord, ArrivalBegun, Claimed, Effects, Positioned
 
 
 class Handed(msgspec.Struct, array_like=True):
@@ -34,6 +35,10 @@ class Handed(msgspec.Struct, array_like=True):
     load: Load
     positions: list[str]
     slots: bytes
+    version: str = ""
+    """The one it is to run on; '' = the current one."""
+    recorded: tuple[tuple[int, str, int, bytes, bytes], ...] = ()
+    """Answers it may use, as ``Effects`` has them."""
 
 
 class Hopped(msgspec.Struct, array_like=True):
@@ -96,6 +101,17 @@ class Spread:
             tickets.append(_then(ticket, lambda p, w=worker, at=indices: [Part(w, p.seq, p.first, at)]))
         return _gathered(tickets)
 
+    async def pass_on(self, flow: CompiledFlow, load: Load, recorded: Recorded) -> asyncio.Future[Placed]:
+        """Have a load of one record, and the answers it may use, taken by the worker that owns its key."""
+        engine = self.engine
+        owner = engine.number
+        if (engine.workers > 1 or owner > FIRST) and not flow.definition.source.traits.replies:
+            owner = owner_of(self._slots(flow, load, ())[0], engine.workers)
+        if owner == engine.number:
+            return await engine.taker_of(flow.version, flow.name).take(load, recorded=recorded)
+        handed = Handed(load, [], b"", flow.version, effects_of(recorded))
+        return self.peers[owner].ask("load", handed, Placed)
+
     def _slots(self, flow: CompiledFlow, load: Load, positions: Sequence[str]) -> list[int]:
         """The slot of each record: of its ordering key, or, without one, of its position, which never changes."""
         if flow.definition.options.delivery.order_by:
@@ -115,7 +131,9 @@ class Spread:
             if len(fresh) < len(load.raws):
                 load = part_of(load, fresh)
             load, begun = self._known_here(load)
-            ticket = await engine.takers()[load.flow].take(load, begun)
+            taker = engine.taker_of(handed.version, load.flow) if handed.version else engine.takers()[load.flow]
+            recorded = recorded_effects([Effects(0, handed.recorded)]) if handed.recorded else None
+            ticket = await taker.take(load, begun, recorded)
             if begun:
                 ticket.add_done_callback(lambda _: self._begun.pop((load.flow, *load.content[:2]), None))
             return ticket

@@ -119,7 +119,7 @@ class Worker:
         self.control = self._control_of(shard, around, versions)
         self.engine = self.control.engine
         self.engine.trying = Trying(self.run_folder / f"trying-{self.number}")
-        self.attic = Attic(lambda left: self._control_of(left, *self._surroundings(Events())))
+        self.attic = Attic(lambda left: self._control_of(left, *self._surroundings(self.events)), lambda: self.control)
         self.server = Server(self.run_folder / f"worker-{self.number}.sock", self._answer)
         await self.server.start()
         at = finder_path(folder, self.number if self.options.workers > 1 else None)

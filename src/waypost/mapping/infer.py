@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from waypost.core.errors import near
+from waypost.core.errors import near, nearest
 from waypost.mapping.function import FUNCTIONS, Function
 from waypost.mapping.parsed import ROOT, Parsed
 from waypost.mapping.reference import Column
@@ -163,7 +163,9 @@ class _Inference:
         if not above.closed:
             return ANY
         remedy = near(name, above.fields) or f"known: {', '.join(list(above.fields)[:8])}"
-        return self.tell(node, f"{where} has no field {name!r}", "a field of the source schema", remedy)
+        told = self.tell(node, f"{where} has no field {name!r}", "a field of the source schema", remedy)
+        meant = above.fields.get(nearest(name, above.fields), ANY)
+        return meant if {MAP, LIST} & set(meant.present) else told  # so that mistakes below are told, too
 
     def subscript(self, node: Any, scope: Scope, sure: frozenset[str]) -> Shape:
         above, key = self.of(node.value, scope, sure), node.slice

@@ -39,6 +39,9 @@ class Limits:
     """Free space below which nothing more is accepted."""
     flush_bytes: int = 64 << 20
     flush_seconds: float = 2.0
+    index_seconds: float = 5.0
+    """How long the search index may keep to itself what it found; it is found all the same, and every flush delays what
+    else goes through the processor and the disk."""
     cache_bytes: int = 4 << 20
     lag_messages: int = 50_000
 

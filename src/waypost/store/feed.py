@@ -129,7 +129,7 @@ class IndexFeed:
 
     def _take(self, group: CommittedGroup, flusher: ThreadPoolExecutor) -> None:
         if not self._waiting:
-            self._due = self._monotonic() + self._limits.flush_seconds / 2
+            self._due = self._monotonic() + self._limits.index_seconds
         self._index.apply(group)
         self._waiting += group.bytes
         most, free = self._limits.flush_bytes, self._flushing is None or self._flushing.done()

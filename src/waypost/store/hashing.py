@@ -31,6 +31,8 @@ class Hasher:
         self._numbers = {name: 1 + number % 255 for number, name in enumerate(names)}
         self._long = blake2b(secret, digest_size=32, person=b"long keys").digest()
         self._cipher = Cipher(AES(blake2b(secret, digest_size=32, person=b"short keys").digest()), ECB())
+        self._encrypt = self._cipher.encryptor().update
+        """Of the thread of ``column``: block by block, so that it serves any number of columns."""
 
     def number(self, name: str) -> int:
         """The number of a key's name, 1 to 255; 0 for a name never seen."""
@@ -53,21 +55,22 @@ class Hasher:
         return b"".join(pieces)
 
     def one(self, name: str, ref: int, value: str) -> bytes:
-        return self.hash(value) + self._tail(name, ref).to_bytes(ENTRY - HASH, "big")
+        return self._encrypt(self._padded([value]))[:HASH] + self._tail(name, ref).to_bytes(ENTRY - HASH, "big")
 
     def hash(self, value: str) -> bytes:
-        return self._hashes([value])[:HASH]
+        return self._cipher.encryptor().update(self._padded([value]))[:HASH]
 
     def _piece(self, values: Sequence[str], tail: int, numbers: int) -> bytes:
         ones, mask = _masks(len(values))
-        hashes = int.from_bytes(self._hashes(values), "big") & mask
+        hashes = int.from_bytes(self._encrypt(self._padded(values)), "big") & mask
         return (hashes | ones * tail + numbers).to_bytes(ENTRY * len(values), "big")
 
-    def _hashes(self, values: Sequence[str]) -> bytes:
-        """16 bytes a value."""
+    def _padded(self, values: Sequence[str]) -> bytes:
+        """A block for each value."""
         blocks = _format(len(values)) % tuple(values)
-        raw = blocks.encode() if blocks.isascii() and len(blocks) == ENTRY * len(values) else self._blocks(values)
-        return self._cipher.encryptor().update(raw)
+        if blocks.isascii() and len(blocks) == ENTRY * len(values):
+            return blocks.encode()
+        return self._blocks(values)
 
     def _blocks(self, values: Iterable[str]) -> bytes:
         return b"".join(

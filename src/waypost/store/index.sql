@@ -4,7 +4,8 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 -- Words that many batches share: flows, versions, lists of targets.
 CREATE TABLE IF NOT EXISTS word (id INTEGER PRIMARY KEY, text BLOB NOT NULL);
 
--- One row per batch. ``layout`` is empty where output i belongs to message i and to the one target; ``states`` is empty
+-- One row per batch. ``layout`` is empty where output i belongs to message i and to the one target, else the targets
+-- behind a byte 1 where only they differ from that, else compressed with zlib; ``states`` is empty
 -- where every output was delivered. Places are segment, offset and item, 4 bytes each.
 CREATE TABLE IF NOT EXISTS batch (
     seq INTEGER PRIMARY KEY,

@@ -76,11 +76,35 @@ class IndexedBatch(msgspec.Struct, gc=False):
         return self.targets[number] if number < len(self.targets) else ""
 
     def packed_rows(self) -> bytes:
-        return b"" if self.rows == plain_rows(self.count) else zlib.compress(self.rows, 1)
+        """Nothing for the plain layout, the targets alone where only they differ from it, else all, compressed."""
+        rows, plain = self.rows, plain_rows(self.count)
+        if rows == plain:
+            return b""
+        targets = rows[_TARGET_AT::LAYOUT_SIZE]
+        if len(rows) == len(plain) and rows == _with_targets(plain, targets):
+            return _TARGETS + targets
+        return _packed(rows)
 
     def packed_states(self) -> bytes:
         """Empty for outputs that were all delivered."""
         return b"" if self.states.count(State.DELIVERED) == len(self.states) else bytes(self.states)
+
+
+_TARGET_AT = 2
+_TARGETS = b"\1"
+"""What no compressed layout begins with."""
+
+
+def _with_targets(plain: bytes, targets: bytes) -> bytes:
+    rows = bytearray(plain)
+    rows[_TARGET_AT::LAYOUT_SIZE] = targets
+    return bytes(rows)
+
+
+def _packed(rows: bytes) -> bytes:
+    # With the tables it makes for much text, which it clears first, zlib takes longer over a few rows than all else.
+    packer = zlib.compressobj(1, zlib.DEFLATED, 10, 4)
+    return packer.compress(rows) + packer.flush()
 
 
 def unpack_states(packed: bytes, rows: bytes) -> bytearray:
@@ -99,6 +123,8 @@ def plain_rows(count: int) -> bytes:
 
 def unpacked_rows(packed: bytes, count: int) -> bytes:
     """The layout that ``packed_rows`` packed, of a batch of ``count`` messages."""
+    if packed[:1] == _TARGETS:
+        return _with_targets(plain_rows(count), packed[1:])
     return zlib.decompress(packed) if packed else plain_rows(count)
 
 

@@ -43,10 +43,14 @@ def tally(count: int, layout: bytes, states: bytearray) -> dict[str, int]:
     return found
 
 
+_ALONE = tuple(message_state([state]) for state in State)
+"""The word for a message whose rows are all in a state."""
+
+
 def _words(counts: dict[int, int]) -> dict[str, int]:
     words: dict[str, int] = {}
     for state, count in counts.items():
-        word = message_state([State(state)])
+        word = _ALONE[state]
         words[word] = words.get(word, 0) + count
     return words
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -28,12 +27,13 @@ from waypost.store.record import (
     Opened,
     OutboundBody,
 )
+from waypost.store.turn import turns
 
 OUTCOMES = (Delivered, DeliveryFailed, OutboundBody, Decided, ArrivalDisposed, Commanded, Opened, Closed)
 """What may still be written when nothing more is accepted: it depends on nothing in the same commit."""
 
-SWITCH_SECONDS = 0.0005
-"""How long the writer may wait for a busy event loop to let it run after each system call; Python's default is 5 ms."""
+LIGHT_BYTES = 64 << 10
+"""A commit of less than this tells of a light load."""
 
 MOST_APPENDS = 1000
 """One system call writes at most 1024 buffers."""
@@ -76,8 +76,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Append | None] = queue.SimpleQueue()
         self._epoch = 0
         self._thread = threading.Thread(target=self._run, name="waypost-journal", daemon=True)
-        if sys.getswitchinterval() > SWITCH_SECONDS:
-            sys.setswitchinterval(SWITCH_SECONDS)
+        turns.load(light=True)
         self._thread.start()
 
     def put(self, append: Append) -> None:
@@ -91,13 +90,15 @@ class Writer:
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
-            group, more = self._gather(first)
+            group, more, size = self._gather(first)
+            turns.load(light=size < LIGHT_BYTES)
             for done in self._commit(group):
                 self._loop.call_soon_threadsafe(self._report, done)
             if not more:
                 return
 
-    def _gather(self, first: Append) -> tuple[list[Append], bool]:
+    def _gather(self, first: Append) -> tuple[list[Append], bool, int]:
+        """What waits, whether more will come, and about how many bytes it is."""
         group, size = [first], weight(first.content)
         while size < self._limits.group_bytes and len(group) < MOST_APPENDS:
             try:
@@ -105,10 +106,10 @@ class Writer:
             except queue.Empty:
                 break
             if following is None:
-                return group, False
+                return group, False, size
             group.append(following)
             size += weight(following.content)
-        return group, True
+        return group, True, size
 
     def _commit(self, group: list[Append]) -> list[Done]:
         stale = [append for append in group if append.epoch != self._epoch and not append.is_outcome]

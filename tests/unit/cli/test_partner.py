@@ -66,3 +66,12 @@ def test_describe_tells_what_a_partner_file_holds(waypost: Command) -> None:
     assert "identities" in waypost("describe", "partner").out
     assert waypost("describe", "partner", "--json").json["file"] == "partner"
     assert waypost("describe", "--schema", "partner").json["required"] == ["partner", "identities", "us"]
+
+
+def test_an_expectation_names_a_partner_that_there_is(project: Path, waypost: Command) -> None:
+    flow = project / "flows/copy.yaml"
+    flow.write_text(flow.read_text() + "expect:\n  - {what: x12/997, from: acne, within: 1h}\n")
+    said = waypost("check", project)
+    assert said.code == 1 and "flows/copy.yaml:13: no partner 'acne'; did you mean 'acme'?" in said.out
+    flow.write_text(flow.read_text().replace("acne", "acme"))
+    assert waypost("check", project).code == 0

@@ -70,7 +70,7 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path):
         ("flows/orders.yaml:14", "'perhaps'"),
         ("flows/orders.yaml:15", "'kk'", "did you mean 'k'?"),
         ("flows/orders.yaml:15", "'many'"),
-        ("flows/orders.yaml:16", "'expect' is not there yet"),
+        ("flows/orders.yaml:16", "x12/997: neither of 'from' and 'to'", "one of them"),
         ("connections.yaml:2", "'ftpp'", "did you mean"),
     ]
     for place, *parts in wanted:

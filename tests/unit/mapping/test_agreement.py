@@ -205,3 +205,20 @@ def test_alternatives_that_are_deep_are_put_together_in_bounded_work() -> None:
     source = "oneOf: [{$ref: '#/$defs/a0'}, {$ref: '#/$defs/b0'}]\n$defs:\n" + chain("a") + chain("b")
     found = told("map: m\nsource: s.yaml\nfields: {x: p0.p1.q}", source=source + "  a20: {}\n  b20: {}\n")
     assert len(found) == 1 and "'q'" in str(found[0])
+
+
+def test_below_a_field_that_is_misspelled_mistakes_are_told_too() -> None:
+    text = """\
+map: misspelled
+source: s.yaml
+target: t.yaml
+fields:
+  number: left(order.number, 20)
+  currency: {value: EUR}
+  status: {value: open}
+  lines: {each: order.linez as line, fields: {sku: line.skuu}}
+"""
+    assert [(fault.line, fault.remedy) for fault in told(text)] == [
+        (8, "did you mean 'lines'?"),
+        (8, "did you mean 'sku'?"),
+    ]

@@ -103,7 +103,7 @@ class MemoryFolds:
 
 def limits(**changes: Any) -> Limits:
     """Small ones: a full suite writes no gigabytes."""
-    defaults = {"reserve_bytes": 1 << 16, "free_bytes": 1 << 16}
+    defaults = {"reserve_bytes": 1 << 16, "free_bytes": 1 << 16, "index_seconds": 1.0}
     return Limits(**{**defaults, **changes})
 
 

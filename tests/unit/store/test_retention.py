@@ -56,6 +56,7 @@ class Shop:
             segment_seconds=DAY,
             flush_bytes=1,
             flush_seconds=0.01,
+            index_seconds=0.005,
         )
 
         def folds(folder: ShardFolder, secret: bytes) -> tuple[StateFold, SearchIndex]:

@@ -91,7 +91,7 @@ def test_a_key_found_in_what_was_produced_or_answered_leads_to_the_message(
 def test_a_hash_that_only_looks_like_the_key_is_not_taken_for_it(
     journal: PaperJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal.index.hasher, "_hashes", lambda values: bytes(16) * len(values))
+    monkeypatch.setattr(journal.index.hasher, "_padded", lambda values: bytes(16) * len(values))
     journal.commit(accepted(1), produced(1), delivered(1))
     journal.flush()
     assert ids(journal.reader().find(Query(key=("po", "1-2")))) == texts(id_of(1, 2))

@@ -16,6 +16,7 @@ from waypost.core.boundary import Forced, LimitOptions
 from waypost.core.component import Failed
 from waypost.core.errors import StoreError, StoreFull, WaypostError
 from waypost.core.event import GroupReleased
+from waypost.flow.boundary.asking import Asking
 from waypost.flow.boundary.draft import Draft, Member
 from waypost.flow.boundary.entries import Entries
 from waypost.flow.boundary.group import (
@@ -81,6 +82,7 @@ class Boundary:
         self.timers: dict[TimerOf, int] = {}
         self.on_timers: Callable[[TimerOf, int], None] = lambda timer, due: None
         self._keys: dict[int, str] = {}
+        self._asking = Asking(self) if step.asks else None
         self._turn = asyncio.Lock()
 
     # ── Book ──
@@ -158,6 +160,8 @@ class Boundary:
         strangers = [ref for hash_, refs in self.waiting.items() if hash_ not in self._keys for ref in refs]
         if strangers and not standing:
             self.host.spawn(self.rejoin(strangers))
+        if self._asking is not None and not standing:
+            self.host.spawn(self._asking.again(list(self._keys.values())))
         return list(self.timers.items())
 
     # ── events ──
@@ -203,6 +207,13 @@ class Boundary:
             told = [decided_on(decided, cancelled)] if cancelled else []
             await (await self._commit(draft, extra=told, decided=decided))
             return len(refs)
+
+    async def answered(self, key: str, name: str, answer: Any) -> None:
+        """What the step asked is answered."""
+        async with self._turn:
+            draft = self._draft()
+            await draft.answered(key, name, answer)
+            await self._durable(draft)
 
     async def rejoin(self, refs: Sequence[int]) -> None:
         """Members that a person wants back, or whose group is not known, come to their groups again."""
@@ -311,6 +322,8 @@ class Boundary:
                     self.timers.pop(of, None)
         if seqs and not host.standing:
             host.resume(self.flow.name, seqs)
+        if self._asking is not None and not host.standing:
+            self._asking.ask(draft.asks)
         for event in events:
             host.events.emit(event)
 

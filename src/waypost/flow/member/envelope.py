@@ -39,6 +39,11 @@ def group_target(step: str) -> str:
     return step + _GROUP
 
 
+def branch_of(step: str, name: str) -> str:
+    """The name under which the requester of a branch of a boundary is found."""
+    return f"{step}/{name}"
+
+
 def correlation_hash(step: str, key: str, secret: bytes) -> int:
     """What members are placed by: its slot says which worker owns the group."""
     return ordering_hash(key or f"step {step}", secret)

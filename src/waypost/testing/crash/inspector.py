@@ -44,7 +44,9 @@ from waypost.testing.crash.reference import (
     without_removed,
 )
 
-SMALL = Limits(segment_bytes=6_000, flush_bytes=3_000, flush_seconds=0.02, reserve_bytes=4096, free_bytes=0)
+SMALL = Limits(
+    segment_bytes=6_000, flush_bytes=3_000, flush_seconds=0.02, index_seconds=0.01, reserve_bytes=4096, free_bytes=0
+)
 """Everything happens often."""
 
 BACKUP = "backups"

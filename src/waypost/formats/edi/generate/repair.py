@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from decimal import Decimal
 
 from waypost.formats.edi.examine.release import hide
 from waypost.formats.edi.generate.value import Row
 from waypost.formats.edi.schema.condition import violations
-from waypost.formats.edi.schema.model import Element, Schema
+from waypost.formats.edi.schema.model import Element, Schema, Segment
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.rule import CompiledRule
 from waypost.formats.edi.schema.validator import Validator
@@ -20,7 +21,10 @@ class Repair:
     """Writes totals, fills what is needed, and remembers segments that rules ask for."""
 
     def __init__(self, schema: Schema, validator: Validator, marks: Marks) -> None:
-        self._schema, self._validator, self._marks = schema, validator, marks
+        self._validator, self._marks = validator, marks
+        used = {use.tag: use.segment for use in reversed(list(schema.root.uses()))}
+        self._segments: Mapping[str, Segment] = {**schema.segments, **used}
+        """Each segment as a guide narrows it where it is first used."""
         self._rules = {rule.rule.id: rule for rule in validator.rules}
 
     def mended(self, rows: list[Row], wanted: set[tuple[str, str]]) -> bool:
@@ -65,7 +69,7 @@ class Repair:
 
     def _complete(self, row: Row) -> None:
         """Fill what the conditions of a segment ask for beside what was filled."""
-        segment = self._schema.segments.get(row[0])
+        segment = self._segments.get(row[0])
         for note in segment.notes if segment else ():
             present = frozenset(n for n in range(1, len(row)) if row[n])
             for violation in violations(note):
@@ -74,14 +78,14 @@ class Repair:
                     row[number] = row[number] or self._filled(row[0], number) or ""
 
     def _decimals(self, tag: str, element: int) -> int:
-        items = self._schema.segments[tag].elements if tag in self._schema.segments else ()
+        items = self._segments[tag].elements if tag in self._segments else ()
         item = items[element - 1] if element <= len(items) else None
         return int(item.kind[1]) if isinstance(item, Element) and item.kind[0] == "N" and item.kind[1:] else 0
 
     def _filled(self, tag: str, element: int) -> str | None:
-        items = self._schema.segments[tag].elements if tag in self._schema.segments else ()
+        items = self._segments[tag].elements if tag in self._segments else ()
         item = items[element - 1] if element <= len(items) else None
-        if not isinstance(item, Element):
+        if not isinstance(item, Element) or item.kind == "-":
             return None
         if item.codes:
             return sorted(item.codes)[0]

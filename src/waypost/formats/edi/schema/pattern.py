@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waypost.formats.edi.schema.condition import Grain, Violation, violations
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
@@ -14,6 +14,7 @@ PLACEHOLDERS = "\x01\x02\x03\x04\x05"
 """What released characters are written as while a message is looked at, each one character long."""
 
 Item = Element | Composite
+Mark = tuple[int, int, frozenset[str]]
 _DAY = (
     "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-8])"
     "|(?<=[02468][048])0229|(?<=[13579][26])0229)"
@@ -54,9 +55,10 @@ class Patterns:
         tag, segment = re.escape(use.tag), use.segment
         if not segment.described:
             return f"(?s:{tag}(?:{self._element}.*)?)"
+        segment, ahead = _settled(use)
         watched, checks = _watched(segment)
         body = self._sequence(segment, watched, "e")
-        return f"{tag}{self._where(use)}{body}{''.join(_unless(v, 'e') for v in checks)}"
+        return f"{tag}{self._where(ahead)}{body}{''.join(_unless(v, 'e') for v in checks)}"
 
     def value(self, element: Element) -> str:
         """The pattern of one value, without repetition."""
@@ -157,9 +159,9 @@ class Patterns:
         grain = Grain(self._component, f"(?=[{outer}]|\\Z)", f"[^{outer}{self._component}]", False)
         return "".join(f"(?!{grain.pattern(v)})" for note in holder.notes for v in violations(note))
 
-    def _where(self, use: Use) -> str:
+    def _where(self, where: Iterable[Mark]) -> str:
         made = []
-        for element, component, values in use.where:
+        for element, component, values in where:
             before = f"(?:{self._element}[^{self._element}]*+){{{element - 1}}}{self._element}"
             inner = (
                 f"(?:[^{self._element}{self._component}]*+{self._component}){{{component - 1}}}"
@@ -168,6 +170,32 @@ class Patterns:
             )
             made.append(f"(?={before}{inner}{_any_of(values)}(?:[{self._element}{self._component}]|\\Z))")
         return "".join(made)
+
+
+def _settled(use: Use) -> tuple[Segment, list[Mark]]:
+    """The segment whose elements allow only the values that mark the place, and the marks that can't be said so."""
+    items, ahead = list(use.segment.elements), []
+    for mark in use.where:
+        number, part, values = mark
+        item = items[number - 1] if number <= len(items) else None
+        if isinstance(item, Element) and part == 1 and item.repeat == 1 and (held := _shared(item, values)):
+            items[number - 1] = replace(item, codes=held, required=True)
+        elif (
+            isinstance(item, Composite)
+            and item.repeat == 1
+            and part <= len(item.parts)
+            and (held := _shared(item.parts[part - 1], values))
+        ):
+            parts = list(item.parts)
+            parts[part - 1] = replace(parts[part - 1], codes=held, required=True)
+            items[number - 1] = replace(item, parts=tuple(parts), required=True)
+        else:
+            ahead.append(mark)
+    return replace(use.segment, elements=tuple(items)), ahead
+
+
+def _shared(element: Element, values: frozenset[str]) -> frozenset[str]:
+    return frozenset() if element.kind == "-" else values & element.codes if element.codes else values
 
 
 def _pairs(holder: Segment | Composite) -> set[int]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from waypost.formats.edi.schema.automaton import MOST_STATES, Automaton, Move, State
-from waypost.formats.edi.schema.model import UNLIMITED, Use
+from waypost.formats.edi.schema.model import UNLIMITED, Composite, Use
 from waypost.formats.edi.schema.pattern import Patterns
 from waypost.formats.edi.schema.scope import Scopes
 
@@ -26,7 +26,7 @@ class QuickPath:
 
     def __init__(self, machine: Automaton, patterns: Patterns, scopes: Scopes) -> None:
         self._machine, self._patterns, self._scopes = machine, patterns, scopes
-        self._element = patterns.marks.element
+        self._element, self._component = patterns.marks.element, patterns.marks.component
         self._matches: dict[Use, Match] = {}
         self._tables: dict[State, Table] = {}
         self._start = self._table(machine.start)
@@ -35,11 +35,12 @@ class QuickPath:
         """Whether the segments between header and trailer are as the schema says. False may be wrong, True is not."""
         try:
             return self._accepts(segments)
-        except (TypeError, ArithmeticError):  # a rule could not be asked
+        except (TypeError, ArithmeticError, IndexError):  # a rule could not be asked; a segment has no element
             return False
 
     def _accepts(self, segments: Sequence[str]) -> bool:
-        table, counts, element = self._start, [0] * _DEEPEST, self._element
+        table, counts = self._start, [0] * _DEEPEST
+        element, component = self._element, self._component
         slots: list[Any] = [{}, *[None] * _DEEPEST]
         outer: dict[str, Any] = {}
         for segment in segments:
@@ -47,6 +48,12 @@ class QuickPath:
                 match, following, limit, depth, act, other = table[segment[:3]]
             except KeyError:
                 entry = self._entry(table, segment)
+                if entry is None:
+                    return False
+                match, following, limit, depth, act, other = entry
+            if match is None:  # many places, told apart by their first element
+                value = segment.split(element, 2)[1]
+                entry = following.get(value.partition(component)[0] if limit else value, other)
                 if entry is None:
                     return False
                 match, following, limit, depth, act, other = entry
@@ -101,15 +108,44 @@ class QuickPath:
         key = segment[:3]
         if tag not in self._machine.tags or key not in (f"{tag}{self._element}"[:3], tag):
             return None
-        entry: tuple[Any, ...] | None = None
         state = table["state"]
-        for move in reversed(state.after(tag)):
-            if not move.missing and not move.over and not (move.repeats and move.most == 1):
-                act = self._scopes.act(state, move.state, move.depth, tag)
-                entry = (self.match(move.use), self._table(move.state), _limit(move), move.depth, act, entry)
+        places = [
+            (move, (self.match(move.use), self._table(move.state), _limit(move), move.depth,
+                    self._scopes.act(state, move.state, move.depth, tag)))
+            for move in state.after(tag)
+            if not move.missing and not move.over and not (move.repeats and move.most == 1)
+        ]  # fmt: skip
+        entry = _told_apart(places) if len(places) > 1 else _chained(places)
         if entry is not None:
             table[key] = entry
         return entry
+
+
+Place = tuple[Move, tuple[Any, ...]]
+
+
+def _chained(places: Sequence[Place]) -> tuple[Any, ...] | None:
+    """The entries of some places, each with the next."""
+    entry: tuple[Any, ...] | None = None
+    for _, head in reversed(places):
+        entry = (*head, entry)
+    return entry
+
+
+def _told_apart(places: Sequence[Place]) -> tuple[Any, ...] | None:
+    """An entry that leads to the places a value allows, where the values of the first element, or of its first
+    component, tell some of them apart; else all of them in a chain."""
+    marks = [next(((c, v) for e, c, v in move.use.where if e == 1 and c == 1), None) for move, _ in places]
+    values = sorted({value for mark in marks if mark for value in mark[1]})
+    if not values:
+        return _chained(places)
+    inside = any(isinstance(move.use.segment.elements[0], Composite) for move, _ in places)
+    leads = {
+        value: _chained([place for place, mark in zip(places, marks, strict=True) if not mark or value in mark[1]])
+        for value in values
+    }  # fmt: skip
+    unmarked = _chained([place for place, mark in zip(places, marks, strict=True) if not mark])
+    return None, leads, inside, 0, None, unmarked
 
 
 def _limit(move: Move) -> int:

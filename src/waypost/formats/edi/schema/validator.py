@@ -59,10 +59,7 @@ class Validator:
                 return self._ranked(found), excess
         if not any(f.level == "segment" for f in found):
             wrong = {f.position for f in found}
-            tags = {f.segment for f in found if f.level == "element"}
-            spoiled = {rule.rule.id for rule in self.rules if {key.removesuffix(OWN) for key in rule.keys} & tags}
-            broken = self._broken_rules(rows, placed)
-            found += [f for f in broken if f.position not in wrong and f.rule not in spoiled]
+            found += [f for f in self._broken_rules(rows, placed, wrong) if f.position not in wrong]
         return self._ranked(sorted(found, key=lambda f: f.position)), excess
 
     @property
@@ -77,7 +74,7 @@ class Validator:
     def broken(self, segments: Sequence[str]) -> list[tuple[CompiledRule, int, str, object]]:
         """The rules that don't hold: each with the segment it is about, its loop, and what its right side makes."""
         rows = [segment.split(self.marks.element) for segment in segments]
-        held = _Held(rows, self._scopes, self._machine.start)
+        held = _Held(rows, self._scopes, self._machine.start, None)
         for step in self._walker.walk(rows):
             if step.move is not None:
                 held.take(step.index, step.move)
@@ -95,9 +92,10 @@ class Validator:
             return found
         return [replace(f, severity=severity.get(f.rule) or severity.get(f.code) or f.severity) for f in found]
 
-    def _broken_rules(self, rows: Sequence[Row], placed: Sequence[Step]) -> list[Finding]:
-        """What rules and structure say, each scope asked where it ends, as on the quick path."""
-        held = _Held(rows, self._scopes, self._machine.start)
+    def _broken_rules(self, rows: Sequence[Row], placed: Sequence[Step], wrong: set[int]) -> list[Finding]:
+        """What rules and structure say, each scope asked where it ends, as on the quick path. A rule that reads a
+        segment already found ``wrong`` is not asked: it would say the same again."""
+        held = _Held(rows, self._scopes, self._machine.start, wrong)
         for step in placed:
             assert step.move is not None
             held.take(step.index, step.move)
@@ -105,10 +103,12 @@ class Validator:
 
 
 class _Held:
-    """The rows of each open scope, by where they stand."""
+    """The rows of each open scope, by where they stand. Rules that read a segment at a position already ``wrong`` are
+    not asked; where that is None all are."""
 
-    def __init__(self, rows: Sequence[Row], scopes: Scopes, start: State) -> None:
+    def __init__(self, rows: Sequence[Row], scopes: Scopes, start: State, wrong: set[int] | None) -> None:
         self._rows, self._scopes, self._state = rows, scopes, start
+        self._wrong, self._once = set(wrong or ()), wrong is not None
         self._slots: dict[int, tuple[Scope, dict[str, list[int]], str, int]] = {}
         self._outer: dict[str, list[Row]] = {}
         self._found: list[Finding] = []
@@ -149,12 +149,16 @@ class _Held:
             )
             self._found += [] if not self._scopes.bounds else broken_bounds(self._numbered(places, BOUND))
         for rule in scope.rules:
+            if any(index + 2 in self._wrong for key in rule.read for index in places.get(key, ())):
+                continue
             verdict = rule.ask(rows, self._outer)
             if verdict:
                 at = next((found[0] for key in _keys(rule) if (found := places.get(key))), begun)
                 expected = rule.sides[1](rows, self._outer) if rule.sides else None
                 self.broken.append((rule, at, loop.rpartition("/")[2], expected))
                 self._found.append(self._broken(rule, verdict, places, loop, begun))
+                if self._once and rule.rule.level == 3 and rule.rule.severity == "error":
+                    self._wrong.add(self._found[-1].position)
 
     def _numbered(self, places: dict[str, list[int]], key: str) -> list[tuple[int, Row]]:
         return [(i, self._rows[i]) for i in places.get(key, ())]

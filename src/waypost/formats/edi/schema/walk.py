@@ -187,7 +187,7 @@ class Walker:
         if move.over or (move.repeats and count > move.most):
             code = "loop-repeats" if isinstance(move.item, Loop) else "segment-repeats"
             findings.append(finding(code, row[0], index + 2, loop=move.state.loop,
-                                    found=f"{row[0]} for the {count}th time",
+                                    found=f"{count} times {row[0]}",
                                     expected=f"at most {move.most}"))  # fmt: skip
             excess += 1
         return Step(index, move, findings + self._coded(move, row, index), excess)
