@@ -65,7 +65,7 @@ def check(
 
 
 def import_(kind: KindName, files: Files, folder: Folder = Path("schemas"), as_json: AsJson = False) -> int:
-    """Turn directories and schemas of other products into schema files.
+    """Turn the schemas of other products into schema files.
 
     untdid takes UN/EDIFACT directory zips, biztalk XSD of BizTalk Server and Logic Apps, sef, pyx12 and staedi their
     own formats. Only facts are taken, no text.

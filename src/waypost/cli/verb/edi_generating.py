@@ -36,7 +36,7 @@ def generate(
     name: SetName, version: Version = "", partner: Partner = "", schemas: SchemaFolders = None, seed: Seed = 1,
     count: Count = 1, size: Size = "", faults: Faults = "", to: To = None, as_json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Make documents of a schema: valid ones, or some with a planted fault.
+    """Make documents of a schema, valid or with a planted fault.
 
     What is made is accepted by `edi check`, but for the faults asked for; each of them is told with the code an
     acknowledgement gives it, on standard error, or as JSON with --to.

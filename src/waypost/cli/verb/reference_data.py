@@ -108,7 +108,7 @@ def import_(
     release: Release = False,
     why: Why = "",
 ) -> None:
-    """Take in the rows of an Excel or CSV file: all of them or, with a fault, none.
+    """Take in the rows of an Excel or CSV file, all or none.
 
     Each fault names its row, its column and its cause. Rows that are as in the table change nothing.
     """
@@ -143,7 +143,7 @@ def export(
     ] = None,
     version: Version = 0,
 ) -> None:
-    """Write the rows of a table to an Excel or CSV file that can be imported again."""
+    """Write the rows to an Excel or CSV file, to import again."""
     from waypost.flow.project import read_files
     from waypost.flow.reference_data import declared
     from waypost.mapping.reference import Change, TableVersion
@@ -204,7 +204,7 @@ def history(
 def where_used(
     place: Place, name: Annotated[str, typer.Argument(metavar="TABLE", help="The table; all without it.")] = ""
 ) -> None:
-    """Say which rules of maps and which steps of flows look into a table."""
+    """Say which maps and which flows look into a table."""
     from waypost.flow.project import load_project
     from waypost.flow.reference_data import declared
     from waypost.flow.reference_where import where_used as used
@@ -225,7 +225,7 @@ def waiting(
     release: Annotated[bool, typer.Option("--release", help="Let those go on whose value is there by now.")] = False,
     why: Why = "",
 ) -> None:
-    """List the messages that wait for a value, one group for each table and value."""
+    """List what waits for a value, a group for each value."""
     groups = [group for group in ask(place, "reference-waiting")["groups"] if name in ("", group["table"])]
     released = _release(place, groups, why) if release else 0
     if place.as_json:
