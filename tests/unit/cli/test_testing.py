@@ -40,7 +40,8 @@ class TestCases:
         (good,) = answer.pop("cases")
         assert answer == {"passed": 1, "failed": 0}
         assert good == {
-            "file": "tests/copy.yaml", "line": 3, "subject": "copy", "case": "good", "passed": True, "differences": [], "findings": [],
+            "file": "tests/copy.yaml", "line": 3, "subject": "copy", "case": "good", "passed": True,
+            "differences": [], "findings": [],
         }  # fmt: skip
 
     def test_a_project_without_cases_says_so(self, waypost: Command, tmp_path: Path) -> None:
