@@ -26,6 +26,10 @@ NOT_REACHED = {
         "put folder", "put names", "_write create", "_write write", "_write sync", "_write rename", "_write unlink",
         "clear unlink",
     ]},
+    **{f"reference_log.{place}": "tests/unit/store/test_reference_log.py explores it, as above" for place in [
+        "append folder", "append create", "append names", "append truncate", "append write", "append sync",
+        "refresh sync",
+    ]},
 }  # fmt: skip
 """Places no workload comes to, and why that is right."""
 

@@ -70,7 +70,8 @@ async def test_a_demonstration_in_which_nothing_happened_is_judged_wrong(tmp_pat
 
 async def test_its_cases_hold() -> None:
     results = await run_cases(example_folder(), "dev")
-    assert {result.subject for result in results} == {"acme-orders", "prices", "sales-orders", "shop-orders"}
+    flows = {result.subject for result in results if not result.subject.startswith("maps/")}
+    assert flows == {"acme-orders", "prices", "sales-orders", "shop-orders"}
     assert [(result.name, result.differences) for result in results if result.differences] == []
 
 

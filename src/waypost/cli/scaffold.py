@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from waypost.core.describe.starter import connection_options, starter
+from waypost.core.describe.starter import connection_options, starter, takes_several
 from waypost.core.errors import UsageError
 from waypost.core.registry import Component, Kind, Registry
 from waypost.core.yamlfile import parse_yaml
@@ -70,11 +70,12 @@ def _connections(
         fitting = next((name for name, kind in there.items() if kind in kinds), None)
         example = parse_yaml(component.example, "example", []).data
         named = example.get(field.name) if isinstance(example, dict) else None
+        named = named[0] if isinstance(named, list) and named else named
         if fitting is None and (field.required or named):
             fitting = str(named or f"my-{kinds[0]}")
             made[fitting] = _component(registry, "connection", kinds[0])
         if fitting is not None:
-            given[field.name] = fitting
+            given[field.name] = [fitting] if takes_several(field) else fitting
     return given
 
 

@@ -81,7 +81,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _status(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {**parts[0], "trouble": [line for part in parts for line in part["trouble"]]}
-    made["waiting"] = joined(part["waiting"] for part in parts)
+    made["waiting"] = joined(part.get("waiting", ()) for part in parts)
     made["listen"] = next((part["listen"] for part in parts if part["listen"]), "")
     flows: dict[str, dict[str, Any]] = {}
     for part in parts:

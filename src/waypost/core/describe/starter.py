@@ -54,6 +54,11 @@ def connection_options(component: Component) -> list[OptionField]:
     return [f for f in component.spec.fields if f.type is ConnectionRef or ConnectionRef in get_args(f.type)]
 
 
+def takes_several(field: OptionField) -> bool:
+    """Whether an option is a list."""
+    return get_origin(field.type) in (list, tuple)
+
+
 def written(value: Any) -> str:
     """A value as YAML on one line.
 

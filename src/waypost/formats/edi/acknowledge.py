@@ -79,13 +79,19 @@ def _segment(errors: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """AK3 for each fault of the segment itself; one more, code 8, with AK4 for each of its elements."""
     for error in errors:
         if error["level"] == "segment":
-            yield _ak3(error, error["x12"])
+            yield _ak3(error, _plain(error["x12"], "8"))
     elements = [error for error in errors if error["level"] == "element"]
     if elements:
         yield _ak3(elements[0], "8")
     for error in elements[:_MOST_ELEMENTS]:
         place = [str(error["element"]), str(error["component"])] if error["component"] else str(error["element"])
-        yield ["AK4", place, "", error["x12"], _UNSAFE.sub("?", error["found"].strip("'\""))[:_MOST_ELEMENTS].strip()]
+        code = _plain(error["x12"], "3")
+        yield ["AK4", place, "", code, _UNSAFE.sub("?", error["found"].strip("'\""))[:_MOST_ELEMENTS].strip()]
+
+
+def _plain(code: str, instead: str) -> str:
+    """A code as a 997 knows it; those of implementation guides (I10 …) only a 999 does."""
+    return instead if code.startswith("I") else code
 
 
 def _ak3(error: Mapping[str, Any], code: str) -> Row:

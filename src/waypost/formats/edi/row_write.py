@@ -217,7 +217,7 @@ class RowWriter:
 
 def mapping_of(document: Mapping[str, Any], name: str, code: str) -> Mapping[str, Any]:
     """The mapping ``name`` of a document to write. Raises ``DataError`` where there is none."""
-    value = document.get(name)
+    value = document.get(name) if isinstance(document, Mapping) else None
     if not isinstance(value, Mapping):
         raise DataError(f"no {name}", where="document", expected=f"{name}: a mapping", code=code,
                         remedy="take it from the document read, or set it in a map")  # fmt: skip
