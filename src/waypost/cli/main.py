@@ -152,8 +152,9 @@ class Grouped(TyperGroup):
         return found
 
 
-def build() -> TyperGroup:
-    """The whole command, made from ``VERBS``."""
+def build(arguments: Sequence[str] | None = None) -> TyperGroup:
+    """The whole command, made from ``VERBS``. For ``arguments`` only the verbs they may mean have their options; the
+    others have their sentence, which is all that the list of verbs shows."""
     app = typer.Typer(
         name="waypost", cls=Grouped, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True,
         add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
@@ -167,10 +168,21 @@ def build() -> TyperGroup:
                 groups[first] = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
                 app.add_typer(groups[first], name=first, help=f"{heading}.", rich_help_panel=heading)
             place = groups[first] if word else app
-            place.command(word or name, rich_help_panel=heading)(expanded(function))
+            meant = arguments is None or first in arguments
+            place.command(word or name, rich_help_panel=heading)(expanded(function) if meant else _named(function))
     command = get_command(app)
     assert isinstance(command, TyperGroup)
     return command
+
+
+def _named(function: Callable[..., Any]) -> Callable[[], None]:
+    """A command with the sentence of ``function`` and nothing else."""
+
+    def call() -> None:
+        raise AssertionError("the arguments name another verb")
+
+    call.__doc__ = function.__doc__
+    return call
 
 
 def _print_version(wanted: bool) -> None:
@@ -195,7 +207,7 @@ def top(
 def main(arguments: Sequence[str]) -> int:
     """Perform one command line; the exit code: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted."""
     try:
-        code = build().main(args=arguments, prog_name="waypost", standalone_mode=False)
+        code = build(arguments).main(args=arguments, prog_name="waypost", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _wrong_usage(error, arguments)
