@@ -137,9 +137,6 @@ def delivered(sender: Installation) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.xfail(
-    strict=False, reason="in one of some ten runs an order was not found at the receiver: not explained yet"
-)
 @pytest.mark.parametrize(("receipt", "workers"), [("sync", 1), ("async", 2)])
 def test_orders_arrive_once_and_each_has_its_receipt_though_both_sides_die(
     tmp_path: Path, receipt: str, workers: int

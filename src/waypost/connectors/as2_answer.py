@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
-from waypost.connectors.as2_connection import As2Connection
+from waypost.connectors.as2_connection import As2Connection, in_turn
 from waypost.connectors.http_connection import HttpConnection, HttpConnectionOptions
 from waypost.core.errors import DataError, EndpointError, WaypostError
 from waypost.core.event import EndpointLost
@@ -135,9 +135,7 @@ class As2Answers:
         from waypost.as2.receipt import read_receipt
 
         try:
-            read = await asyncio.to_thread(
-                read_receipt, list(asked.headers.items()), asked.body, partner.terms(receipt=True)
-            )
+            read = await in_turn(read_receipt, list(asked.headers.items()), asked.body, partner.terms(receipt=True))
         except As2Error as error:
             return problem(400, str(error))
         message_id = read.original_message_id
@@ -175,7 +173,7 @@ class As2Answers:
         if asked.head.receipt is None:
             return HttpResponse(200)
         answer = Answer(disposition=disposition, mic=mic, text=text)
-        headers, body = await asyncio.to_thread(
+        headers, body = await in_turn(
             write_receipt, asked.head, answer, ours=partner.ours, now=partner.now(),
             message_id=_new_id(partner.options.us), legacy=partner.options.legacy,
         )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -266,6 +268,20 @@ class As2Connection:
         if self._grants.read_file is None:
             raise ConfigurationRefused(f"no file {path!r} is granted", where=f"connection {self._grants.name}")
         return self._grants.read_file(path)
+
+
+_TURN = threading.Lock()
+
+
+async def in_turn(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What ``call`` gives, in a thread and alone: the ASN.1 library makes its classes ready at first use, and threads
+    that do so at once read sound content as damaged."""
+
+    def alone() -> Any:
+        with _TURN:
+            return call(*arguments, **named)
+
+    return await asyncio.to_thread(alone)
 
 
 def as2_connection(name: str, grants: Grants) -> As2Connection:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from waypost.connectors.as2_answer import As2Answers, Asked
-from waypost.connectors.as2_connection import As2Connection, as2_connection
+from waypost.connectors.as2_connection import As2Connection, as2_connection, in_turn
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import ConfigurationRefused, EndpointUnavailable, WaypostError
 from waypost.core.grants import Grants, HttpRequest, HttpResponse, RouteClosed
@@ -158,7 +158,7 @@ class As2Source:
 
         key = (asked.head.sender, asked.head.message_id)
         try:
-            opened = await asyncio.to_thread(asked.opened, partner)
+            opened = await in_turn(asked.opened, partner)
         except As2Error as error:
             return await self._answers.refused(partner, asked, error)
         if self._grants.positions.arrival_done(*_arrival_of(asked, len(opened.parts) - 1)):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
-from waypost.connectors.as2_connection import As2Connection, as2_connection
+from waypost.connectors.as2_connection import As2Connection, as2_connection, in_turn
 from waypost.connectors.http_path import PathTemplate
 from waypost.connectors.http_status import refusal_of
 from waypost.core.component import Outbound, Outcome
@@ -122,7 +122,7 @@ class As2Target:
             content=message.body, content_type=kind,
             filename=self._filename.fill(lambda name: _value(message, name)).removeprefix("/"),
         )  # fmt: skip
-        built = await asyncio.to_thread(partner.build, payload)
+        built = await in_turn(partner.build, payload)
         request = partner.receipt_request()
         head = Head(
             sender=partner.options.us, receiver=partner.options.them, message_id=message_id, subject=options.subject,
@@ -185,7 +185,7 @@ class As2Target:
             return failed(ContractError(f"nothing is kept of {message_id}", where=partner.address), "unknown receipt")
         terms = partner.terms(receipt=True)
         try:
-            receipt = await asyncio.to_thread(read_receipt, list(kept.headers.items()), kept.body, terms)
+            receipt = await in_turn(read_receipt, list(kept.headers.items()), kept.body, terms)
         except As2Error as error:
             return failed(ContractError(f"its receipt is none: {error}", where=partner.address), "receipt refused")
         refusal = judge(receipt, message_id=message_id, mic=read_mic(facts.mic))
