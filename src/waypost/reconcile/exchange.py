@@ -22,9 +22,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One interchange that was sent or received. ``at`` is UTC µs; ``begun_at`` is when work on what was sent began: an
-    answer may come before we know that it was delivered, and never before that; 0 is ``at``. ``groups`` and ``messages`` are control numbers, a
-    message with its set and its group; ``acknowledges`` is what it says of others, where it is an acknowledgement."""
+    """One interchange that was sent or received. ``at`` is UTC µs; ``begun_at`` is when work on what was sent began (0:
+    ``at``): an answer may come before we know that it was delivered, and never before that. ``groups`` and ``messages``
+    are control numbers, a message with its set and its group; ``acknowledges`` is what it says of others, where it is
+    an acknowledgement."""
 
     message: str
     flow: str

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from waypost.testing.demo.play import REJECTED
+from waypost.testing.demo.play import PAGES, PRINTED, REJECTED
 from waypost.testing.demo.stage import Stage
 from waypost.testing.demo.teller import Teller
 
-MAP, FLOW = "maps/sales_order.map.yaml", "sales-orders"
-PRINTED = (("map", "show", MAP), ("lineage", FLOW, "--target", "erp/total"))
-PAGES = (("map", "show", MAP, "--html", "--out", "mapping.html"), ("lineage", FLOW, "--svg", "lineage.svg"))
 TROUBLES = (("partner", "acks", "acme", "--troubled"), ("partner", "acks", "globex", "--troubled"))
 
 

@@ -31,6 +31,10 @@ SHORT = ("AC-5004", {1: 10})
 """An order of 12.5 kg of which the ERP confirms, ships and invoices 10."""
 REJECTED, LATE = ("810", "AC-5006"), ("INVOIC", "GX-9002")
 """The document that Acme rejects, and the one that Globex acknowledges late."""
+MAP, FLOW = "maps/sales_order.map.yaml", "sales-orders"
+PRINTED = (("map", "show", MAP), ("lineage", FLOW, "--target", "erp/total"))
+PAGES = (("map", "show", MAP, "--html", "--out", "mapping.html"), ("lineage", FLOW, "--svg", "lineage.svg"))
+"""What is shown of the project itself, whatever happens; it is made while everybody waits for the ERP."""
 EVENTS = ("confirmed", "shipped", "invoiced")
 DOCUMENTS = {"acme": ("855", "856", "810"), "globex": ("ORDRSP", "DESADV", "INVOIC")}
 
@@ -78,6 +82,8 @@ class Play:
         self.teller.line("ERP", "answers 503 to everything", "yellow")
         self._drop("acme-1004", "2 purchase orders")
         await self._post(70004, 70005, 70006)
+        for command in (*PRINTED, *PAGES):
+            self.stage.begin(*command)
         await until(lambda: len(self.stage.erp.orders) == len(SENT_TO_ERP), "the ERP to get what waited")
         self.teller.line("ERP", "has got every order that waited", "green")
 

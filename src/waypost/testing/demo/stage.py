@@ -6,6 +6,7 @@ loopback.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -52,6 +53,7 @@ class Stage:
         self.client = Client(folder)
         self.shop_address = ""
         self._project: Project | None = None
+        self._begun: dict[tuple[str, ...], asyncio.Future[tuple[int, str]]] = {}
 
     async def open(self) -> None:
         """Copy the project, start the outside systems, tell the project where they are."""
@@ -76,6 +78,7 @@ class Stage:
 
     async def close(self) -> None:
         """End the outside systems; files stay."""
+        await asyncio.gather(*self._begun.values(), return_exceptions=True)
         await self.erp.close()
         await self.acme.close()
         await self.globex.close()
@@ -125,8 +128,15 @@ class Stage:
         """Globex sends an interchange over AS2, and has its receipt."""
         await self.globex.send((self.samples / f"{name}.edi").read_bytes())
 
+    def begin(self, *arguments: str) -> None:
+        """Run a command while there is nothing else to do; ``waypost`` has its answer later."""
+        self._begun[arguments] = asyncio.ensure_future(self._command(*arguments))
+
     async def waypost(self, *arguments: str) -> tuple[int, str]:
         """What a command says of this project: its exit code, and what it prints."""
+        return await (self._begun.pop(arguments, None) or self._command(*arguments))
+
+    async def _command(self, *arguments: str) -> tuple[int, str]:
         process = await create_subprocess_exec(
             sys.executable, "-m", "waypost.cli.main", *arguments, cwd=self.folder, stdout=PIPE, stderr=STDOUT
         )
