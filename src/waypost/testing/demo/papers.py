@@ -20,9 +20,10 @@ async def show_papers(stage: Stage, teller: Teller) -> bool:
         if (one["direction"], one["verdict"]) == ("owed to us", "rejected")
     ]  # fmt: skip
     views = [("edi", "view", "--message", one) for one in rejections]
-    commands = (*TROUBLES, *views, *PRINTED, *PAGES)
+    commands: tuple[tuple[str, ...], ...] = (*TROUBLES, *views, *PRINTED, *PAGES)
     answers = dict(zip(commands, await asyncio.gather(*(stage.waypost(*one) for one in commands)), strict=True))
     teller.scene("The acknowledgements that need somebody, and why Acme rejects an invoice")
+    command: tuple[str, ...]
     for command in (*TROUBLES, *views):
         said = answers[command][1].splitlines()
         _tell(teller, command, _of_faults(said) if command in views else said)

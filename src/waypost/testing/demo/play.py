@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -10,6 +10,7 @@ from waypost.core.clock import SystemClock
 from waypost.core.errors import EndpointTimeout
 from waypost.testing.demo.stage import Stage
 from waypost.testing.demo.teller import Teller
+from waypost.testing.simulators.edi_desk import Desk
 from waypost.testing.simulators.erp import Mishap
 
 OUTAGE_SECONDS = 4.0
@@ -106,12 +107,13 @@ class Play:
                 await stage.erp.tell(event, number, quantities=quantities)
             short = f"; of {SHORT[0]} only 10 kg of 12.5" if event == EVENTS[0] else ""
             self.teller.line("ERP", f"{event}: {len(OF_ACME) + len(OF_GLOBEX)} orders{short}")
-        for desk, orders, who in (
-            (stage.acme.desk, OF_ACME, "Acme"), (stage.globex.desk, OF_GLOBEX, "Globex")
-        ):  # fmt: skip
-            wanted = len(orders) * len(EVENTS)
-            await until(lambda desk=desk, wanted=wanted: len(desk.ledger.documents) == wanted, f"{who}'s documents")
-            self.teller.line(who, f"has {wanted} documents of {len(orders)} orders, and acknowledges them", "green")
+        await self._have(stage.acme.desk, OF_ACME, "Acme")
+        await self._have(stage.globex.desk, OF_GLOBEX, "Globex")
+
+    async def _have(self, desk: Desk, orders: Sequence[str], who: str) -> None:
+        wanted = len(orders) * len(EVENTS)
+        await until(lambda: len(desk.ledger.documents) == wanted, f"the documents of {who}")
+        self.teller.line(who, f"has {wanted} documents of {len(orders)} orders, and acknowledges them", "green")
 
     async def _late(self) -> None:
         self.teller.scene("6. One acknowledgement does not come in time")

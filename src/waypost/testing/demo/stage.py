@@ -134,7 +134,8 @@ class Stage:
 
     async def waypost(self, *arguments: str) -> tuple[int, str]:
         """What a command says of this project: its exit code, and what it prints."""
-        return await (self._begun.pop(arguments, None) or self._command(*arguments))
+        begun = self._begun.pop(arguments) if arguments in self._begun else None
+        return await (begun or self._command(*arguments))
 
     async def _command(self, *arguments: str) -> tuple[int, str]:
         process = await create_subprocess_exec(
