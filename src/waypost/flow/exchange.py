@@ -86,8 +86,8 @@ def _rows(
         row = _said(form, sent, sent=True)
         if row is not None:
             part = {"raw": base64.b64encode(sent).decode()} if content else {}
-            yield {**row, **part, "direction": "sent", "message": id_text(found.message), "flow": found.flow, "at": times[0],
-                   "keys": keys, "state": found.state, "target": target, "times_sent": len(times),
+            yield {**row, **part, "direction": "sent", "message": id_text(found.message),
+                   "flow": found.flow, "at": times[0], "keys": keys, "state": found.state, "target": target, "times_sent": len(times),
                    "begun_at": found.received_at}  # fmt: skip
 
 
