@@ -254,8 +254,8 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     ``data``; what lies between two slices is a gap. ``fault`` is set when the framer knows the record is broken:
     it is accepted all the same and goes to dead letters. ``context`` is what the record needs besides its own bytes
     (CSV header, EDI envelope): the same object for neighbours that share it, so a batch ends where it changes.
-    ``unit`` is where the whole that the record is part of (an interchange) begins, for formats that tell a repetition of
-    it from its other parts; ``CONTINUED`` is that of the slice before, and a batch ends where it changes."""
+    ``unit`` is where the whole that the record is part of (an interchange) begins, for formats that tell a repetition
+    of it from its other parts; ``CONTINUED`` is that of the slice before, and a batch ends where it changes."""
 
     start: int
     end: int

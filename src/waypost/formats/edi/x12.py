@@ -18,8 +18,8 @@ from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import x12_parties
-from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
+from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import AgreedTerms
 from waypost.formats.edi.framer import EdiFramer
