@@ -282,9 +282,8 @@ class _Reading:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
-        size = BATCH * self.intake.engine.workers
-        for start in range(0, len(slices), size):
-            for context, part in by_context(slices[start : start + size]):
+        for evenly in in_batches(slices, BATCH * self.intake.engine.workers):
+            for context, part in by_context(evenly):
                 await self._send_part(context, part)
 
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
@@ -328,6 +327,13 @@ def occurrence_of(partition: str, unit: int) -> bytes:
     """What tells one coming of a unit from a repetition of it: the same whenever the same content is read; b'' where
     there is no unit."""
     return hashlib.blake2b(f"{partition}@{unit}".encode(), digest_size=16).digest() if unit >= 0 else b""
+
+
+def in_batches(slices: Sequence[Slice], usual: int) -> list[Sequence[Slice]]:
+    """Parts of about the ``usual`` length and of one another's: a batch costs nearly as much when it is small."""
+    count = max(1, round(len(slices) / usual))
+    size = -(-len(slices) // count)
+    return [slices[start : start + size] for start in range(0, len(slices), size or 1)]
 
 
 def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:
