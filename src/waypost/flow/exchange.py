@@ -87,8 +87,8 @@ def _rows(
         if row is not None:
             part = {"raw": base64.b64encode(sent).decode()} if content else {}
             yield {**row, **part, "direction": "sent", "message": id_text(found.message),
-                   "flow": found.flow, "at": times[0], "keys": keys, "state": found.state, "target": target, "times_sent": len(times),
-                   "begun_at": found.received_at}  # fmt: skip
+                   "flow": found.flow, "at": times[0], "keys": keys, "state": found.state, "target": target,
+                   "times_sent": len(times), "begun_at": found.received_at}  # fmt: skip
 
 
 def _said(form: StampingFormat, content: bytes, *, sent: bool) -> dict[str, Any] | None:
