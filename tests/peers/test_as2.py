@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from waypost.as2.mime import parse_entity
 from waypost.as2.outgoing import Built, Protection, build
 from waypost.as2.receipt import Answer, judge, read_receipt, write_receipt
 from waypost.core.content import Content
+from waypost.testing.as2_large import measure
 from waypost.testing.as2_matrix import TEXT, Tally, from_waypost, protections, try_all
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, OracleRefused, key_pem, pem
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, public, terms
@@ -30,6 +32,11 @@ def test_openssl_and_we_read_each_other(openssl_oracle: OpenSsl) -> None:
     chosen = [p for p in protections() if (p.sign, p.encrypt) in (("sha-256", "aes256_gcm"), ("sha-1", "aes128_cbc"))]
     try_all(tally, [openssl_oracle], lambda p: p in chosen[::5])
     assert not tally.failures and tally.tried.total() == 3 * len(chosen[::5]) > 30
+
+
+def test_openssl_streams_to_us_and_reads_what_we_stream(openssl_oracle: OpenSsl, tmp_path: Path) -> None:
+    done = list(measure(3, tmp_path, openssl=True))
+    assert len(done) == 5 and all(one.sound for one in done), done
 
 
 def test_openssl_refuses_what_was_changed(openssl_oracle: OpenSsl) -> None:
