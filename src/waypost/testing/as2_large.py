@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from waypost.as2.algorithm import Cipher, Digest
@@ -54,14 +55,14 @@ def measure(megabytes: int, folder: Path, *, openssl: bool = False) -> Iterator[
     _there_and_back(spool.keep([b"small"]), Cipher.AES256_GCM, spool, judged)  # everything is loaded
     content = spool.keep(document(megabytes))
     for cipher in (Cipher.AES256_CBC, Cipher.AES256_GCM):
-        yield _measured(f"Waypost, {cipher}", content, lambda c=cipher: _there_and_back(content, c, spool, judged))
+        yield _measured(f"Waypost, {cipher}", content, partial(_there_and_back, content, cipher, spool, judged))
     if openssl:
         peer = _OpenSsl(folder)
         for cipher in (Cipher.AES256_CBC, Cipher.AES256_GCM):
             yield _measured(
-                f"openssl -stream to Waypost, {cipher}", content, lambda c=cipher: peer.build(content, c, judged)
+                f"openssl -stream to Waypost, {cipher}", content, partial(peer.build, content, cipher, judged)
             )
-        yield _measured("Waypost to openssl", content, lambda: peer.open(content, spool))
+        yield _measured("Waypost to openssl", content, partial(peer.open, content, spool))
 
 
 def _measured(name: str, content: Content, way: Callable[[], str]) -> Measured:
