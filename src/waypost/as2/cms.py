@@ -5,15 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from waypost.as2.certificate import Credential
-from waypost.core.errors import ConfigurationRefused
+from asn1crypto import algos, cms, core, x509
 
-try:
-    from asn1crypto import algos, cms, core, x509
-except ImportError as error:  # pragma: no cover - shown by a test in a process of its own
-    raise ConfigurationRefused(
-        "the package asn1crypto is missing", where="as2", remedy="pip install 'waypost[as2]'"
-    ) from error
+from waypost.as2.certificate import Credential
 
 __all__ = [
     "Algos",
