@@ -31,6 +31,7 @@ _ENVELOPE = {
     "UNB": ("syntax", "sender", "receiver", "date and time", "control reference", "recipient's reference",
             "application", "priority", "acknowledgement requested", "agreement", "test"),
     "UNG": ("functional identifier", "sender", "receiver", "date and time", "control reference", "agency", "version"),
+    "UNH": ("reference of the message", "kind of message"), "UNT": ("number of segments", "reference of the message"),
     "UNE": ("number of messages", "control reference"), "UNZ": ("number of groups or messages", "control reference"),
 }  # fmt: skip
 _ENVELOPE_NAMES = {"ISA": "interchange", "GS": "group", "GE": "end of the group", "IEA": "end of the interchange",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask
+from waypost.cli.asking import ask, make_client
 from waypost.cli.option import AsJson, Place
 from waypost.cli.output import print_json, say
 from waypost.cli.verb.edi_partner import pieces
@@ -139,7 +139,9 @@ def resend(
     if place.as_json:
         print_json({"count": len(made), "ids": made})
     else:
-        say("\n".join([*made, f"{failure.counted(len(made), 'interchange')} sent again"]))
+        running = make_client(place.project, place.environment).running
+        when = "sent again" if running else "to be sent again; it goes out once the project runs"
+        say("\n".join([*made, f"{failure.counted(len(made), 'interchange')} {when}"]))
     return 0
 
 
