@@ -78,8 +78,8 @@ def set_number(
 
 def _usage_of(place: Place) -> str:
     """What is sent in the environment: production in one of class prod, tests elsewhere."""
-    from waypost.flow.definition import ConnectionClass
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.definition import ConnectionClass
+    from waypost.flow.declared.project import load_project
 
     project = load_project(place.project, place.environment)
     return "production" if project.environment_class is ConnectionClass.PROD else "test"
