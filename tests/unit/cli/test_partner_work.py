@@ -42,10 +42,30 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert waypost("run", project, "--once").code == 0
     said = waypost("partner", "acks", "acme", "--troubled", "--project", project)
     assert said.code == 1 and said.out.startswith("rejected: x12/997 of group 7")
+    assert "owed to us" in said.out
+    answer = waypost("edi", "view", "--message", one["message"], "--acknowledgement", "--project", project).out
+    assert "= refused" in answer and "control number of the group      7" in answer
     states = waypost("partner", "acks", "acme", "--project", project, "--json").json["messages"]
     assert states == {one["message"]: "rejected"}
     numbers = waypost("partner", "numbers", "acme", "--project", project, "--json").json["numbers"]
     assert {row["sequence"]: row["next"] for row in numbers}["acme/x12/test/interchange"] == "43"
+
+
+def test_at_rest_it_is_said_that_nothing_goes_out_before_the_project_runs(project: Path, waypost: Command) -> None:
+    [one] = waypost("expectations", "--project", project, "--json").json["expectations"]
+    said = waypost("partner", "resend", one["message"], "--project", project).out
+    assert said.endswith("1 interchange to be sent again; it goes out once the project runs\n")
+
+
+def test_a_number_is_set_for_what_the_environment_is_for(project: Path, waypost: Command) -> None:
+    write(project, {"environments/live.yaml": "environment: live\nclass: prod\n",
+                    "environments/dev.yaml": "environment: dev\n"})  # fmt: skip
+    for environment, usage in (("dev", "test"), ("live", "production")):
+        arguments = ("partner", "set-number", "acme", "500", "--why", "a backup", "--project", project)
+        said = waypost(*arguments, "--env", environment)
+        assert said.out.startswith(f"acme/x12/{usage}/interchange: next 500"), said.err
+    said = waypost("partner", "set-number", "acme", "600", "--why", "x", "--usage", "production", "--project", project)
+    assert said.out.startswith("acme/x12/production/interchange: next 600")
 
 
 def test_a_changed_overlay_is_tried_on_what_is_stored(project: Path, waypost: Command) -> None:
@@ -89,6 +109,11 @@ def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Comm
         (("edi", "view"), "nothing to show"),
         (("partner", "set-number", "acme", "0", "--why", "x"), "0 is not in the range"),
         (("partner", "set-number", "acme", "1", "--why", "x", "--level", "grop"), "did you mean"),
+        (
+            ("edi", "view", "--message", "01a223eb-5227-7000-b4ff-4c5a0a440000", "--acknowledgement"),
+            "nothing acknowledges",
+        ),
+        (("edi", "view", "x.edi", "--acknowledgement"), "--acknowledgement of a file"),
         (("partner", "resend", "01a223eb-5227-7000-b4ff-4c5a0a440000"), "no interchange"),
         (("expectations", "--state", "opn"), "did you mean 'open'?"),
     ],

@@ -99,14 +99,12 @@ def view(
 
 def _acknowledgement(place: Place, message: str) -> str:
     """The message with the newest acknowledgement of what ``message`` sent or received."""
-    from waypost.core.errors import DataError
+    from waypost.core.errors import UsageError
     from waypost.reconcile.exchange import answers
 
     found = answers(ask(place, "exchanges", since="3650d")["exchanges"], message)
     if not found:
-        raise DataError(
-            f"nothing acknowledges message {message!r}", remedy="see waypost partner acks", code="unanswered"
-        )
+        raise UsageError(f"nothing acknowledges message {message!r}", remedy="find it with: waypost partner acks")
     return str(max(found, key=lambda row: row["at"])["message"])
 
 
