@@ -98,9 +98,25 @@ def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Comm
     file.write_text(ORDERS.replace("Nordmarkt Handel", "Nord<Handel"))
     text = waypost("edi", "view", file, "--project", tmp_path).out
     assert "850 purchase order" in text and "BEG01     purpose" in text and "= original" in text
+    dated = {line.split()[0]: line.split("= ")[1] for line in text.splitlines() if "= 20" in line}
+    assert {"ISA09", "GS04", "BEG05", "DTM02"} <= dated.keys() and dated["ISA09"] == "2026-04-12"
     page = waypost("edi", "view", file, "--html", "--project", tmp_path).out
+    assert "<title>850 purchase order, NORDMARKT → 4399902099992, 000000417</title>" in page
     assert page.startswith("<!doctype html>") and "Nord&lt;Handel" in page and "Nord<Handel" not in page
     assert json.loads(waypost("edi", "view", file, "--json", "--project", tmp_path).out)["segments"]
+
+
+def test_dates_and_implied_decimals_are_told_as_people_write_them(tmp_path: Path, waypost: Command) -> None:
+    file = tmp_path / "invoice.edi"
+    file.write_text(
+        ORDERS.replace("ST*850*", "ST*810*").replace("GS*PO*", "GS*IN*").replace("CTT*", "TDS*11805~CTT*")
+        + "UNB+UNOC:3+A:14+B:14+261116:0815+7'UNH+1+ORDERS:D:96A:UN'BGM+220+1+9'DTM+137:20261116:102'"
+        "DTM+2:202611160815:203'UNT+5+1'UNZ+1+7'"
+    )
+    lines = waypost("edi", "view", file, "--project", tmp_path).out.splitlines()
+    assert [line.split()[-3:] for line in lines if "TDS01" in line or "DTM01-2" in line] == [
+        ["11805", "=", "118.05"], ["20261116", "=", "2026-11-16"], ["or", "period", "202611160815"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
