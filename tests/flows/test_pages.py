@@ -82,7 +82,7 @@ class Reader:
         line = command.line.replace(" ID", f" {self.last_id}")
         done = subprocess.run(
             line, shell=True, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=60,
+            stderr=subprocess.STDOUT, timeout=240,
         )  # fmt: skip
         assert fits(command.shown, done.stdout), f"$ {line}\n{done.stdout}\nshown:\n" + "\n".join(command.shown)
         found = ID.findall(done.stdout)

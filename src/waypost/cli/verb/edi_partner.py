@@ -73,7 +73,7 @@ def view(
     from waypost.core.errors import UsageError
     from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
-    from waypost.partners.view import html_of, text_of
+    from waypost.partners.view import html_of, text_of, title_of
     from waypost.partners.view import view as viewed
 
     if (file is None) == (not message):
@@ -86,7 +86,7 @@ def view(
     content = pieces(file) if file is not None else [_content(place, meant)]
     known = read_files(place.project) if (place.project / "waypost.yaml").is_file() else {}
     shown = list(viewed(content, ProjectSchemas(known)))
-    title = str(file) if file is not None else meant
+    title = title_of(shown, str(file) if file is not None else meant)
     if place.as_json:
         print_json({"title": title, "segments": [dataclasses.asdict(one) for one in shown]})
     else:
@@ -99,14 +99,12 @@ def view(
 
 def _acknowledgement(place: Place, message: str) -> str:
     """The message with the newest acknowledgement of what ``message`` sent or received."""
-    from waypost.core.errors import DataError
+    from waypost.core.errors import UsageError
     from waypost.reconcile.exchange import answers
 
     found = answers(ask(place, "exchanges", since="3650d")["exchanges"], message)
     if not found:
-        raise DataError(
-            f"nothing acknowledges message {message!r}", remedy="see waypost partner acks", code="unanswered"
-        )
+        raise UsageError(f"nothing acknowledges message {message!r}", remedy="find it with: waypost partner acks")
     return str(max(found, key=lambda row: row["at"])["message"])
 
 
