@@ -93,6 +93,7 @@ PAGES = sorted([*(ROOT / "docs/tutorials").glob("*.md"), *(ROOT / "docs/howto").
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_what_a_page_tells_to_do_comes_out_as_it_says(page: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
