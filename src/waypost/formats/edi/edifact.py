@@ -98,7 +98,8 @@ class EdifactFormat:
     An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
     between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
     ``group`` (optional), ``transaction`` and ``rows`` (or ``transactions``); separators in data are released, counts
-    and trailers are made.
+    and trailers are made. In place of ``rows``, ``body`` holds segments, elements and components by name, as maps make
+    them: ``body.BGM.02``, ``body.DTM_delivery.01.2``, a list of ``body.lines`` with ``LIN.01``.
     """
 
     content_type = "application/edifact"

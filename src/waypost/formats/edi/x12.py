@@ -93,7 +93,9 @@ class X12Format:
 
     An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
     between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
-    ``group``, ``transaction`` and ``rows`` (or ``transactions``); counts, trailers and padding are made.
+    ``group``, ``transaction`` and ``rows`` (or ``transactions``); counts, trailers and padding are made. In place of
+    ``rows``, ``body`` holds segments and elements by name, as maps make them: ``body.BAK.01``, ``body.N1_buyer.02``, a
+    list of ``body.lines`` with ``PO1.01``.
     """
 
     content_type = "application/edi-x12"
