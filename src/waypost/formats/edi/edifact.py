@@ -18,6 +18,7 @@ from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
+from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
@@ -184,6 +185,10 @@ class EdifactFormat:
             made = EdifactWriter(rows, envelope.syntax, envelope.syntax_version, "", envelope.una)
             self._writers[partner.name] = made
         return self._writers[partner.name]
+
+    def opening(self, flow: str) -> Repetitions | None:
+        """Looks for repetitions where an agreement asks for it."""
+        return repetitions("edifact", self._gate.partners, flow) if self._gate else None
 
     @property
     def stamps(self) -> bool:

@@ -18,6 +18,7 @@ from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import x12_parties
+from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import AgreedTerms
@@ -176,6 +177,10 @@ class X12Format:
                 )
             )  # fmt: skip
         return self._writers[partner.name]
+
+    def opening(self, flow: str) -> Repetitions | None:
+        """Looks for repetitions where an agreement asks for it."""
+        return repetitions("x12", self._gate.partners, flow) if self._gate else None
 
     @property
     def stamps(self) -> bool:

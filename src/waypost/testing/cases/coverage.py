@@ -106,7 +106,9 @@ class FlowWatch:
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
         """As ``flow.compiled.Watcher``."""
-        use = self._uses[name]
+        use = self._uses.get(name)
+        if use is None:  # a format's own step
+            return
         for (_, message), result in zip(before, results, strict=True):
             self._gone(_step_branch(self._flow.definition, use, _what(use, message, result)))
             for file in _maps_of(use, message):
