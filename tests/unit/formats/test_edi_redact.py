@@ -183,6 +183,23 @@ def test_edifact_and_tradacoms_are_masked_too() -> None:
     assert survivors({"a": "VANDERMEER", "b": "KATHARINA"}, redacted(tradacoms)) == []
 
 
+def test_headers_of_edifact_may_change_their_length_and_binary_data_not() -> None:
+    order = (
+        b"UNA:+.? \r\n'UNB+UNOC:3+A1:14+B2:14+240101:1200+91+++1'UNH+1+ORDERS:D:96A:UN'"
+        b"BGM+220+V1+9'DTM+137:20240101:102'"
+        b"NAD+BY+5412345000013::9'LIN+1++4006381333931:EN'QTY+21:5'UNS+S'UNT+8+1'UNZ+1+91'"
+    ).replace(b"\r\n'", b"'")
+    before, after = examine([order], SCHEMAS), examine([redacted(order)], SCHEMAS)
+    assert [f["fault"] for f in before.data("x")["errors"]] == [f["fault"] for f in after.data("x")["errors"]] == []
+    unknown = enveloped("FA", "005010", "ST*000*0001\nBIN*5*AB~CD\nSE*?*0001")
+    assert b"BIN*5*XXXXX~" in redacted(unknown)
+    claim = b"STX=ANA:1+5000000000000:SHOP+5010000000000+240101:120000+417'"
+        b"MHD=1+ORDHDR:9'TYP=0430'SDT=KATHARINA'MTR=4'END=1'"
+    assert [
+        f["fault"] for f in examine([redacted(claim)], SCHEMAS).data("x")["errors"] if f["severity"] == "error"
+    ] == []
+
+
 # ── links, balances, dates ───────────────────────────────────────────────────────────────────────────────────────
 
 
