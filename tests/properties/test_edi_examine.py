@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.edi_orders import EDIFACT_ORDER, X12_ORDER, edifact, report_on, x12
 from waypost.formats.edi.examine.release import hide, show
+from waypost.formats.edi.generate import Plan, generate
 from waypost.formats.edi.schema.load import library
+from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.validator import Validator
 
@@ -80,14 +84,34 @@ def test_the_quick_path_agrees_with_the_slow_one_on_edifact(segments: list[str])
     _agree("edifact/D96A/ORDERS", EDIFACT_MARKS, segments)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(0, 4))
+def test_the_quick_path_agrees_with_the_slow_one_where_items_come_in_any_order(data: st.DataObject, seed: int) -> None:
+    """A claim: identifiers and dates in any order, each of them as often as it may be, some of them required."""
+    claim = _claim(seed)
+    _agree(_CLAIM, CLAIM_MARKS, list(claim[1:-1]))
+    _agree(_CLAIM, CLAIM_MARKS, data.draw(rearranged(claim, CLAIM_MARKS)))
+
+
+@cache
+def _claim(seed: int) -> tuple[str, ...]:
+    content = b"".join(generate(_schema(_CLAIM), Plan(seed=seed, lines=1, density=0.15))).decode()
+    return tuple(content.split("~ST*", 1)[1].rpartition("~SE*")[0].split("~") + [""])
+
+
+_CLAIM, CLAIM_MARKS = "x12/005010X222A1/837", Marks("*", ">", "^", "~")
 _KEPT: dict[str, Validator] = {}
+
+
+def _schema(name: str) -> Schema:
+    schema = library().schema(name)
+    assert schema is not None
+    return schema
 
 
 def _agree(name: str, marks: Marks, segments: list[str]) -> None:
     if name not in _KEPT:
-        schema = library().schema(name)
-        assert schema is not None
-        _KEPT[name] = Validator(schema, marks)
+        _KEPT[name] = Validator(_schema(name), marks)
     found = _KEPT[name].findings(segments)[0]
     assert _KEPT[name].accepts(segments) == (not found), found
 

@@ -56,7 +56,10 @@ class Message:
     def _texts(self) -> list[str]:
         data, writing = self._data, self._writing
         dialect, marks = writing.dialect, writing.marks
-        special = any(tag in data for tag in dialect.binary) or b"\x1b$" in data
+        element = writing.delimiters.element
+        special = b"\x1b$" in data or any(
+            tag in data and (tag + element in data or b"\n" in data or b"\r" in data) for tag in dialect.binary
+        )
         if special or (dialect.package and data.startswith(dialect.package)):
             return [self._special(segment, number) for number, segment in enumerate(self._cut().segments)]
         text = hide(self._decoded(data), marks)

@@ -88,6 +88,27 @@ class Values:
         return sum(self.cell(row, element, component) is not None for row in rows or ())
 
 
+class UncutValues(Values):
+    """Reads elements of segments not split yet: most rows are kept for nothing, since nobody asks for them."""
+
+    def __init__(self, separator: str, component: str) -> None:
+        super().__init__(component)
+        self._separator, self._cut = separator, Values(component)
+
+    def cell(self, row: Any, element: int, component: int) -> str | None:
+        """One value, None where it is empty."""
+        cells = row.split(self._separator, element + 1)
+        return self._cut.cell(cells, element, component) if element < len(cells) else None
+
+    def total(self, rows: Any, elements: Iterable[int], component: int, places: int) -> Number:
+        """The sum of all values of some elements."""
+        return self._cut.total([row.split(self._separator) for row in rows or ()], elements, component, places)
+
+    def hash_total(self, rows: Any, elements: Iterable[int], component: int, places: int) -> int:
+        """The sum of all values without regard to sign and decimal point, its last ten digits."""
+        return self._cut.hash_total([row.split(self._separator) for row in rows or ()], elements, component, places)
+
+
 def known(every: bool, *held: bool | None) -> bool | None:
     """Whether all, or any, of what is known holds; None where nothing is known."""
     there = [h for h in held if h is not None]
