@@ -96,7 +96,7 @@ def test_the_quick_path_agrees_with_the_slow_one_where_items_come_in_any_order(d
 @cache
 def _claim(seed: int) -> tuple[str, ...]:
     content = b"".join(generate(_schema(_CLAIM), Plan(seed=seed, lines=1, density=0.15))).decode()
-    return tuple(content.split("~ST*", 1)[1].rpartition("~SE*")[0].split("~") + [""])
+    return (*content.split("~ST*", 1)[1].rpartition("~SE*")[0].split("~"), "")
 
 
 _CLAIM, CLAIM_MARKS = "x12/005010X222A1/837", Marks("*", ">", "^", "~")

@@ -44,10 +44,10 @@ class Message:
     for binary data one letter. ``unreadable`` is the byte that is not of the encoding, -1 where all are; ``unmeasured``
     are the segments with binary data of which the length is wrong."""
 
-    __slots__ = ("_data", "_start", "_transaction", "_writing", "texts", "unmeasured", "unreadable")
+    __slots__ = ("_binary", "_data", "_start", "_transaction", "_writing", "texts", "unmeasured", "unreadable")
 
     def __init__(self, token: Token, writing: Writing) -> None:
-        self._data, self._start, self._writing = token.data, token.start, writing
+        self._data, self._start, self._writing, self._binary = token.data, token.start, writing, token.binary
         self._transaction: Transaction | None = None
         self.unreadable = -1
         self.unmeasured: list[int] = []
@@ -56,10 +56,7 @@ class Message:
     def _texts(self) -> list[str]:
         data, writing = self._data, self._writing
         dialect, marks = writing.dialect, writing.marks
-        element = writing.delimiters.element
-        special = b"\x1b$" in data or any(
-            tag in data and (tag + element in data or b"\n" in data or b"\r" in data) for tag in dialect.binary
-        )
+        special = self._binary or (b"\x1b" in data and b"\x1b$" in data)
         if special or (dialect.package and data.startswith(dialect.package)):
             return [self._special(segment, number) for number, segment in enumerate(self._cut().segments)]
         text = hide(self._decoded(data), marks)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from waypost.formats.edi.schema.model import Composite, Use
+from waypost.formats.edi.schema.model import Use
 from waypost.formats.edi.schema.pattern import Patterns
 from waypost.formats.edi.schema.scope import Scopes
 from waypost.formats.edi.schema.spot import Path, Place, Spots
@@ -43,7 +43,6 @@ class QuickPath:
 
     def _accepts(self, segments: Sequence[str]) -> bool:
         table, cells = self._start, [0] * self._spots.cells
-        element, component = self._element, self._component
         slots: list[Any] = [{}, *[None] * _DEEPEST]
         outer: dict[str, Any] = {}
         for segment in segments:
@@ -54,9 +53,8 @@ class QuickPath:
                 if entry is None:
                     return False
                 match, following, limit, cell, act, other = entry
-            if match is None:  # many places, told apart by their first element
-                value = segment.split(element, 2)[1]
-                entry = following.get(value.partition(component)[0] if limit else value, other)
+            if match is None:  # many places, told apart by how their first element begins
+                entry = following[segment[:limit]]
                 if entry is None:
                     return False
                 match, following, limit, cell, act, other = entry
@@ -120,43 +118,55 @@ class QuickPath:
         key = segment[:3]
         if tag not in self._tags or key not in (f"{tag}{self._element}"[:3], tag):
             return None
-        before = table["path"]
-        places = [
-            (place, (self.match(place.use), self._table(place.path), *_counting(place),
-                     self._scopes.act(before, place.path, place.depth, tag, place.use)))
-            for place in self._spots.after(before, tag)
-        ]  # fmt: skip
-        entry = _told_apart(places) if len(places) > 1 else _chained(places)
+        places = list(self._spots.after(table["path"], tag))
+        entry = self._told_apart(table["path"], tag, places) if len(places) > 1 else None
+        entry = entry or self._chained(table["path"], tag, places)
         if entry is not None:
             table[key] = entry
         return entry
 
+    def _chained(self, before: Path, tag: str, places: Sequence[Place]) -> tuple[Any, ...] | None:
+        """The entries of some places, each with the next."""
+        entry: tuple[Any, ...] | None = None
+        for place in reversed(places):
+            act = self._scopes.act(before, place.path, place.depth, tag, place.use)
+            entry = (self.match(place.use), self._table(place.path), *_counting(place), act, entry)
+        return entry
 
-Led = tuple[Place, tuple[Any, ...]]
+    def _told_apart(self, before: Path, tag: str, places: Sequence[Place]) -> tuple[Any, ...] | None:
+        """An entry that leads to the places a segment may stand in by its first characters, where the values of the
+        first element, or of its first component, tell some of them apart; None where they do not."""
+        marks = [next((v for e, c, v in place.use.where if e == 1 and c == 1), None) for place in places]
+        values = {value for mark in marks if mark for value in mark}
+        if not values:
+            return None
+        behind, long = (self._element, self._component, ""), len(tag) + 2 + min(map(len, values))
+        each = [
+            {f"{tag}{self._element}{value}{end}"[:long] for value in mark or () for end in behind} for mark in marks
+        ]
+
+        def lead(beginning: str) -> tuple[Any, ...] | None:
+            return self._chained(
+                before, tag, [p for p, own in zip(places, each, strict=True) if not own or beginning in own]
+            )
+
+        return None, _Leads(lead, frozenset().union(*each)), long, 0, None, None
 
 
-def _chained(places: Sequence[Led]) -> tuple[Any, ...] | None:
-    """The entries of some places, each with the next."""
-    entry: tuple[Any, ...] | None = None
-    for _, head in reversed(places):
-        entry = (*head, entry)
-    return entry
+class _Leads(dict[str, Any]):
+    """Entries by the first characters of a segment, each made when it is first asked for; all that are not known lead
+    the same way, and are not kept."""
 
+    def __init__(self, lead: Callable[[str], Any], known: frozenset[str]) -> None:
+        self._lead, self._known = lead, known
 
-def _told_apart(places: Sequence[Led]) -> tuple[Any, ...] | None:
-    """An entry that leads to the places a value allows, where the values of the first element, or of its first
-    component, tell some of them apart; else all of them in a chain."""
-    marks = [next(((c, v) for e, c, v in place.use.where if e == 1 and c == 1), None) for place, _ in places]
-    values = sorted({value for mark in marks if mark for value in mark[1]})
-    if not values:
-        return _chained(places)
-    inside = any(isinstance(place.use.segment.elements[0], Composite) for place, _ in places)
-    leads = {
-        value: _chained([place for place, mark in zip(places, marks, strict=True) if not mark or value in mark[1]])
-        for value in values
-    }  # fmt: skip
-    unmarked = _chained([place for place, mark in zip(places, marks, strict=True) if not mark])
-    return None, leads, inside, 0, None, unmarked
+    def __missing__(self, beginning: str) -> Any:
+        if beginning in self._known:
+            entry = self[beginning] = self._lead(beginning)
+            return entry
+        if "" not in self:
+            self[""] = self._lead("")
+        return self[""]
 
 
 def _counting(place: Place) -> tuple[int, Any]:
