@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
+from waypost.core.page import Html, Tone, element, html, pieces
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.charset import encoding_of
 from waypost.formats.edi.cutter import cut
 from waypost.formats.edi.dialect import Dialect, Header
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import transaction_document
+from waypost.formats.edi.envelope import iso_date
 from waypost.formats.edi.outline import LIMIT_BYTES
 from waypost.formats.edi.row_read import RowReader
 from waypost.formats.edi.schema.label import Labels
@@ -20,17 +22,6 @@ from waypost.formats.edi.schema.model import Composite, Element, Schema
 from waypost.formats.edi.segment import split_segments
 from waypost.formats.edi.token import Kind, Token
 from waypost.formats.edi.x12_dialect import X12
-
-_STYLE = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #1a1a1a; }
-h1 { font-size: 1.3em; } h2 { font-size: 1.1em; border-bottom: 2px solid #1a1a1a; margin-top: 2em; }
-table { border-collapse: collapse; width: 100%; margin: 0 0 .6em; }
-th { text-align: left; background: #eef1f4; } th, td { padding: .15em .5em; vertical-align: top; }
-td.place { width: 5em; font-family: monospace; color: #555; } td.name { width: 20em; color: #444; }
-td.value { font-family: monospace; } .code { color: #0b5394; font-family: system-ui, sans-serif; }
-@media print { body { margin: 0; font-size: 10pt; } h2 { break-before: auto; } table { break-inside: avoid; } }
-"""
-
 
 _ENVELOPE = {
     "ISA": ("authorisation qualifier", "authorisation", "security qualifier", "security", "sender's qualifier",
@@ -42,11 +33,17 @@ _ENVELOPE = {
     "UNB": ("syntax", "sender", "receiver", "date and time", "control reference", "recipient's reference",
             "application", "priority", "acknowledgement requested", "agreement", "test"),
     "UNG": ("functional identifier", "sender", "receiver", "date and time", "control reference", "agency", "version"),
+    "UNH": ("reference of the message", "kind of message"), "UNT": ("number of segments", "reference of the message"),
     "UNE": ("number of messages", "control reference"), "UNZ": ("number of groups or messages", "control reference"),
 }  # fmt: skip
 _ENVELOPE_NAMES = {"ISA": "interchange", "GS": "group", "GE": "end of the group", "IEA": "end of the interchange",
                    "TA1": "acknowledgement of an interchange", "UNA": "separators", "UNB": "interchange",
                    "UNG": "group", "UNE": "end of the group", "UNZ": "end of the interchange"}  # fmt: skip
+
+
+_IMPLIED = frozenset(f"N{places}" for places in range(1, 10))
+"""Kinds of numbers with implied decimals."""
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +58,27 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One segment with its values; ``level`` says whether it belongs to an envelope or begins a message."""
+    """One segment with its values; ``level`` says whether it belongs to an envelope or begins a message. ``message``
+    counts the messages of the content and ``position`` the segments of one, from 1; of an envelope both are 0.
+    ``offset`` is where the part of the content begins that it was read with."""
 
     tag: str
     name: str
     level: str
     values: Sequence[Value]
+    message: int = 0
+    position: int = 0
+    offset: int = 0
+
+    def text(self, place: str) -> str:
+        """The value at a place; '' where there is none."""
+        return next((value.value for value in self.values if value.place == place), "")
 
 
 def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
     """Every segment of a content with its names. Raises ``DataError`` for a message beyond the limit."""
     group: list[Any] = []
+    messages = 0
     for token in cut(pieces, (X12, EDIFACT), LIMIT_BYTES):
         if token.header is None or token.dialect is None or token.kind in (Kind.GAP, Kind.JUNK):
             continue
@@ -81,11 +88,13 @@ def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
             group = rows[0]
         elif token.kind is Kind.INTERCHANGE:
             group = []
-        schema = names.schema(rows[0], group) if token.kind is Kind.TRANSACTION and rows else None
-        for number, row in enumerate(rows):
-            level = "message" if token.kind is Kind.TRANSACTION and number == 0 else (
-                "segment" if token.kind is Kind.TRANSACTION else "envelope")  # fmt: skip
-            yield names.shown(row, level, schema)
+        inside = token.kind is Kind.TRANSACTION
+        messages += inside
+        schema = names.schema(rows[0], group) if inside and rows else None
+        for number, row in enumerate(rows, 1):
+            level = "envelope" if not inside else "message" if number == 1 else "segment"
+            place = (messages, number) if inside else (0, 0)
+            yield replace(names.shown(row, level, schema), message=place[0], position=place[1], offset=token.start)
 
 
 class _Names:
@@ -129,6 +138,8 @@ class _Names:
             values += self._values(f"{tag}{number:02}", value, element)
         if tag in _ENVELOPE:
             values = [_named(value, tag) for value in values]
+        if tag == "DTM":
+            values = _dated(values)
         name = self._labels.segments.get(tag, "") or _ENVELOPE_NAMES.get(tag, "")
         if level == "message" and len(row) > 1:
             set_id = str(row[1]) if self._dialect is X12 else transaction_document(row)["set"]
@@ -152,7 +163,42 @@ class _Names:
     def _value(self, place: str, value: str, element: Element | None) -> Value:
         if element is None:
             return Value(place, "", value)
-        return Value(place, self._labels.elements.get(element.ref, ""), value, self._labels.code(element.ref, value))
+        meaning = self._labels.code(element.ref, value) or _plain(element.kind, value)
+        return Value(place, self._labels.elements.get(element.ref, ""), value, meaning)
+
+
+def _plain(kind: str, value: str) -> str:
+    """A date or a number with implied decimals as people write it; empty for what reads well as it is."""
+    if kind == "DT":
+        return date if (date := iso_date(value)) != value else ""
+    if kind in _IMPLIED and value.removeprefix("-").isdecimal():
+        return str(Decimal(value).scaleb(-int(kind[1])))
+    return ""
+
+
+def _dated(values: Sequence[Value]) -> list[Value]:
+    """The values of an EDIFACT DTM; its third component says whether the second is a date."""
+    formats = {value.place[:5]: value.value for value in values if value.place.endswith("-3")}
+    return [
+        replace(value, meaning=iso_date(value.value))
+        if value.place.endswith("-2") and formats.get(value.place[:5]) in ("101", "102") else value
+        for value in values
+    ]  # fmt: skip
+
+
+def title_of(shown: Iterable[Shown], otherwise: str) -> str:
+    """What a document is, from whom and to whom: ``810 invoice, WAYPOST → ACME, 000000019``."""
+    said: dict[str, str] = {}
+    messages: list[str] = []
+    for one in shown:
+        wanted = {"ISA": ("ISA06", "ISA08", "ISA13"), "UNB": ("UNB02-1", "UNB03-1", "UNB05")}.get(one.tag, ())
+        said.update(zip(("from", "to", "number"), (one.text(place) for place in wanted), strict=False))
+        if one.level == "message" and one.name not in messages:
+            messages.append(one.name)
+    if not messages or not said:
+        return otherwise
+    more = f" and {len(messages) - _MOST_NAMED} more" if len(messages) > _MOST_NAMED else ""
+    return f"{', '.join(messages[:_MOST_NAMED])}{more}, {said['from']} → {said['to']}, {said['number']}"
 
 
 def _named(value: Value, tag: str) -> Value:
@@ -160,7 +206,9 @@ def _named(value: Value, tag: str) -> Value:
     number = int(value.place[len(tag) : len(tag) + 2])
     names = _ENVELOPE[tag]
     name = names[number - 1] if number <= len(names) else ""
-    return replace(value, name=value.name or name, value=value.value.strip() or value.value)
+    text = value.value.strip() or value.value
+    meaning = value.meaning or (_plain("DT", text) if name == "date" else "")
+    return replace(value, name=value.name or name, value=text, meaning=meaning)
 
 
 def text_of(shown: Iterable[Shown]) -> Iterator[str]:
@@ -177,17 +225,32 @@ def text_of(shown: Iterable[Shown]) -> Iterator[str]:
 
 def html_of(shown: Iterable[Shown], title: str) -> Iterator[str]:
     """The pieces of a page that reads well on a screen and on paper; it loads nothing."""
-    escaped = html.escape(title)
-    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped}</title><style>{_STYLE}</style>\n'
-    yield f"<h1>{escaped}</h1>\n"
+    return pieces(title, _body(shown, title))
+
+
+def _body(shown: Iterable[Shown], title: str) -> Iterator[Html]:
+    yield element("h1", title)
     for one in shown:
         if one.level == "message":
-            yield f"<h2>{html.escape(one.name or one.tag)}</h2>\n"
-        yield f'<table><tr><th colspan="3">{html.escape(one.tag)} {html.escape(one.name)}</th></tr>\n'
-        for value in one.values:
-            meaning = f' <span class="code">= {html.escape(value.meaning)}</span>' if value.meaning else ""
-            yield (f'<tr><td class="place">{html.escape(value.place)}</td>'
-                   f'<td class="name">{html.escape(value.name)}</td>'
-                   f'<td class="value">{html.escape(value.value)}{meaning}</td></tr>\n')  # fmt: skip
-        yield "</table>\n"
-    yield "</html>\n"
+            yield element("h2", one.name or one.tag)
+        yield segment_html(one)
+
+
+def segment_html(one: Shown, tone: Tone = "", marked: Collection[str] = (), below: object = "") -> Html:
+    """One segment as a table: its places, names and values. ``marked`` are the places that ``tone`` is about, those
+    without a value among them; ``below`` is said behind the values."""
+    rows = [f'<tr><th colspan="3">{html(one.tag)} {html(one.name)}</th></tr>\n']
+    values = [*one.values, *(Value(place, "", "") for place in marked if not _has(one, place))]
+    for value in values:
+        meaning = f' <span class="meaning">= {html(value.meaning)}</span>' if value.meaning else ""
+        kind = f' class="{tone}"' if value.place in marked else ""
+        said = html(value.value) or element("span", "nothing is there", "soft")
+        rows.append(f'<tr{kind}><td class="at mono">{html(value.place)}</td><td class="name">{html(value.name)}</td>'
+                    f'<td class="mono">{said}{meaning}</td></tr>\n')  # fmt: skip
+    rows.append(f'<tr><td colspan="3">{html(below)}</td></tr>\n' if below else "")
+    columns = '<colgroup><col class="at"><col class="name"><col></colgroup>'
+    return Html(f'<table class="segment {tone}">{columns}\n{"".join(rows)}</table>')
+
+
+def _has(one: Shown, place: str) -> bool:
+    return any(value.place == place for value in one.values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,8 +22,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One interchange that was sent or received. ``at`` is UTC µs; ``groups`` and ``messages`` are control numbers, a
-    message with its set and its group; ``acknowledges`` is what it says of others, where it is an acknowledgement."""
+    """One interchange that was sent or received. ``at`` is UTC µs; ``begun_at`` is when work on what was sent began (0:
+    ``at``): an answer may come before we know that it was delivered, and never before that. ``groups`` and ``messages``
+    are control numbers, a message with its set and its group; ``acknowledges`` is what it says of others, where it is
+    an acknowledgement."""
 
     message: str
     flow: str
@@ -37,6 +39,12 @@ class Exchange:
     kind: str = ""
     acknowledges: Sequence[Reference] = ()
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    begun_at: int = 0
+
+    @property
+    def since(self) -> int:
+        """The earliest moment at which an answer to it can come."""
+        return self.begun_at or self.at
 
     @staticmethod
     def of(row: Mapping[str, Any]) -> Exchange:
@@ -46,10 +54,27 @@ class Exchange:
             int(row["at"]), str(row["interchange"]), tuple(row.get("groups") or ()),
             tuple((str(s), str(n), str(g)) for s, n, g in row.get("messages") or ()), str(row.get("kind") or ""),
             tuple(Reference(**one) for one in row.get("acknowledges") or ()),
-            {name: tuple(values) for name, values in (row.get("keys") or {}).items()},
+            {name: tuple(values) for name, values in (row.get("keys") or {}).items()}, int(row.get("begun_at") or 0),
         )  # fmt: skip
 
 
 def same_number(one: str, other: str) -> bool:
     """Whether two control numbers are the same, however they are padded."""
     return (one.strip().lstrip("0") or "0") == (other.strip().lstrip("0") or "0")
+
+
+def answers(rows: Iterable[Mapping[str, Any]], message: str) -> list[Mapping[str, Any]]:
+    """The rows that acknowledge what a message sent or received, by the partner and the numbers they name."""
+    rows = list(rows)
+    asked = [row for row in rows if row["message"] == message]
+    return [row for row in rows for one in asked if _answers(row, one)]
+
+
+def _answers(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    if row["direction"] == asked["direction"] or row["partner"] != asked["partner"]:
+        return False
+    numbers = [("interchange", asked["interchange"]), *(("group", number) for number in asked.get("groups") or ())]
+    return any(
+        said["level"] == level and same_number(said["number"], number)
+        for said in row.get("acknowledges") or () for level, number in numbers
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.reconcile.exchange import Exchange, Reference
+from waypost.reconcile.exchange import Exchange, Reference, answers
 from waypost.reconcile.expectation import Books, Rule, books_of, message_states, selected
 
 HOUR = 3_600_000_000
@@ -36,6 +36,15 @@ def test_what_was_sent_waits_until_it_is_acknowledged() -> None:
     [one] = books.expectations
     assert (one.state, one.verdict, one.late) == ("closed", "accepted", False)
     assert message_states(books) == {"m1": "acknowledged"} and books.events() == []
+
+
+def test_an_answer_may_come_before_we_know_that_it_was_delivered() -> None:
+    """A partner over AS2 acknowledges while its receipt is still on its way to us."""
+    early = sent(5, begun_at=2 * HOUR)
+    [one] = books_of([WAIT], [early, ack(4)], now=6 * HOUR).expectations
+    assert (one.state, one.due, one.late) == ("closed", 29 * HOUR, False)
+    [one] = books_of([WAIT], [early, ack(1)], now=6 * HOUR).expectations
+    assert one.state == "open"
 
 
 def test_a_control_number_is_the_same_however_it_is_padded() -> None:
@@ -138,3 +147,22 @@ def test_the_books_do_not_depend_on_the_order_of_what_is_told(
     assert one.events() == other.events()
     closing = [id(e.closed_by) for e in one.expectations if e.closed_by is not None]
     assert len(closing) == len(set(closing))  # no acknowledgement of one group closes two
+
+
+def test_answers_are_of_the_partner_the_direction_and_the_numbers_they_name() -> None:
+    def row(message: str, direction: str, partner: str = "acme", **more: object) -> dict[str, object]:
+        return {"message": message, "direction": direction, "partner": partner, "interchange": "41", "groups": ["7"],
+                "acknowledges": [], **more}  # fmt: skip
+
+    def says(level: str, number: str) -> list[dict[str, str]]:
+        return [{"level": level, "number": number, "verdict": "accepted"}]
+
+    rows = [
+        row("m", "sent"), row("group", "received", acknowledges=says("group", "007")),
+        row("interchange", "received", acknowledges=says("interchange", "000041")),
+        row("other number", "received", acknowledges=says("group", "8")),
+        row("other partner", "received", "globex", acknowledges=says("group", "7")),
+        row("of ours", "sent", acknowledges=says("group", "7")),
+    ]  # fmt: skip
+    assert [found["message"] for found in answers(rows, "m")] == ["group", "interchange"]
+    assert answers(rows, "nobody") == []
