@@ -93,6 +93,12 @@ def test_the_quick_path_agrees_with_the_slow_one_where_items_come_in_any_order(d
     _agree(_CLAIM, CLAIM_MARKS, data.draw(rearranged(claim, CLAIM_MARKS)))
 
 
+def test_a_segment_left_out_is_missed_by_both_paths_or_by_none() -> None:
+    claim = _claim(0)
+    for left_out in range(1, len(claim) - 1):
+        _agree(_CLAIM, CLAIM_MARKS, [*claim[1:left_out], *claim[left_out + 1 : -1]])
+
+
 @cache
 def _claim(seed: int) -> tuple[str, ...]:
     content = b"".join(generate(_schema(_CLAIM), Plan(seed=seed, lines=1, density=0.15))).decode()
