@@ -99,6 +99,13 @@ def test_a_segment_left_out_is_missed_by_both_paths_or_by_none() -> None:
         _agree(_CLAIM, CLAIM_MARKS, [*claim[1:left_out], *claim[left_out + 1 : -1]])
 
 
+def test_what_a_block_requires_is_missed_though_other_items_of_it_are_there() -> None:
+    claim = [segment.replace("REF*EI*", "REF*0B*") for segment in _claim(0)[1:-1]]
+    assert any(segment.startswith("REF*0B*") for segment in claim)
+    assert not _schema_validator(_CLAIM, CLAIM_MARKS).accepts(claim)
+    _agree(_CLAIM, CLAIM_MARKS, claim)
+
+
 @cache
 def _claim(seed: int) -> tuple[str, ...]:
     content = b"".join(generate(_schema(_CLAIM), Plan(seed=seed, lines=1, density=0.15))).decode()
@@ -115,11 +122,16 @@ def _schema(name: str) -> Schema:
     return schema
 
 
-def _agree(name: str, marks: Marks, segments: list[str]) -> None:
+def _schema_validator(name: str, marks: Marks) -> Validator:
     if name not in _KEPT:
         _KEPT[name] = Validator(_schema(name), marks)
-    found = _KEPT[name].findings(segments)[0]
-    assert _KEPT[name].accepts(segments) == (not found), found
+    return _KEPT[name]
+
+
+def _agree(name: str, marks: Marks, segments: list[str]) -> None:
+    validator = _schema_validator(name, marks)
+    found = validator.findings(segments)[0]
+    assert validator.accepts(segments) == (not found), found
 
 
 @given(st.text(alphabet="A?'+:*\r\n", max_size=60))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from waypost.core.errors import DataError
@@ -43,6 +43,7 @@ def _at_once(writer: RowWriter, rows: list[Any]) -> bytes | str:
         return str(wrong)
 
 
+@settings(deadline=None)
 @given(_WRITERS, st.lists(_ROW, max_size=5))
 @example({"element": "+", "component": ":", "repetition": "", "segment": "'", "release": "?"}, [["LIN", "5'4+?:"]])
 @example({"element": "*", "component": ">", "repetition": "^", "segment": "~"}, [["LIN", ["A", ""], ["", ""], ""]])
