@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.reconcile.exchange import Exchange, Reference
+from waypost.reconcile.exchange import Exchange, Reference, answers
 from waypost.reconcile.expectation import Books, Rule, books_of, message_states, selected
 
 HOUR = 3_600_000_000
@@ -211,3 +211,22 @@ def test_only_the_key_that_is_named_counts() -> None:
     both = {"po": ("4711",), "buyer": ("9",)}
     (one,) = books_of([rule], [order(0, keys=both), shipped(1, keys={"buyer": ("9",)})], HOUR).expectations
     assert one.state == "open" and one.number == "4711"
+
+
+def test_answers_are_of_the_partner_the_direction_and_the_numbers_they_name() -> None:
+    def row(message: str, direction: str, partner: str = "acme", **more: object) -> dict[str, object]:
+        return {"message": message, "direction": direction, "partner": partner, "interchange": "41", "groups": ["7"],
+                "acknowledges": [], **more}  # fmt: skip
+
+    def says(level: str, number: str) -> list[dict[str, str]]:
+        return [{"level": level, "number": number, "verdict": "accepted"}]
+
+    rows = [
+        row("m", "sent"), row("group", "received", acknowledges=says("group", "007")),
+        row("interchange", "received", acknowledges=says("interchange", "000041")),
+        row("other number", "received", acknowledges=says("group", "8")),
+        row("other partner", "received", "globex", acknowledges=says("group", "7")),
+        row("of ours", "sent", acknowledges=says("group", "7")),
+    ]  # fmt: skip
+    assert [found["message"] for found in answers(rows, "m")] == ["group", "interchange"]
+    assert answers(rows, "nobody") == []
