@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waypost.agreements.part import OwedOptions
@@ -34,11 +35,24 @@ def documents(document: Mapping[str, Any], owed: OwedOptions, received_at: int) 
 def policy_of(document: Mapping[str, Any], owed: OwedOptions) -> Policy:
     """How a document is acknowledged. The interchange itself is answered where all of it was read."""
     whole = "transactions" in document and "group" not in document
+    return policy(owed) if whole else replace(policy(owed), technical="never")
+
+
+def policy(owed: OwedOptions) -> Policy:
+    """How an interchange is acknowledged. Whether functional acknowledgements are wanted at all, ``asked_for`` says."""
     return Policy(
-        functional=_functional(owed.kind), technical=owed.technical if whole else "never", accepted=owed.accepted,
+        functional=_functional(owed.kind), technical=owed.technical, accepted=owed.accepted,
         reject=_REJECTS.get(owed.on_error, "transaction"), note=owed.on_error == "accept-with-errors",
         application=() if owed.application == "none" else (owed.application,),
     )  # fmt: skip
+
+
+def asked_for(one: Acknowledgement, owed: OwedOptions, *, requested: bool, wrong: bool) -> bool:
+    """Whether the agreement asks for an acknowledgement of this kind, as the sender ``requested`` one or not, and
+    something was ``wrong`` or not."""
+    if one.kind not in ("997", "999", "CONTRL"):
+        return True
+    return {"always": True, "requested": requested, "errors": wrong, "never": False}[owed.functional]
 
 
 def _functional(kind: str) -> Any:
@@ -46,13 +60,9 @@ def _functional(kind: str) -> Any:
 
 
 def _agreed(one: Acknowledgement, document: Mapping[str, Any], owed: OwedOptions) -> bool:
-    """Whether the agreement asks for an acknowledgement of this kind now."""
-    if one.kind not in ("997", "999", "CONTRL"):
-        return True
-    if owed.functional == "requested":
-        return bool((document.get("interchange") or {}).get("acknowledgement_requested"))
+    requested = bool((document.get("interchange") or {}).get("acknowledgement_requested"))
     wrong = any(not part.get("accepted", True) for part in parts_of(document))
-    return owed.functional == "always" or (owed.functional == "errors" and wrong)
+    return asked_for(one, owed, requested=requested, wrong=wrong)
 
 
 def parts_of(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
