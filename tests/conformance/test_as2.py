@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.peers.as2 import ACME, FILES, OTHER, Acme, connection, key_pem, send
+from tests.peers.as2 import ACME, FILES, OTHER, Acme, connection, key_pem, send, send_raw
 from tests.peers.server import free_port
+from tests.unit.as2.test_as2_bounds import HOSTILE
 from waypost.as2.algorithm import Digest
 from waypost.as2.failure import Disposition
 from waypost.as2.header import ReceiptRequest
-from waypost.as2.outgoing import Protection
+from waypost.as2.outgoing import Compression, Protection
 from waypost.connectors.as2_connection import As2Connection
 from waypost.core.component import Outbound
 from waypost.core.errors import DataError
+from waypost.core.event import Event
 from waypost.core.grants import Connection, Grants
 from waypost.core.listener import Listener
 from waypost.core.registry import load_components
@@ -310,6 +313,49 @@ class TestAs2Source(WithAcme, SourceSuite):
                     break
                 await asyncio.sleep(0.02)
         assert [(r.original_message_id, r.accepted) for r in self.acme.receipts] == [("<0@acme>", True)]
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    async def test_hostile_input_is_answered_by_its_disposition_and_the_next_message_is_taken(
+        self, options: Any, grants: Grants, name: str
+    ) -> None:
+        headers, make, disposition, _ = HOSTILE[name]
+        async with self.opened({**options, "limit_bytes": 20 << 20}, grants) as source:
+            status, receipt = await send_raw(self.address, headers, make(), "<hostile@acme>")
+            if "pkcs7" not in headers["Content-Type"]:  # neither signed nor encrypted: refused before it is read
+                disposition = Disposition.INSUFFICIENT_MESSAGE_SECURITY
+            assert status == 200 and receipt.disposition is disposition
+            sending = asyncio.ensure_future(send(self.address, b"sound", "<1@acme>"))
+            assert (await self.taken(source, grants))[1] == [b"sound"]
+            _, receipt, refusal = await sending
+            assert receipt is not None and receipt.accepted and refusal is None
+
+    async def test_a_message_larger_than_the_limit_is_not_read(self, options: Any, grants: Grants) -> None:
+        async with self.opened({**options, "limit_bytes": 10_000}, grants) as source:
+            assert (await send(self.address, bytes(20_000), "<1@acme>"))[0] == 413
+            await self.assert_nothing_is_offered(source)
+
+    async def test_a_message_that_finds_no_room_is_taken_when_it_is_sent_again(
+        self, options: Any, grants: Grants, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(descriptor: int, data: bytes) -> int:
+            raise OSError(28, os.strerror(28))
+
+        body = bytes(range(256)) * 8000
+        seen: list[Event] = []
+        grants.events.subscribe(seen.append)
+        async with self.opened(options, grants) as source:
+            packed = Protection(compress=Compression.BEFORE_SIGN)  # small on its way, large once opened
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "write", full)
+                assert (await send(self.address, body, "<1@acme>", protection=packed))[:2] == (503, None)
+            assert any("No space left on device" in str(event) for event in seen)
+            await self.assert_nothing_is_offered(source)
+            sending = asyncio.ensure_future(send(self.address, body, "<1@acme>", protection=packed))
+            assert b"".join((await self.taken(source, grants))[1]) == body
+            _, _, refusal = await sending
+            assert refusal is None
+        folder = grants.connections["acme"].pool.archive.folder("received", "<1@acme>")
+        assert (folder / "content").read_bytes() == body
 
     async def test_a_receipt_of_nothing_we_sent_is_refused(self, options: Any, grants: Grants) -> None:
         from waypost.as2.header import Head
