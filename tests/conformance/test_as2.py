@@ -155,6 +155,20 @@ class TestAs2Target(WithAcme, TargetSuite):
                 await source.close()
                 await other["later"].pool.close()
 
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [({"receipt": "none"}, "200"), ({"signed_receipt": False}, "processed")],
+        ids=["no receipt", "unsigned receipt"],
+    )
+    async def test_a_partner_may_give_no_receipt_or_an_unsigned_one_where_that_is_agreed(
+        self, grants: Grants, changes: Any, status: str
+    ) -> None:
+        plain = made(grants.root, "plain", self.acme.address, **changes)
+        async with self.opened({"connection": "plain"}, _with(grants, connections={"plain": plain})) as target:
+            (outcome,) = await target.send([outbound(1, b"x")])
+            assert (outcome.delivered, outcome.status, self.acme.bodies) == (True, status, [b"x"])
+        await plain.pool.close()
+
     async def test_an_asynchronous_receipt_that_does_not_come_is_a_doubt(self, grants: Grants) -> None:
         self.acme.behave = ["silent"]
         async with self.opened({"connection": "later"}, grants) as target:
