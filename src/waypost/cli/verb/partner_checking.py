@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.option import AsJson
+from waypost.cli.option import AsJson, Place
 from waypost.cli.output import print_json, say
 from waypost.cli.verb.partner import PartnerName, ProjectOption, partners_of, the_partner
 
 if TYPE_CHECKING:
     from waypost.partners.check import PartnerReport
 
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page for screen and paper.")]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page for screen and paper.")
+]
 MOST_BYTES = 64 << 20
 
 
@@ -24,7 +26,7 @@ def check(
     name: PartnerName,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files as the partner sends them.")],
     project: ProjectOption = Path("."),
-    html: Html = None,
+    html: HtmlFile = None,
     as_json: AsJson = False,
 ) -> int:
     """Report on files of a partner as its agreement has them.
@@ -69,3 +71,79 @@ def reports_of(name: str, files: list[Path], project: Path) -> Any:
                              remedy="waypost edi check takes files of any size")  # fmt: skip
         report: PartnerReport = checked(file.read_bytes(), str(file), partner, partners, known, at, codes)
         yield report
+
+
+def certificates(
+    name: PartnerName, place: Place, html: HtmlFile = None,
+) -> int:  # fmt: skip
+    """Look at the certificates exchanged with a partner.
+
+    Both sides': validity, key, key usage, chain, fingerprint, the time each is used, gaps and overlaps when one follows
+    another. Over AS2 also whether our keys sign and decrypt. Exit code 1 when something fails.
+    """
+    from waypost.cli.output import table
+    from waypost.flow.project import load_project
+    from waypost.partners.certificate import held
+    from waypost.partners.certificate_report import certificate_page, looked_at
+
+    project = load_project(place.project, place.environment)
+    partner, now = the_partner(dict(project.partners), name), datetime.now(UTC)
+    one = looked_at(partner, project, now)
+    if html is not None:
+        html.write_text(certificate_page(partner, held(partner, project), one, now), "utf-8")
+    if place.as_json:
+        print_json({"partner": name, "certificates": [each.data() for each in held(partner, project)],
+                    "checks": [each.data() for each in one]})  # fmt: skip
+    elif html is not None:
+        say(str(html))
+    else:
+        for each in held(partner, project):
+            say(f"{each.side}  {each.file}  SHA-256 {each.fingerprint or '-'}")
+        table(("verdict", "about", "found", "what to do"), [[c.verdict, c.subject, c.found, c.remedy] for c in one],
+              empty="no certificate is named, in the partner's file or by a connection over AS2")  # fmt: skip
+    return failure.FAILED if any(each.verdict == "fail" for each in one) else 0
+
+
+def challenge(
+    name: PartnerName,
+    place: Place,
+    folder: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Write a challenge here, and the text it holds.")
+    ] = None,
+    answer: Annotated[
+        Path | None, typer.Option("--open", metavar="FILE", help="What the partner answered, as S/MIME.")
+    ] = None,
+    known: Annotated[
+        Path | None, typer.Option("--known", metavar="FILE", help="The text of the challenge, to compare with.")
+    ] = None,
+) -> None:
+    """Prove that both sides have the keys of their certificates.
+
+    With --to a text is signed by us and encrypted for the partner. What it answers, the same text signed by it and
+    encrypted for us, is held against it with --open and --known.
+    """
+    from waypost.core.errors import UsageError
+    from waypost.flow.project import load_project
+    from waypost.partners.certificate import as2_connections
+    from waypost.partners.challenge import ends_of, known_text, met, posed
+
+    if (folder is None) == (answer is None) or (answer is None) != (known is None):
+        raise UsageError("neither or both ways", expected="--to DIR, or --open FILE with --known FILE")
+    project = load_project(place.project, place.environment)
+    connections = as2_connections(the_partner(dict(project.partners), name), project)
+    if not connections:
+        raise UsageError(f"{name} has no connection over AS2", expected="one named by an endpoint of the partner")
+    ends, now = ends_of(project, connections[0]), datetime.now(UTC)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = known_text(name, now)
+        files = {folder / f"{name}-challenge.txt": text, folder / f"{name}-challenge.eml": posed(text, ends, now)}
+        for path, data in files.items():
+            path.write_bytes(data)
+        written = [str(path) for path in files]
+        return print_json({"written": written}) if place.as_json else say("\n".join(written))
+    assert answer is not None and known is not None
+    found = met(answer.read_bytes(), known.read_bytes(), ends, now)
+    if place.as_json:
+        return print_json({"partner": name, "met": True, **found.data()})
+    say(f"{name} has both keys: signed by {found.signer} with {found.digest}, encrypted for us with {found.cipher}")
