@@ -87,6 +87,8 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("partner show", partner.show),
         ("partner diff", partner.diff),
         ("partner check", partner_checking.check),
+        ("partner samples", partner_checking.samples),
+        ("partner guide", partner_checking.guide),
         ("partner certificates", partner_checking.certificates),
         ("partner challenge", partner_checking.challenge),
         ("partner acks", expecting.acks),

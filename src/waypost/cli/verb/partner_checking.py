@@ -14,6 +14,7 @@ from waypost.cli.output import print_json, say
 from waypost.cli.verb.partner import PartnerName, ProjectOption, partners_of, the_partner
 
 if TYPE_CHECKING:
+    from waypost.agreements.load import Partner
     from waypost.partners.check import PartnerReport
 
 HtmlFile = Annotated[
@@ -59,10 +60,11 @@ def reports_of(name: str, files: list[Path], project: Path) -> Any:
     """The report on each file, one after the other. Raises ``UsageError`` for one too large to be shown whole."""
     from waypost.core.errors import UsageError
     from waypost.flow.project import read_files
+    from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.check import check as checked
 
     partners = partners_of(project)
-    partner, known = the_partner(partners, name), read_files(project)
+    partner, known = the_partner(partners, name), ProjectSchemas(read_files(project))
     codes = (project / "codes",) if (project / "codes").is_dir() else ()
     at = datetime.now(UTC)
     for file in files:
@@ -147,3 +149,84 @@ def challenge(
     if place.as_json:
         return print_json({"partner": name, "met": True, **found.data()})
     say(f"{name} has both keys: signed by {found.signer} with {found.digest}, encrypted for us with {found.cipher}")
+
+
+def samples(
+    name: PartnerName,
+    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder they are written to.")],
+    project: ProjectOption = Path("."),
+    faults: Annotated[
+        int,
+        typer.Option("--faults", metavar="N", min=0, max=40, help="Files with a fault, of each document."),
+    ] = 6,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed makes the same files.")] = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Make sample files of what is agreed with a partner.
+
+    A valid one of each document, under the identities agreed; of those the partner sends also some with one fault each,
+    and what is wrong with them. Exit code 1 where a document has no sample.
+    """
+    from waypost.partners.samples import samples_page
+
+    partner = the_partner(partners_of(project), name)
+    made, not_made = made_samples(partner, project, faults, seed)
+    for sample in made:
+        path = folder / sample.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sample.content)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(samples_page(partner, made, not_made), "utf-8")
+    if as_json:
+        print_json({"partner": name, "samples": [one.data() for one in made],
+                    "not_made": [{"way": one.way, "set": one.set, "why": one.why} for one in not_made]})  # fmt: skip
+    else:
+        for one in made:
+            say(f"{folder / one.name}: {'; '.join(one.wrong) or 'valid'}")
+        for lacking in not_made:
+            say(f"no sample of {lacking.set} ({lacking.way}): {lacking.why}")
+        if not made and not not_made:
+            say(f"the agreement with {name} names no documents: list them under messages:")
+        say(str(folder / "index.html"))
+    return failure.FAILED if not_made or not made else 0
+
+
+def made_samples(partner: Partner, project: Path, faults: int, seed: int = 1) -> tuple[list[Any], list[Any]]:
+    """The samples of a partner, and the documents none could be made of."""
+    from waypost.flow.project import read_files
+    from waypost.partners.samples import NotMade
+    from waypost.partners.samples import samples as sampled
+
+    every = list(sampled(partner, read_files(project), datetime.now(UTC), faults=faults, seed=seed))
+    return [one for one in every if not isinstance(one, NotMade)], [one for one in every if isinstance(one, NotMade)]
+
+
+def guide(
+    name: PartnerName,
+    place: Place,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The page that is written.")],
+    before: Annotated[
+        str, typer.Option("--before", metavar="BEFORE", help="Tell what changed since: a file, or a version.")
+    ] = "",
+    faults: Annotated[
+        int, typer.Option("--faults", metavar="N", min=0, max=40, help="Samples with a fault, of each document.")
+    ] = 3,
+) -> None:
+    """Write a companion guide for a partner, as a page.
+
+    Identities, envelopes, documents with their segments, elements, codes and rules, acknowledgements and deadlines,
+    certificates, samples, and with --before what changed.
+    """
+    from waypost.cli.verb.partner import earlier
+    from waypost.flow.project import load_project
+    from waypost.partners.guide import Guide, guide_page
+
+    project = load_project(place.project, place.environment)
+    partner = the_partner(dict(project.partners), name)
+    made, not_made = made_samples(partner, place.project, faults)
+    old = earlier(name, before, place.project) if before else None
+    to.write_text(guide_page(Guide(partner, project, datetime.now(UTC), made, not_made, old)), "utf-8")
+    if place.as_json:
+        return print_json({"partner": name, "written": [str(to)], "agreement": partner.version,
+                           "before": old.version if old is not None else None})  # fmt: skip
+    say(str(to))
