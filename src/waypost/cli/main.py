@@ -89,6 +89,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("partner check", partner_checking.check),
         ("partner samples", partner_checking.samples),
         ("partner guide", partner_checking.guide),
+        ("partner token", partner_checking.token),
         ("partner certificates", partner_checking.certificates),
         ("partner challenge", partner_checking.challenge),
         ("partner acks", expecting.acks),

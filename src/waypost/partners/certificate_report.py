@@ -7,7 +7,7 @@ from datetime import datetime
 
 from waypost.agreements.load import Partner
 from waypost.core.errors import WaypostError
-from waypost.core.page import Html, Tone, element, facts, joined, page, table, word
+from waypost.core.page import Html, Tone, element, facts, page, table, word
 from waypost.flow.definition import Project
 from waypost.partners.certificate import Checked, Held, as2_connections, checked, held, key_of
 
@@ -57,7 +57,12 @@ def checks_table(found: Sequence[Checked]) -> Html:
 
 def certificate_parts(certificates: Sequence[Held]) -> Iterator[Html]:
     """Each certificate with all that people compare."""
+    told: set[str] = set()
     for one in certificates:
+        if one.fingerprint in told:
+            continue
+        told |= {one.fingerprint} - {""}
+        named = [other.source for other in certificates if other.fingerprint == one.fingerprint]
         whose = "the partner's" if one.side == "partner" else "ours"
         yield element("h3", f"{one.file}, {whose}")
         if one.certificate is None:
@@ -65,14 +70,10 @@ def certificate_parts(certificates: Sequence[Held]) -> Iterator[Html]:
             continue
         data = one.data()
         yield facts([
-            ("used to", ", ".join(one.uses)), ("named in", one.source), ("subject", data["subject"]),
+            ("used to", ", ".join(one.uses)), ("named in", ", ".join(dict.fromkeys(named))),
+            ("subject", data["subject"]),
             ("issuer", data["issuer"]), ("serial", element("code", data["serial"])),
             ("key", key_of(one.certificate)), ("valid", f"{data['valid_from']} to {data['valid_until']}"),
             ("used", f"{data['used_from']} to {data['used_until']}"),
             ("SHA-256", element("code", data["sha256"])), ("SHA-1", element("code", data["sha1"])),
         ])  # fmt: skip
-
-
-def certificate_lines(certificates: Sequence[Held]) -> Html:
-    """Each certificate in a line."""
-    return joined(element("div", f"{one.file}: {one.fingerprint or one.problem}") for one in certificates)

@@ -66,9 +66,9 @@ def _body(guide: Guide, title: str) -> Iterator[object]:
             yield from _standard(standard, agreed)
     yield from _endpoints(guide)
     yield from _deadlines(options.service_levels)
-    schemas = ProjectSchemas(guide.project.files)
+    schemas, told = ProjectSchemas(guide.project.files), set[str]()
     for standard, way, message in agreed_messages(partner):
-        yield from _document(guide, standard, way, message, schemas)
+        yield from _document(_Place(guide, standard, way, schemas, told), message)
     if guide.made or guide.not_made:
         yield element("h2", "Sample files")
         yield element("p", "All values are made up. Files with one fault say what is wrong with them.")
@@ -215,24 +215,37 @@ def _deadlines(levels: Sequence[Any]) -> Iterator[object]:
         ])  # fmt: skip
 
 
-def _document(
-    guide: Guide, standard: str, way: str, message: MessageOptions, schemas: ProjectSchemas
-) -> Iterator[object]:  # fmt: skip
-    labels = schemas.library.labels(standard)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a guide a document is told of; ``told`` are the schemas that were told already."""
+
+    guide: Guide
+    standard: str
+    way: str
+    schemas: ProjectSchemas
+    told: set[str]
+
+
+def _document(place: _Place, message: MessageOptions) -> Iterator[object]:
+    labels = place.schemas.library.labels(place.standard)
     said = " ".join(filter(None, (message.set, labels.messages.get(message.set, ""))))
-    yield element("h2", f"{'You send' if way == 'receive' else 'We send'}: {said}")
+    yield element("h2", f"{'You send' if place.way == 'receive' else 'We send'}: {said}")
     try:
-        schema = schema_of(guide.partner, standard, message, schemas)
+        schema = schema_of(place.guide.partner, place.standard, message, place.schemas)
     except ProjectError as error:
         yield element("p", f"Its schema has a fault: {error.faults[0]}")
         return
+    known = message.schema or (schema.name if schema is not None else "")
     yield facts([
         ("version", str(message.version)), ("association", str(message.association)),
         ("group's sender", str(message.group)), ("what it is for", message.description),
-        ("held against", schema.name if schema is not None else "nothing: there is no schema"),
+        ("held against", known or "nothing: there is no schema"),
         ("overlays", ", ".join(schema.overlays) if schema is not None else ""),
     ])  # fmt: skip
-    if schema is not None:
+    if known in place.told:
+        yield element("p", "Its segments, elements and rules are those told above.")
+    elif schema is not None:
+        place.told.add(known)
         yield from document_parts(schema, labels)
 
 

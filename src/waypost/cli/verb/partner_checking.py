@@ -230,3 +230,29 @@ def guide(
         return print_json({"partner": name, "written": [str(to)], "agreement": partner.version,
                            "before": old.version if old is not None else None})  # fmt: skip
     say(str(to))
+
+
+def token(
+    name: PartnerName,
+    project: ProjectOption = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Make the token with which a partner uses the self-test.
+
+    It is shown once; the partner's file gets its digest, in place of an earlier one. A running system knows it after
+    `waypost reload`.
+    """
+    from waypost.core.errors import UsageError
+    from waypost.partners.self_test.token import digest_of, new_token, with_digest
+
+    partner = the_partner(partners_of(project), name)
+    made = new_token()
+    path = project / partner.file.name
+    text = with_digest(path.read_text("utf-8"), digest_of(made))
+    if text is None:
+        raise UsageError(f"{partner.file.name} has a self_test of another shape",
+                         expected="a line '  token: sha256:…' below self_test:")  # fmt: skip
+    path.write_text(text, "utf-8")
+    if as_json:
+        return print_json({"partner": name, "token": made, "digest": digest_of(made), "file": str(path)})
+    say(f"{made}\n\ngive it to {name}; only its digest is kept, in {path}")
