@@ -116,9 +116,8 @@ def test_an_overlay_that_names_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_level_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
-    text = "body: [AAA!]\nrules: [{id: a, expression: 'count(AAA) = 1', level: %s}]\n"
-    folder = _folder(tmp_path, text % "high", "elements: {1: AN 1}\nsegments: {AAA: [1]}\n")
+    folder = _folder(tmp_path, "body: [AAA!]\nrules:\n  - {id: a, expression: count(AAA) == 1, level: high}\n")
     [fault] = lint(folder / "x12/T/M.yaml")
-    assert "found level 'high'; expected a number from 1 to 7" in str(fault)
+    assert fault.line == 3 and "found level 'high'; expected a number from 1 to 7" in str(fault)
     (folder / "x12/T/M.yaml").write_text((folder / "x12/T/M.yaml").read_text().replace("high", "snip3"))
     assert lint(folder / "x12/T/M.yaml") == []
