@@ -113,6 +113,11 @@ class ServiceLevelOptions:
     what: Annotated[str, Option("The document that is due.", example="856")]
     after: Annotated[str, Option("The document it follows.", example="850")] = ""
     within: Annotated[Duration, Option("How long it may take.", example="24h")] = Duration(86400)
+    counted_from: Annotated[
+        Literal["document", "ship", "delivery"],
+        Option("From the document it follows; from the day goods leave, which that names; or back from the day they "
+               "are to arrive."),
+    ] = "document"  # fmt: skip
     working_time: Annotated[bool, Option("Whether only working time of the calendar counts.")] = True
     penalty: Annotated[str, Option("What a breach costs, in words.")] = ""
 
@@ -132,6 +137,18 @@ class SelfTestAccessOptions:
                               "make one with: waypost partner token")  # fmt: skip
         if self.valid_until and not _DAY.fullmatch(self.valid_until):
             yield OptionFault("valid_until", f"found {self.valid_until!r}", "a day such as 2026-12-31")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TolerancesOptions:
+    """How far figures of one order may differ before somebody is told."""
+
+    quantity_percent: Annotated[
+        float,
+        Option("Of quantities, between what was ordered, confirmed, shipped and invoiced.", minimum=0, maximum=100),
+    ] = 0
+    price_percent: Annotated[float, Option("Of prices.", minimum=0, maximum=100)] = 0
+    amount: Annotated[float, Option("Of totals, between invoices and payments, in their currency.", minimum=0)] = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +195,9 @@ class PartnerOptions:
     self_test: Annotated[
         SelfTestAccessOptions | None, Option("Lets the partner try its files; without it the self-test knows it not.")
     ] = None
+    tolerances: Annotated[TolerancesOptions, Option("How far figures of an order may differ.")] = field(
+        default_factory=TolerancesOptions
+    )
     x12: Annotated[X12Options | None, Option("What is agreed for X12; without it nothing is exchanged in it.")] = None
     edifact: Annotated[
         EdifactOptions | None, Option("What is agreed for EDIFACT; without it nothing is exchanged in it.")
