@@ -16,6 +16,7 @@ from waypost.core.page import element, joined, page, table
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.generate import FAULTS, Named, Plan, generate
 from waypost.formats.edi.generate.message import CannotMake
+from waypost.formats.edi.outline import round_trip
 from waypost.formats.edi.schema.model import Schema
 from waypost.partners.check import check
 
@@ -130,17 +131,18 @@ class _Type:
 
 
 def _of_type(one: _Type, faults: int, seed: int) -> Iterator[Sample | NotMade]:
-    why = "none of those tried is accepted under the agreement"
+    why = ""
     for attempt in range(_TRIES):
         try:
             content = _written(one, one.plan(seed + attempt))
         except CannotMake as wrong:
             why = str(wrong)
             continue
-        if one.way == "send" or not (found := _wrong(one, content)):
+        found = _wrong(one, content) if one.way == "receive" else ()
+        if not found and round_trip([content]).exact:
             yield one.sample(content)
             break
-        why = f"{why}: {found[0]}"[:200]
+        why = f"none of those tried is accepted under the agreement: {'; '.join(found)}"[:200]
     else:
         yield NotMade(one.way, one.message.set, why)
         return
@@ -174,7 +176,8 @@ def _wrong(one: _Type, content: bytes) -> tuple[str, ...]:
     report = check(content, one.stem, one.partner, {one.partner.name: one.partner}, one.schemas, one.at)
     told = [f"{fault.place}: {fault.finding.said()}" for fault in report.faults if fault.finding.severity == "error"]
     parked = [found.resolution.refusal for found in report.interchanges if found.resolution.code]
-    return tuple([*told, *parked])
+    exact = round_trip([content]).exact
+    return tuple([*told, *parked, *([] if exact else ["it is written back otherwise"])])
 
 
 def _named(identities: Any, standard: str, group: str = "") -> Named:

@@ -6,6 +6,7 @@ agreement asks for: the signature is what stands for the token. Nothing is kept 
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -75,21 +76,17 @@ class Station:
 
     async def _opened(self, name: str, connection: As2Connection, asked: Asked) -> HttpResponse:
         from waypost.as2.failure import As2Error, Disposition
-        from waypost.connectors.as2_connection import in_turn
 
         await connection.open()
         try:
-            opened = await in_turn(asked.opened, connection)
+            opened = await asyncio.to_thread(asked.opened, connection, int(self._options.limit_bytes))
             if opened.verified is None:
                 raise As2Error(Disposition.INSUFFICIENT_MESSAGE_SECURITY, "the message is not signed",
                                expected="a message signed by the partner")  # fmt: skip
-            if sum(len(part.content) for part in opened.parts) > self._options.limit_bytes:
-                raise As2Error(Disposition.UNEXPECTED_PROCESSING_ERROR, "the message is too large for the self-test",
-                               expected=f"at most {int(self._options.limit_bytes)} bytes")  # fmt: skip
         except As2Error as error:
             return await self._receipt(connection, asked, error.disposition, None, str(error))
-        content = b"".join(part.content for part in opened.parts)
-        file = next((part.filename for part in opened.parts if part.filename), "") or asked.head.subject
+        content = b"".join(document.content.whole() for document in opened.documents)
+        file = next((one.filename for one in opened.documents if one.filename), "") or asked.head.subject
         try:
             report = await self._bench.look(name, file, content, self._running().files)
         except DataError as error:
@@ -110,12 +107,11 @@ class Station:
         self, connection: As2Connection, asked: Asked, disposition: Any, mic: Any, text: str
     ) -> HttpResponse:  # fmt: skip
         from waypost.as2.receipt import Answer, write_receipt
-        from waypost.connectors.as2_connection import in_turn
 
         if asked.head.receipt is None:
             return HttpResponse(200) if disposition.accepted else problem(400, text)
         answer = Answer(disposition=disposition, mic=mic, text=text)
-        headers, body = await in_turn(
+        headers, body = await asyncio.to_thread(
             write_receipt, asked.head, answer, ours=connection.ours, now=connection.now(),
             message_id=f"<{uuid.uuid4()}@self-test>", legacy=connection.options.legacy,
         )  # fmt: skip
