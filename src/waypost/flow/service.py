@@ -15,7 +15,7 @@ from waypost.core.grants import Grants
 from waypost.core.spec import Duration, Option, OptionFault, Size
 
 if TYPE_CHECKING:
-    from waypost.flow.definition import Project
+    from waypost.flow.declared.definition import Project
 
 _SELF_TEST = "waypost.partners.self_test.service"
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from waypost.agreements.load import Partner
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 
 Side = Literal["partner", "us"]
 Use = Literal["verify", "encrypt", "tls", "sign", "decrypt"]

@@ -8,7 +8,7 @@ from datetime import datetime
 from waypost.agreements.load import Partner
 from waypost.core.errors import WaypostError
 from waypost.core.page import Html, Tone, element, facts, page, table, word
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.partners.certificate import Checked, Held, as2_connections, checked, held, key_of
 
 TONES: dict[str, Tone] = {"ok": "good", "warn": "warn", "fail": "bad", "open": "open"}

@@ -18,7 +18,7 @@ from waypost.as2.failure import As2Error
 from waypost.as2.incoming import Terms, open_message
 from waypost.as2.outgoing import Payload, Protection, build
 from waypost.core.errors import ConfigurationRefused, DataError
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 
 MOST_BYTES = 1 << 20
 _FIRST = "This is a challenge; send it back signed and encrypted."

@@ -14,7 +14,7 @@ from waypost.agreements.part import MessageOptions
 from waypost.core.describe.declared import plain
 from waypost.core.errors import ProjectError
 from waypost.core.page import Html, element, facts, html, joined, page, table
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.partners.certificate import held
 from waypost.partners.certificate_report import certificate_parts

@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.trading import ACME_X12
 from tests.unit.agreements.agreeing import partner
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.generate import FAULTS
 from waypost.partners.check import check

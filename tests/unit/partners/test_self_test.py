@@ -24,7 +24,7 @@ from waypost.core.clock import ManualClock, SystemClock
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.listener import Listener
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.flow.service import SelfTestOptions
 from waypost.partners.self_test.form import read_form
 from waypost.partners.self_test.service import Rate, SelfTest

@@ -59,7 +59,7 @@ def check(
 def reports_of(name: str, files: list[Path], project: Path) -> Any:
     """The report on each file, one after the other. Raises ``UsageError`` for one too large to be shown whole."""
     from waypost.core.errors import UsageError
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.check import check as checked
 
@@ -84,7 +84,7 @@ def certificates(
     another. Over AS2 also whether our keys sign and decrypt. Exit code 1 when something fails.
     """
     from waypost.cli.output import table
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.certificate import held
     from waypost.partners.certificate_report import certificate_page, looked_at
 
@@ -125,7 +125,7 @@ def challenge(
     encrypted for us, is held against it with --open and --known.
     """
     from waypost.core.errors import UsageError
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.certificate import as2_connections
     from waypost.partners.challenge import ends_of, known_text, met, posed
 
@@ -193,7 +193,7 @@ def samples(
 
 def made_samples(partner: Partner, project: Path, faults: int, seed: int = 1) -> tuple[list[Any], list[Any]]:
     """The samples of a partner, and the documents none could be made of."""
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.partners.samples import NotMade
     from waypost.partners.samples import samples as sampled
 
@@ -218,7 +218,7 @@ def guide(
     certificates, samples, and with --before what changed.
     """
     from waypost.cli.verb.partner import earlier
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.guide import Guide, guide_page
 
     project = load_project(place.project, place.environment)

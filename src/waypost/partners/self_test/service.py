@@ -24,7 +24,7 @@ from waypost.agreements.load import Partner
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants, HttpHandler, HttpRequest, HttpResponse
 from waypost.core.problem import problem
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.flow.service import SelfTestOptions
 from waypost.partners.self_test.bench import Bench
 from waypost.partners.self_test.child import Report

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants, HttpRequest, HttpResponse
 from waypost.core.problem import problem
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.flow.service import SelfTestOptions
 from waypost.partners.certificate import as2_connections
 from waypost.partners.self_test.bench import Bench
