@@ -25,9 +25,10 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.listener import Listener
 from waypost.flow.declared.project import load_project
-from waypost.flow.service import SelfTestOptions
+from waypost.flow.declared.service import SelfTestOptions
 from waypost.partners.self_test.form import read_form
-from waypost.partners.self_test.service import Rate, SelfTest
+from waypost.partners.self_test.rate import Rate
+from waypost.partners.self_test.service import SelfTest
 from waypost.partners.self_test.token import allowed, digest_of, new_token, with_digest
 
 TOKEN = "a-token-for-tests"

@@ -20,7 +20,7 @@ from waypost.cli.verb.partner_number import sequences
 
 if TYPE_CHECKING:
     from waypost.agreements.load import Partner
-    from waypost.flow.definition import Project
+    from waypost.flow.declared.definition import Project
     from waypost.partners.scorecard import Card
 
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Traffic since: a time, or an age.")]
@@ -41,7 +41,7 @@ def score(
     A checklist decided by evidence: its file, test files and stored traffic, samples, acknowledgements, numbers,
     connections, certificates, people. Each item says what to do next. Exit code 0 when all that must be done is.
     """
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.certificate_report import looked_at
     from waypost.partners.checklist import Evidence, lines
     from waypost.partners.checklist import score as scored
@@ -107,7 +107,7 @@ def scorecard(
 def _card(place: Place, name: str, since: str, period: str) -> tuple[Card, bool]:
     from waypost.core.calendar import zone_of
     from waypost.core.clock import SystemClock
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.ledger import books
     from waypost.partners.scorecard import card
 

@@ -13,7 +13,7 @@ from waypost.core.key import DEFAULT_RULES, KeyRule
 from waypost.core.registry import Component
 from waypost.core.spec import Duration, Expression, Option, OptionFault, PartnerRef
 from waypost.core.yamlfile import Path, YamlFile
-from waypost.flow.service import SelfTestOptions
+from waypost.flow.declared.service import SelfTestOptions
 
 PROJECT_FORMAT = 1
 

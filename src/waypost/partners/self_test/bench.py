@@ -15,7 +15,7 @@ import msgspec
 
 from waypost.core.clock import Clock
 from waypost.core.errors import DataError
-from waypost.flow.service import SelfTestOptions
+from waypost.flow.declared.service import SelfTestOptions
 from waypost.partners.self_test.child import Report, Task
 
 _FOLDERS = ("partners/", "schemas/")

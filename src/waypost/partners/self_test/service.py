@@ -16,7 +16,6 @@ file is looked at in a process of its own, within its limits. Nothing is written
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -25,40 +24,22 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants, HttpHandler, HttpRequest, HttpResponse
 from waypost.core.problem import problem
 from waypost.flow.declared.definition import Project
-from waypost.flow.service import SelfTestOptions
+from waypost.flow.declared.service import SelfTestOptions
 from waypost.partners.self_test.bench import Bench
 from waypost.partners.self_test.child import Report
 from waypost.partners.self_test.form import Sent, form_page, is_form, read_form
+from waypost.partners.self_test.rate import Rate
 from waypost.partners.self_test.station import Station
 from waypost.partners.self_test.token import allowed
 
 _FORM_BYTES = 16 << 10
 """What a form adds to the file in it."""
-_MINUTE = 60.0
 _PAGE = "text/html; charset=utf-8"
 _HARMLESS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-store",
 }  # fmt: skip
-
-
-class Rate:
-    """So many in a minute, for each name."""
-
-    def __init__(self, per_minute: int, monotonic: Callable[[], float]) -> None:
-        self._most, self._now = per_minute, monotonic
-        self._times: dict[str, deque[float]] = {}
-
-    def wait(self, name: str) -> float:
-        """Takes one; 0, or the seconds after which there is room for it."""
-        now, times = self._now(), self._times.setdefault(name, deque())
-        while times and times[0] <= now - _MINUTE:
-            times.popleft()
-        if len(times) >= self._most:
-            return times[0] + _MINUTE - now
-        times.append(now)
-        return 0.0
 
 
 class SelfTest:

@@ -15,7 +15,7 @@ from waypost.core.errors import DataError
 from waypost.core.grants import Grants, HttpRequest, HttpResponse
 from waypost.core.problem import problem
 from waypost.flow.declared.definition import Project
-from waypost.flow.service import SelfTestOptions
+from waypost.flow.declared.service import SelfTestOptions
 from waypost.partners.certificate import as2_connections
 from waypost.partners.self_test.bench import Bench
 from waypost.partners.self_test.child import Report
@@ -23,7 +23,7 @@ from waypost.partners.self_test.child import Report
 if TYPE_CHECKING:
     from waypost.connectors.as2_answer import Asked
     from waypost.connectors.as2_connection import As2Connection
-    from waypost.partners.self_test.service import Rate
+    from waypost.partners.self_test.rate import Rate
 
 _MOST_KEPT = 32 << 20
 """Bytes of reports kept of all partners together."""
