@@ -89,7 +89,7 @@ def _file(partner: Partner) -> Iterator[Item]:
     live = [one.id for one in options.identities if one.usage in ("any", "production")]
     yield _item("identities for production", bool(live), ", ".join(live) or "only for tests",
                 "add the identity production is sent under")  # fmt: skip
-    documents = [f"{message.set} {way}" for _, way, message in agreed_messages(partner)]
+    documents = list(dict.fromkeys(f"{message.set} {way}" for _, way, message in agreed_messages(partner)))
     yield _item("documents agreed", bool(documents), ", ".join(documents) or "none is named, so that any is taken",
                 "list them under messages:")  # fmt: skip
 

@@ -170,3 +170,9 @@ def test_whatever_is_sent_gives_a_report_and_harmless_pages(data: st.DataObject)
     assert "<b>" not in page and page.endswith("</html>\n")
     assert list(report_text(report)) and report.data()["file"] == "a.edi"
     assert all(len(places) == 0 or shown for shown, places in report.document)
+
+
+def test_an_element_that_is_missing_is_shown_where_it_would_stand() -> None:
+    page = report_page(looked_at(ORDERS.replace("BEG*00", "BEG*")))
+    begins, missing, after = (page.index(f'mono">{place}</td>') for place in ("ST02", "BEG01", "BEG02"))
+    assert begins < missing < after and "nothing is there" in page[missing:after]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waypost.core.errors import DataError
-from waypost.core.page import Html, element, html, page
+from waypost.core.page import Html, element, html, page, word
 
 _BOUNDARY = re.compile(r'multipart/form-data;(?:.*;)? *boundary="?([0-9A-Za-z\'()+_,./:=? -]{1,70})"?', re.IGNORECASE)
 _NAME = re.compile(r'[; ]name="([^"]*)"')
@@ -69,7 +69,7 @@ def form_page(path: str, partner: str, limit: str, note: str = "") -> str:
         f"{_field('file', f'The file, X12 or EDIFACT, up to {limit}', 'type=file required')}"
         "<button>Look at it</button>\n</form>"
     )
-    told = [element("p", note, "bad")] if note else []
+    told = [element("p", word(note, "bad"))] if note else []
     steps = (
         "The file is looked at as if it had been sent to us: you get every fault with its place, and the "
         "acknowledgement we would send. It is not kept, and nothing of it is processed."
