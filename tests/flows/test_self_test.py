@@ -34,6 +34,7 @@ acme-as2:
   address: http://127.0.0.1:9/as2
   us: WAYPOST
   them: ACME
+  require_signed: false
   our_certificates: [{certificate: partners/us.pem, key: "${our_key}"}]
   their_certificates: [{certificate: partners/acme.pem}]
 """
