@@ -1,23 +1,12 @@
-"""What a project serves beside its flows, on the one HTTP listener.
-
-A service belongs to a package above the flows, so that it is named here and imported when it is opened. It is handed
-the listener, the connections and the files of the version that runs; nothing it is sent enters a flow or the store.
-"""
+"""What a project declares to be served beside its flows, on the one HTTP listener."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import Annotated
 
-from waypost.core.grants import Grants
 from waypost.core.spec import Duration, Option, OptionFault, Size
-
-if TYPE_CHECKING:
-    from waypost.flow.declared.definition import Project
-
-_SELF_TEST = "waypost.partners.self_test.service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +25,3 @@ class SelfTestOptions:
     def faults(self) -> Iterable[OptionFault]:
         if not self.path.startswith("/") or self.path.endswith("/") or "{" in self.path:
             yield OptionFault("path", f"found {self.path!r}", "a path such as /self-test")
-
-
-class Service(Protocol):
-    """Something served while the system runs."""
-
-    async def open(self) -> None:
-        """Mount its routes."""
-        ...
-
-    async def close(self) -> None:
-        """Unmount them and end what is under way."""
-        ...
-
-
-def services(project: Project, running: Callable[[], Project], grants: Grants) -> list[Service]:
-    """The services a project declares. ``running`` gives the version that runs at the moment it is asked."""
-    if project.options.self_test is None:
-        return []
-    module: Any = importlib.import_module(_SELF_TEST)
-    return [module.SelfTest(project.options.self_test, running, grants)]

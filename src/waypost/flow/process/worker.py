@@ -25,7 +25,6 @@ from waypost.flow.batch.effects import Wanted, pack_answer
 from waypost.flow.batch.versions import Versions
 from waypost.flow.declared.definition import Project
 from waypost.flow.declared.project import load_project
-from waypost.flow.declared.service import Service, services
 from waypost.flow.delivery.placement import FIRST
 from waypost.flow.delivery.sequence import Wanted as NumberWanted
 from waypost.flow.delivery.trying import Trying
@@ -35,6 +34,7 @@ from waypost.flow.process.clearing import Clearing, forget_positions
 from waypost.flow.process.client import finder_path
 from waypost.flow.process.control import Control
 from waypost.flow.process.finder import Finder
+from waypost.flow.process.serving import Service, services
 from waypost.flow.running.engine import Engine
 from waypost.flow.sharing.peer import Peer
 from waypost.flow.sharing.spread import Handed, Hopped
