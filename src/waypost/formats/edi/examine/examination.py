@@ -230,9 +230,14 @@ class Examination:
         if self._sinks:
             verdict = Verdict(checked.message, checked.version, checked.name, control, header, located, len(texts),
                               group.control_number if group else "",
-                              business_units(checked.message, message, located))  # fmt: skip
+                              business_units(checked.message, message, located),
+                              self._rows(checked.message, message))  # fmt: skip
             for sink in self._sinks:
                 sink.message(verdict)
+
+    def _rows(self, kind: str, message: Message) -> Sequence[Sequence[str]]:
+        wanted = any(kind in sink.wants_rows for sink in self._sinks)
+        return [message.row(n) for n in range(len(message.texts))] if wanted else ()
 
     def _counted(self, checked: Checked) -> SetCount:
         key = (checked.message, checked.version)
