@@ -22,6 +22,7 @@ Usage = Literal["any", "production", "test"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ID_WIDTH = {"x12": 15, "edifact": 35}
 _QUALIFIER_WIDTH = {"x12": 2, "edifact": 4}
 
@@ -122,6 +123,23 @@ class ServiceLevelOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestAccessOptions:
+    """Who may use the self-test in the partner's name."""
+
+    token: Annotated[
+        str, Option("Digest of its token, as `waypost partner token` writes it.", example="sha256:" + 64 * "0")
+    ]
+    valid_until: Annotated[str, Option("Last day it may be used; empty: as long as it stands here.")] = ""
+
+    def faults(self) -> Iterable[OptionFault]:
+        if not _DIGEST.fullmatch(self.token):
+            yield OptionFault("token", "found no digest", "sha256: and 64 digits 0 to f, never the token itself",
+                              "make one with: waypost partner token")  # fmt: skip
+        if self.valid_until and not _DAY.fullmatch(self.valid_until):
+            yield OptionFault("valid_until", f"found {self.valid_until!r}", "a day such as 2026-12-31")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TolerancesOptions:
     """How far figures of one order may differ before somebody is told."""
 
@@ -174,6 +192,9 @@ class PartnerOptions:
     )
     certificates: Annotated[tuple[CertificateOptions, ...], Option("The partner's certificates.")] = ()
     service_levels: Annotated[tuple[ServiceLevelOptions, ...], Option("What is promised, both ways.")] = ()
+    self_test: Annotated[
+        SelfTestAccessOptions | None, Option("Lets the partner try its files; without it the self-test knows it not.")
+    ] = None
     tolerances: Annotated[TolerancesOptions, Option("How far figures of an order may differ.")] = field(
         default_factory=TolerancesOptions
     )

@@ -125,17 +125,16 @@ class PartnerReport:
 
 
 def check(
-    content: bytes, file: str, partner: Partner, partners: Mapping[str, Partner], files: Mapping[str, bytes],
-    at: datetime, codes: Sequence[Path] = (),
+    content: bytes, file: str, partner: Partner, partners: Mapping[str, Partner], schemas: ProjectSchemas, at: datetime,
+    codes: Sequence[Path] = (),
 ) -> PartnerReport:  # fmt: skip
     """The report on a content that ``partner`` sends. ``at`` is the time acknowledgements carry."""
-    schemas = ProjectSchemas(files)
     agreed = AgreedSchemas(partner, schemas, codes)
     judge = Judge(agreed, at)
     looked = examine([content], agreed, [judge])
     made = PartnerReport(file, partner, judge.finished(looked))
     with contextlib.suppress(DataError):  # a message beyond the limit: the examination says so
-        made.interchanges = list(explain([content], partners, files))
+        made.interchanges = list(explain([content], partners, schemas))
     _document(made, judge, content, schemas)
     made.answers = [_answer(one, offset, made) for one, offset in judge.made]
     return made

@@ -87,10 +87,10 @@ def step_data(step: Considered) -> dict[str, Any]:
 
 
 def explain(
-    pieces: Iterable[bytes], partners: Mapping[str, Partner], files: Mapping[str, bytes], environment_class: str = ""
+    pieces: Iterable[bytes], partners: Mapping[str, Partner], schemas: ProjectSchemas, environment_class: str = ""
 ) -> Iterator[Explained]:
     """Every interchange of a content. Raises ``DataError`` for a message beyond the limit."""
-    explainer = _Explainer(partners, ProjectSchemas(files), environment_class)
+    explainer = _Explainer(partners, schemas, environment_class)
     for token in cut(pieces, (X12, EDIFACT), LIMIT_BYTES):
         done = explainer.take(token)
         if done is not None:

@@ -13,6 +13,7 @@ from waypost.formats.edi.schema.model import Element, Loop, Schema, Use
 from waypost.partners.view import Shown, view
 
 _MOST_CODES = 12
+_STEP = 5
 _LEAST_SAMPLES = 3
 """With fewer messages than this nothing is taken away and no code list is closed."""
 
@@ -124,6 +125,9 @@ def _candidates(usage: Usage, schema: Schema) -> Iterable[str]:
         for number, item in enumerate(segment.elements if segment else (), 1):
             if isinstance(item, Element):
                 yield from _element(usage, f"{tag}/{number}", f"{tag}{number:02}", item)
+                continue
+            for part, inner in enumerate(item.parts, 1):
+                yield from _element(usage, f"{tag}/{number}.{part}", f"{tag}{number:02}-{part}", inner)
 
 
 def _unused(path: str, loop: Loop, usage: Usage) -> Iterable[str]:
@@ -148,6 +152,19 @@ def _element(usage: Usage, place: str, seen: str, element: Element) -> Iterable[
         values) < sum(values.values()):  # fmt: skip
         codes = ", ".join(f'"{value}"' for value in sorted(values) if '"' not in value and "\\" not in value)
         yield f"{place}: {{codes: [{codes}]}}"
+    elif item_text(element) and (most := _rounded(usage.lengths[seen])) < element.maximum:
+        least = min(element.minimum, most)
+        yield f'{place}: {{type: "{element.kind} {least}..{most}"}}'
+
+
+def item_text(element: Element) -> bool:
+    """Whether an element holds free text, whose length a partner's own systems may limit."""
+    return element.kind in ("AN", "an", "a") and not element.codes
+
+
+def _rounded(longest: int) -> int:
+    """The longest that was seen and a little more: samples seldom show the longest there is."""
+    return -(-longest // _STEP) * _STEP
 
 
 def _loads(base: str, lines: Sequence[str], schemas: ProjectSchemas) -> bool:

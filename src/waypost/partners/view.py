@@ -240,7 +240,11 @@ def segment_html(one: Shown, tone: Tone = "", marked: Collection[str] = (), belo
     """One segment as a table: its places, names and values. ``marked`` are the places that ``tone`` is about, those
     without a value among them; ``below`` is said behind the values."""
     rows = [f'<tr><th colspan="3">{html(one.tag)} {html(one.name)}</th></tr>\n']
-    values = [*one.values, *(Value(place, "", "") for place in marked if not _has(one, place))]
+    values = list(one.values)
+    for place in dict.fromkeys(marked):
+        if not any(value.place == place for value in values):
+            at = next((number for number, value in enumerate(values) if value.place > place), len(values))
+            values.insert(at, Value(place, "", ""))
     for value in values:
         meaning = f' <span class="meaning">= {html(value.meaning)}</span>' if value.meaning else ""
         kind = f' class="{tone}"' if value.place in marked else ""
@@ -250,7 +254,3 @@ def segment_html(one: Shown, tone: Tone = "", marked: Collection[str] = (), belo
     rows.append(f'<tr><td colspan="3">{html(below)}</td></tr>\n' if below else "")
     columns = '<colgroup><col class="at"><col class="name"><col></colgroup>'
     return Html(f'<table class="segment {tone}">{columns}\n{"".join(rows)}</table>')
-
-
-def _has(one: Shown, place: str) -> bool:
-    return any(value.place == place for value in one.values)

@@ -90,6 +90,7 @@ def test_samples_become_an_overlay_that_accepts_them_and_a_guide(project: Path, 
     made = waypost("partner", "infer", "acme", *samples, "--to", project / "made", "--json").json
     [proposal] = made["proposals"]
     assert proposal["messages"] == 3 and 'PO1/3: {codes: ["EA", "KG"]}' in proposal["overlay"]
+    assert 'BEG/3: {type: "AN 1..5"}' in proposal["overlay"]
     overlay, guide = project / "made/850-004010.yaml", (project / "made/guide.html").read_text()
     assert waypost("edi", "check", *samples, "--schema", overlay).code == 0
     other = project / "other.edi"
@@ -161,3 +162,21 @@ def test_a_partner_s_file_is_reported_on_as_text_json_and_page(project: Path, wa
     assert '<tr class="bad"><td class="at mono">CTT01</td>' in page.read_text()
     both = waypost("partner", "check", "acme", good, bad, "--project", project, "--html", page)
     assert both.code == 2 and "one by one" in both.err
+
+
+def test_the_cases_proposed_from_samples_run_once_their_snapshots_are_taken(project: Path, waypost: Command) -> None:
+    samples = []
+    for number in range(3):
+        samples.append(project / f"s{number}.edi")
+        samples[-1].write_text(ORDERS.replace("NM-2026-0815", f"NM-{number}"))
+    told = waypost("partner", "infer", "acme", *samples, "--to", project, "--project", project, "--json").json
+    assert str(project / "tests/acme-850-004010.yaml") in told["written"]
+    write(project, {"schemas/850.yaml": (project / "850-004010.yaml").read_text()})
+    named = WAITING.replace('version: "004010"}', 'version: "004010", schema: schemas/850.yaml}')
+    write(project, {"partners/acme.yaml": named})
+    assert waypost("snapshot", project).code == 0
+    said = waypost("test", project)
+    assert said.code == 0, said.out
+    assert "a code that no sample has (QQ) is refused" in (project / "tests/acme-850-004010.yaml").read_text()
+    write(project, {"partners/acme.yaml": WAITING})
+    assert waypost("test", project).code == 1

@@ -113,3 +113,11 @@ def test_an_overlay_that_names_nothing_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "acme.yaml"
     path.write_text("overlay: acme/850\nuse: x12/004010/850\nset:\n  PO2: {max: 1}\n")
     assert "acme.yaml:4" in str(lint(path)[0]) and "did you mean 'PO" in str(lint(path)[0])
+
+
+def test_a_level_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, "body: [AAA!]\nrules:\n  - {id: a, expression: count(AAA) == 1, level: high}\n")
+    [fault] = lint(folder / "x12/T/M.yaml")
+    assert fault.line == 3 and "found level 'high'; expected a number from 1 to 7" in str(fault)
+    (folder / "x12/T/M.yaml").write_text((folder / "x12/T/M.yaml").read_text().replace("high", "snip3"))
+    assert lint(folder / "x12/T/M.yaml") == []

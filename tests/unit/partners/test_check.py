@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.flows.trading import ACME_X12, ORDERS
 from tests.unit.agreements.agreeing import partner
+from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.partners.check import MOST_SEGMENTS, PartnerReport, check
 from waypost.partners.check_report import report_page, report_text
 
+STANDARD = ProjectSchemas({})
 AT = datetime(2026, 4, 12, 8, 0, tzinfo=UTC)
 EDIFACT = (
     "UNB+UNOC:3+4012345000009:14+4399902099992:14+260412:0715+77'UNH+1+{kind}'BGM+220+NM-1+9'"
@@ -25,7 +27,8 @@ def looked_at(text: str | bytes, agreed: str = ACME_X12, files: Mapping[str, byt
     """The report on a text that acme sends."""
     acme = partner(agreed)
     content = text.encode("latin-1") if isinstance(text, str) else text
-    return check(content, "a.edi", acme, {"acme": acme}, files or {}, AT)
+    schemas = ProjectSchemas(files) if files else STANDARD
+    return check(content, "a.edi", acme, {"acme": acme}, schemas, AT)
 
 
 def changed(agreed: str) -> str:
@@ -152,7 +155,7 @@ def test_a_page_holds_nothing_that_a_browser_would_perform() -> None:
     assert "<script" not in page and "<img" not in page and "<svg" not in page and "&lt;script&gt;" in page
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_is_sent_gives_a_report_and_harmless_pages(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from([ORDERS, EDIFACT.format(kind="ORDERS:D:96A:UN:EAN008")])).encode())
@@ -167,3 +170,9 @@ def test_whatever_is_sent_gives_a_report_and_harmless_pages(data: st.DataObject)
     assert "<b>" not in page and page.endswith("</html>\n")
     assert list(report_text(report)) and report.data()["file"] == "a.edi"
     assert all(len(places) == 0 or shown for shown, places in report.document)
+
+
+def test_an_element_that_is_missing_is_shown_where_it_would_stand() -> None:
+    page = report_page(looked_at(ORDERS.replace("BEG*00", "BEG*")))
+    begins, missing, after = (page.index(f'mono">{place}</td>') for place in ("ST02", "BEG01", "BEG02"))
+    assert begins < missing < after and "nothing is there" in page[missing:after]

@@ -36,6 +36,7 @@ def explain(
     from waypost.cli.verb.partner import partners_of
     from waypost.core.errors import UsageError
     from waypost.flow.declared.project import read_files
+    from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.explain import explain as explained
 
     if environment_class not in ("", "prod", "test"):
@@ -43,7 +44,7 @@ def explain(
     partners = partners_of(project)
     found = 0
     covered, data = True, []
-    for one in explained(pieces(file), partners, read_files(project), environment_class):
+    for one in explained(pieces(file), partners, ProjectSchemas(read_files(project)), environment_class):
         found += 1
         covered = covered and one.covered
         if as_json:

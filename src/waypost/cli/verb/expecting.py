@@ -12,7 +12,7 @@ from waypost.cli.option import Place
 from waypost.cli.output import note, print_json, say, table
 
 if TYPE_CHECKING:
-    from waypost.reconcile.expectation import Books
+    from waypost.reconcile.expectation import Books, Expectation
 
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Of what was exchanged since: a time, or an age.")]
 ByPartner = Annotated[str, typer.Option("--partner", metavar="NAME", help="Of this partner.")]
@@ -31,7 +31,8 @@ def expectations(
 ) -> None:  # fmt: skip
     """List what is waited for, or owed.
 
-    Each with what opened it, its deadline, and what closed it. Rules are those of agreements and of `expect:` in flows.
+    Each with what opened it, its deadline, what closed it, and whom to tell where it is overdue or rejected, by
+    `escalation:` of the partner. Rules are those of agreements and of `expect:` in flows.
     """
     from waypost.core.errors import UsageError, near
     from waypost.reconcile.expectation import selected
@@ -39,7 +40,7 @@ def expectations(
     if state and state not in STATES:
         raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
     made, complete = books_at(place, partner, since)
-    rows = [shown(one.data()) for one in selected(made, state=state, partner=partner, flow=flow, key=key)]
+    rows = _told(place, selected(made, state=state, partner=partner, flow=flow, key=key))
     if documents:
         from waypost.cli.verb.chaining import due_documents
 
@@ -69,7 +70,7 @@ def acks(
     the_partner(partners_of(place.project), name)
     made, complete = books_at(place, name, since)
     events = [shown(event) for event in made.events()]
-    rows = [shown(one.data()) for one in made.expectations]
+    rows = _told(place, made.expectations)
     if place.as_json:
         print_json({"partner": name, "acknowledgements": rows, "events": events, "messages": message_states(made),
                     "complete": complete})  # fmt: skip
@@ -94,6 +95,33 @@ def books_at(place: Place, partner: str, since: str, most: int = 0) -> tuple[Boo
     project = load_project(place.project, place.environment)
     answer = ask(place, "exchanges", partner=partner, since=since, most=most or None)
     return books(project, answer["exchanges"], SystemClock().now()), bool(answer["complete"])
+
+
+def _told(place: Place, expectations: list[Expectation]) -> list[dict[str, Any]]:
+    """Each as a row, with whom to tell where something is wrong."""
+    from waypost.cli.verb.partner import partners_of
+    from waypost.core.clock import SystemClock
+    from waypost.partners.escalation import escalated
+
+    partners, now = partners_of(place.project), SystemClock().now()
+    rows = []
+    for one in expectations:
+        found = escalated(one, partners, now)
+        if found is not None:
+            found = {"since": _time(found["since"]), "tell": [shown(step) for step in found["tell"]],
+                     "next": found["next"] and shown(found["next"])}  # fmt: skip
+        rows.append({**shown(one.data()), "escalation": found})
+    return rows
+
+
+def _whom(row: dict[str, Any]) -> str:
+    """Whom to tell by now, else who comes next and when."""
+    found = row["escalation"]
+    if found is None:
+        return ""
+    if found["tell"]:
+        return ", ".join(f"{step['contact']} by {step['by']}" for step in found["tell"])
+    return f"{found['next']['contact']} from {found['next']['at']}"
 
 
 LOOKED_AT = 5000
@@ -139,20 +167,9 @@ def _time(moment: int) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    head = (
-        "state",
-        "what",
-        "direction",
-        "partner",
-        "level",
-        "number",
-        "keys",
-        "opened_at",
-        "due",
-        "verdict",
-        "message",
-    )
-    told = [{**row, "keys": _keys(row), "verdict": _verdict(row)} for row in rows]
+    head = ("state", "what", "direction", "partner", "level", "number", "keys", "opened_at", "due", "verdict",
+            "message", "tell")  # fmt: skip
+    told = [{**row, "keys": _keys(row), "verdict": _verdict(row), "tell": _whom(row)} for row in rows]
     table(head, [[row[column] for column in head] for row in told], empty="nothing is waited for")
 
 

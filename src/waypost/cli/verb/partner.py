@@ -94,7 +94,7 @@ def diff(
     from waypost.agreements.difference import changes
 
     now = partners_of(project).get(name)
-    old = _before(name, before, project)
+    old = earlier(name, before, project)
     if now is None and old is None:
         the_partner(partners_of(project), name)
     found = changes(old.options if old else None, now.options if now else None)
@@ -144,7 +144,8 @@ def partner_row(partner: Partner) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _before(name: str, before: str, project: Path) -> Partner | None:
+def earlier(name: str, before: str, project: Path) -> Partner | None:
+    """A partner as a file has it, or a version of the project; without a name the one that ran last."""
     from waypost.agreements.load import load_partners, parse_partner
     from waypost.core.errors import Fault, ProjectError
 

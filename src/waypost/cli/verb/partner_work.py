@@ -60,29 +60,39 @@ def infer(
     name: PartnerName,
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Sample files of the partner.")],
     folder: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Write overlays and a guide page into this folder.")
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Write overlays, a guide and tests into this folder."),
     ] = None,
+    flow: Annotated[
+        str,
+        typer.Option("--flow", metavar="NAME", help="The flow tested; by itself one that reads the partner."),
+    ] = "",
     project: ProjectOption = Path("."),
     as_json: AsJson = False,
 ) -> None:
-    """Propose overlays and a guide from sample files.
+    """Propose overlays, a guide and tests from sample files.
 
-    For each message type: which segments are not used, how often the others come, which codes; and a page of it.
-    Nothing is taken away and no list closed with fewer than three messages. Look it over before use.
+    For each message type: which segments are not used, how often the others come, which codes, how long texts are; a
+    page of it; and cases of a flow: each sample, and one the overlay refuses. Nothing is taken away and nothing closed
+    with fewer than three messages. Look it over before use.
     """
     from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.infer import guide_of
     from waypost.partners.infer import infer as inferred
+    from waypost.partners.infer_cases import case_files
 
     known = read_files(project) if (project / "waypost.yaml").is_file() else {}
     proposals = inferred({str(file): pieces(file) for file in files}, ProjectSchemas(known), name)
     written: list[str] = []
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        texts = {f"{p.usage.message}-{p.usage.version}.yaml": p.overlay for p in proposals if p.base}
-        for path, text in {**texts, "guide.html": guide_of(proposals, name)}.items():
-            (folder / path).write_text(text, "utf-8")
+        texts = {f"{p.usage.message}-{p.usage.version}.yaml": p.overlay.encode() for p in proposals if p.base}
+        contents = {str(file): file.read_bytes() for file in files}
+        cases = case_files(proposals, contents, flow or _reader(name, project), name)
+        for path, data in {**texts, "guide.html": guide_of(proposals, name).encode(), **cases}.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
             written.append(str(folder / path))
     if as_json:
         return print_json({"partner": name, "written": written, "proposals": [_proposal(p) for p in proposals]})
@@ -91,6 +101,22 @@ def infer(
         say(f"# {usage.standard} {usage.version} {usage.message}: {failure.counted(usage.messages, 'message')}")
         say(proposal.overlay if proposal.base else "# no schema for it: an overlay needs one\n")
     say("\n".join(written) if written else "write it with: --to DIR")
+
+
+def _reader(partner: str, project: Path) -> str:
+    """A flow of the project that reads what the partner sends; without one, the partner's name."""
+    from waypost.core.errors import ProjectError
+    from waypost.flow.declared.project import load_project
+
+    try:
+        flows = load_project(project).flows if (project / "waypost.yaml").is_file() else {}
+    except ProjectError:
+        return partner
+    for name, flow in flows.items():
+        named = getattr(flow.format.options, "partner", ())
+        if any(one in (partner, "any") for one in named):
+            return name
+    return partner
 
 
 def _proposal(one: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from waypost.core.key import DEFAULT_RULES, KeyRule
 from waypost.core.registry import Component
 from waypost.core.spec import Duration, Expression, Option, OptionFault, PartnerRef
 from waypost.core.yamlfile import Path, YamlFile
+from waypost.flow.declared.service import SelfTestOptions
 
 PROJECT_FORMAT = 1
 
@@ -57,6 +58,9 @@ class ProjectOptions:
     description: Annotated[str, Option("What the project is for, in a sentence.")] = ""
     store: Annotated[str, Option("Folder of the message store, relative to the project.")] = ".waypost"
     listen: Annotated[ListenOptions, Option("The one HTTP listener.")] = field(default_factory=ListenOptions)
+    self_test: Annotated[
+        SelfTestOptions | None, Option("Lets partners try their files in a browser, over HTTP or AS2; off without it.")
+    ] = None
     retention: Annotated[RetentionOptions, Option("How long messages are kept.")] = field(
         default_factory=RetentionOptions
     )

@@ -34,6 +34,7 @@ from waypost.flow.process.clearing import Clearing, forget_positions
 from waypost.flow.process.client import finder_path
 from waypost.flow.process.control import Control
 from waypost.flow.process.finder import Finder
+from waypost.flow.process.serving import Service, services
 from waypost.flow.running.engine import Engine
 from waypost.flow.sharing.peer import Peer
 from waypost.flow.sharing.spread import Handed, Hopped
@@ -100,6 +101,7 @@ class Worker:
         self.engine: Engine
         self.control: Control
         self.peers: dict[int, Peer] = {}
+        self.services: list[Service] = []
         self._peers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -129,6 +131,7 @@ class Worker:
             self._meet_peers()
         if self.listener is not None:
             await self.listener.open()
+        await self._serve(around)
         self.control.activate_at_start()
         await self.engine.start()
         kept = self.project.options.retention
@@ -193,7 +196,17 @@ class Worker:
 
     def _listens(self) -> bool:
         flows = self.project.flows.values()
-        return self.number == 0 and any(flow.source.traits.listens for flow in flows)
+        serves = self.project.options.self_test is not None and not self.options.once
+        return self.number == 0 and (serves or any(flow.source.traits.listens for flow in flows))
+
+    async def _serve(self, around: Surroundings) -> None:
+        """Open what the project serves beside its flows; it lives in the process that listens."""
+        if self.listener is None or self.options.once:
+            return
+        grants = around.grants(self.project, "", "self_test")
+        self.services = services(self.project, lambda: self.engine.project, grants)
+        for service in self.services:
+            await service.open()
 
     def _meet_peers(self) -> None:
         numbers = [number for number in range(self.options.workers) if number != self.number]
@@ -287,6 +300,8 @@ class Worker:
                 await self.stop()
 
     async def stop(self) -> None:
+        for service in self.services:
+            await service.close()
         if self.listener is not None:
             await self.listener.close()
         for known in self.peers.values():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from waypost.formats.edi.generate.interchange import Plan, generate
+from waypost.formats.edi.generate.interchange import Named, Plan, generate
 from waypost.formats.edi.generate.message import Messages
 from waypost.formats.edi.generate.mutant import FAULTS, Planted
 
-__all__ = ["FAULTS", "Messages", "Plan", "Planted", "generate"]
+__all__ = ["FAULTS", "Messages", "Named", "Plan", "Planted", "generate"]

@@ -14,16 +14,34 @@ from waypost.formats.edi.generate.value import Row
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.pattern import Marks
 
-_ISA = "ISA*00*          *00*          *ZZ*GENERATED      *ZZ*RECEIVER       *260331*1230*{0}*{1}*000000001*0*T*>"
+_ISA = "ISA*00*          *00*          *{2}*260331*1230*{0}*{1}*000000001*0*T*>"
 _KEPT = 64
 """How many messages a large file is made of; each is written under numbers of its own."""
 _A_GROUP = 50_000
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A party of an envelope. Without ``group`` its id stands in groups too."""
+
+    id: str
+    qualifier: str = ""
+    group: str = ""
+
+    def x12(self) -> str:
+        """Its two elements of ISA."""
+        return f"{self.qualifier or 'ZZ':2.2}*{self.id:15.15}"
+
+    def edifact(self) -> str:
+        """Its element of UNB."""
+        return f"{self.id}:{self.qualifier or 14}"
+
+
 @dataclass(slots=True)
 class Plan:
     """What to make: ``count`` messages, or as many as fill ``size`` bytes; ``faults`` of them get one fault each, of
-    ``kind`` or of all kinds in turn. ``planted`` says afterwards which."""
+    ``kind`` or of all kinds in turn. ``planted`` says afterwards which. ``test`` marks EDIFACT as a test; X12 always
+    is. ``association`` is the code of a guide that EDIFACT messages name."""
 
     seed: int = 1
     count: int = 1
@@ -32,6 +50,10 @@ class Plan:
     kind: str = ""
     density: float = 0.2
     lines: int = 4
+    sender: Named = Named("GENERATED")
+    receiver: Named = Named("RECEIVER")
+    test: bool = False
+    association: str = ""
     planted: list[Planted] = field(default_factory=list)
 
 
@@ -46,7 +68,7 @@ def generate(schema: Schema, plan: Plan) -> Iterator[bytes]:
     """One interchange in pieces. Raises ``CannotMake`` where no message of the schema can be made."""
     maker = Messages(schema, marks_of(schema), random.Random(plan.seed), density=plan.density, lines=plan.lines)
     if schema.standard == "x12" and schema.message == "TA1":
-        yield _ta1(maker)
+        yield _ta1(maker, plan)
         return
     writer = _x12 if schema.standard == "x12" else _edifact
     yield from writer(schema, maker, plan)
@@ -90,9 +112,10 @@ def _wrong(
 def _x12(schema: Schema, maker: Messages, plan: Plan) -> Iterator[bytes]:
     version = _x12_version(schema)
     guide = f"*{version}" if "X" in version else ""
-    head = _ISA.format(maker.marks.repetition or "U", "00501" if version >= "005" else "00401")
+    head = _ISA.format(maker.marks.repetition or "U", "00501" if version >= "005" else "00401", _parties(plan))
     group = schema.group or "ZZ"
-    opens = f"GS*{group}*GENERATED*RECEIVER*20260331*1230*{{}}*X*{version}~"
+    named = "*".join((one.group or one.id)[:15] for one in (plan.sender, plan.receiver))
+    opens = f"GS*{group}*{named}*20260331*1230*{{}}*X*{version}~"
     yield f"{head}~{opens.format(1)}".encode()
     number = groups = written = 0
     for rows, planted in _bodies(maker, plan):
@@ -115,8 +138,9 @@ def _x12(schema: Schema, maker: Messages, plan: Plan) -> Iterator[bytes]:
 def _edifact(schema: Schema, maker: Messages, plan: Plan) -> Iterator[bytes]:
     syntax = _syntax(schema)
     date = "20260331" if syntax == "4" else "260331"
-    yield f"UNB+UNOC:{syntax}+GENERATED:14+RECEIVER:14+{date}:1230+1'".encode()
-    identity = _identity(schema)
+    test = "++++++1" if plan.test else ""
+    yield f"UNB+UNOC:{syntax}+{plan.sender.edifact()}+{plan.receiver.edifact()}+{date}:1230+1{test}'".encode()
+    identity = _identity(schema, plan.association)
     number = written = 0
     for rows, planted in _bodies(maker, plan):
         number += 1
@@ -142,9 +166,13 @@ def _trailer(planted: Planted | None, count: int, number: str) -> tuple[int, str
     return count + 7 * (kind == "segment-count"), f"{number}9" if kind == "control-number" else number
 
 
-def _ta1(maker: Messages) -> bytes:
+def _parties(plan: Plan) -> str:
+    return f"{plan.sender.x12()}*{plan.receiver.x12()}"
+
+
+def _ta1(maker: Messages, plan: Plan) -> bytes:
     body = "".join("*".join(row) + "~" for row in maker.message())
-    return f"{_ISA.format('U', '00401')}~{body}IEA*0*000000001~".encode()
+    return f"{_ISA.format('U', '00401', _parties(plan))}~{body}IEA*0*000000001~".encode()
 
 
 def _x12_version(schema: Schema) -> str:
@@ -156,11 +184,11 @@ def _syntax(schema: Schema) -> str:
     return "4" if schema.version in ("41", "40") else "3"
 
 
-def _identity(schema: Schema) -> str:
+def _identity(schema: Schema, association: str) -> str:
     """Message, version, release, agency and maybe guide, as UNH names them."""
     version, _, guide = (schema.name.split("/")[1] if schema.name.count("/") == 2 else schema.version).partition("-")
     if re.fullmatch("[0-9]{2}", version):
         parts = [version[0], version[1]]
     else:
         parts = [version[:1] or "D", version[1:] or "96A"]
-    return ":".join([schema.message, *parts, "UN", *([guide] if guide else [])])
+    return ":".join([schema.message, *parts, "UN", *filter(None, [association or guide])])

@@ -188,10 +188,19 @@ def read_rules(reader: Reader, value: Any) -> tuple[Rule, ...]:
         data = reader.mapping(path, item)
         reader.known(path, data, {"id", "expression", "level", "at", "says", "severity"})
         rule = Rule(
-            str(data.get("id") or f"rule-{number + 1}"), str(data.get("expression") or ""), int(data.get("level", 4)),
+            str(data.get("id") or f"rule-{number + 1}"), str(data.get("expression") or ""),
+            reader.take((*path, "level"), _level, data.get("level", 4)) or 4,
             str(data.get("at") or ""), str(data.get("says") or ""),
             "warning" if data.get("severity") == "warning" else "error",
         )  # fmt: skip
         reader.take((*path, "expression"), compile_rule, rule)
         made.append(rule)
     return tuple(made)
+
+
+def _level(value: Any) -> int:
+    """A SNIP level, written ``3`` or ``snip3``."""
+    text = str(value).removeprefix("snip")
+    if text not in ("1", "2", "3", "4", "5", "6", "7"):
+        raise ValueError(f"found level {value!r}; expected a number from 1 to 7")
+    return int(text)
