@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -21,7 +20,7 @@ from tests.mutants.change import Mutant, mark, put_in_place
 _MORE_BYTES = 2 << 30
 """Memory that a mutant may take beyond what this process has."""
 _WALL_SECONDS = 120
-_NOT_PLACED, _SURVIVED, _NOTICED = 3, 4, 5
+_NOT_PLACED, _SURVIVED, _NOTICED, _BROKEN = 3, 4, 5, 6
 
 
 @dataclass
@@ -121,14 +120,17 @@ def noticed(mutant: Mutant, reaches: list[Reach]) -> bool | None:
     chosen.sort(key=lambda each: (line not in each.lines, each.seconds))
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(BaseException):
+        try:
             _tried(mutant, chosen)
-        os._exit(_NOTICED)
+        finally:
+            os._exit(_BROKEN)
     end = time.monotonic() + _WALL_SECONDS
     while time.monotonic() < end:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             code = os.waitstatus_to_exitcode(status)
+            if code == _BROKEN:
+                raise RuntimeError(f"{mutant.place} could not be tried")
             return None if code == _NOT_PLACED else code != _SURVIVED
         time.sleep(0.005)
     os.killpg(child, signal.SIGKILL)
