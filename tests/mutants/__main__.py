@@ -18,8 +18,8 @@ from functools import partial
 
 import pytest
 
-from tests.mutants.change import mutants
-from tests.mutants.trial import collected, noticed, reach_of
+from tests.mutants.change import Mutant, mutants
+from tests.mutants.trial import Reach, collected, noticed, reach_of
 
 MODULES = tuple(f"waypost.mapping.{name}" for name in ("compiler", "plain", "writer", "rows", "missing", "compile"))
 TESTS = (
@@ -33,7 +33,7 @@ def main() -> int:
     """Print the survivors and the score of each module; 1 below ``--least``."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=200, help="so many mutants, drawn by chance; 0 for all")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one draw for each")
     parser.add_argument("--least", type=float, default=80.0, help="percent that must be noticed")
     parser.add_argument("--modules", nargs="*", default=MODULES, help="other modules than those of the compiler")
     parser.add_argument("--tests", nargs="*", default=TESTS, help="other tests")
@@ -50,13 +50,16 @@ def _tried(asked: argparse.Namespace, items: list[pytest.Item]) -> int:
     if isinstance(reaches, str):
         print(f"{reaches} fails without a mutant", file=sys.stderr)
         return 2
-    chosen = random.Random(asked.seed).sample(found, min(asked.count or len(found), len(found)))
-    chosen.sort(key=lambda mutant: (mutant.module, mutant.line))
     took = time.monotonic() - begun
-    print(
-        f"{len(found)} mutants, {len(chosen)} drawn by seed {asked.seed}; {len(items)} tests looked at in {took:.0f} s",
-        flush=True,
-    )
+    print(f"{len(found)} mutants; {len(items)} tests run once without one in {took:.0f} s", flush=True)
+    return max(_scored(asked, seed, found, reaches) for seed in asked.seed)
+
+
+def _scored(asked: argparse.Namespace, seed: int, found: list[Mutant], reaches: list[Reach]) -> int:
+    begun = time.monotonic()
+    chosen = random.Random(seed).sample(found, min(asked.count or len(found), len(found)))
+    chosen.sort(key=lambda mutant: (mutant.module, mutant.line))
+    print(f"{len(chosen)} drawn by seed {seed}", flush=True)
     tried: Counter[str] = Counter()
     killed: Counter[str] = Counter()
     for mutant in chosen:
@@ -71,7 +74,7 @@ def _tried(asked: argparse.Namespace, items: list[pytest.Item]) -> int:
     for module in tried:
         print(f"{module}: {killed[module]} of {tried[module]} noticed, {100 * killed[module] / tried[module]:.1f} %")
     score = 100.0 * killed.total() / tried.total() if tried else 0.0
-    print(f"{killed.total()} of {tried.total()} noticed: {score:.1f} % in {time.monotonic() - begun:.0f} s")
+    print(f"{killed.total()} of {tried.total()} noticed: {score:.1f} % in {time.monotonic() - begun:.0f} s", flush=True)
     return 0 if score >= asked.least else 1
 
 

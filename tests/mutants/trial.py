@@ -100,9 +100,9 @@ def _watched(items: list[pytest.Item], modules: Iterable[str], writing: int) -> 
     """Run each test in a process of its own, with marks in the modules, and tell of each where it came to."""
     reached = {str(sys.modules[module].__file__): mark(module) for module in modules}
     for item in items:
-        begun = time.process_time()
         child = os.fork()
         if child == 0:
+            begun = time.process_time()
             _quiet()
             _run(item)
             answer = {file: sorted(lines) for file, lines in reached.items()}, time.process_time() - begun
