@@ -14,6 +14,7 @@ from typer.main import get_command
 from waypost.cli import failure
 from waypost.cli.option import expanded
 from waypost.cli.verb import (
+    chaining,
     checking,
     describing,
     doctor,
@@ -22,6 +23,7 @@ from waypost.cli.verb import (
     edi_checking,
     edi_generating,
     edi_partner,
+    edi_redacting,
     expecting,
     grouping,
     keeping,
@@ -31,6 +33,7 @@ from waypost.cli.verb import (
     mapping,
     measuring,
     partner,
+    partner_checking,
     partner_number,
     partner_work,
     reference_data,
@@ -77,14 +80,21 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi explain", edi_partner.explain),
         ("edi view", edi_partner.view),
         ("edi ack", edi_acknowledging.ack),
+        ("edi redact", edi_redacting.redact),
         ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
+    ),
+    "Follow business chains": (
+        ("chain orders", chaining.orders),
+        ("chain claims", chaining.claims),
+        ("chain questions", chaining.questions),
     ),
     "Work with partners": (
         ("partner new", partner.new),
         ("partner list", partner.list_),
         ("partner show", partner.show),
         ("partner diff", partner.diff),
+        ("partner check", partner_checking.check),
         ("partner acks", expecting.acks),
         ("partner simulate", partner_work.simulate),
         ("partner infer", partner_work.infer),
@@ -207,7 +217,8 @@ def top(
 def main(arguments: Sequence[str]) -> int:
     """Perform one command line; the exit code: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted."""
     try:
-        code = build(arguments).main(args=arguments, prog_name="waypost", standalone_mode=False)
+        all_verbs = any(word.startswith("--pages") for word in arguments)  # the reference has every one of them
+        code = build(None if all_verbs else arguments).main(args=arguments, prog_name="waypost", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _wrong_usage(error, arguments)

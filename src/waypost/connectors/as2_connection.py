@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from waypost.connectors.as2_archive import As2Archive
 from waypost.connectors.http_connection import HttpAnswer, HttpConnection, HttpConnectionOptions
+from waypost.core.content import Content, Spool
 from waypost.core.errors import ConfigurationRefused
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from waypost.as2.certificate import Credential
     from waypost.as2.header import ReceiptRequest
     from waypost.as2.incoming import Terms
-    from waypost.as2.outgoing import Built, Payload
+    from waypost.as2.outgoing import BuiltContent, Document
 
 _ANSWER, _CONNECT, _RECEIPT = Duration(120), Duration(10), Duration(300)
 DIGESTS = Literal["none", "sha-1", "sha-224", "sha-256", "sha-384", "sha-512"]
@@ -32,24 +31,41 @@ CIPHERS = Literal["none", "3des", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class As2OurKeyOptions:
-    certificate: Annotated[ProjectPath, Option("Our certificate, PEM or DER.", example="partners/us.pem")]
-    key: Annotated[Secret, Option("Its private key as PEM: a secret of the environment.")]
+    certificate: Annotated[
+        ProjectPath | None, Option("Our certificate, PEM or DER, a file of the project.", example="partners/us.pem")
+    ] = None
+    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
+    key: Annotated[Secret | None, Option("Its private key as PEM: a secret of the environment.")] = None
+    key_file: Annotated[str, Option("In its place: a file of this machine that holds the key as PEM.")] = ""
     password: Annotated[Secret | None, Option("Password of the key.")] = None
     use_from: Annotated[str, Option("Moment from which it is used, UTC.", example="2026-12-01T00:00")] = ""
     use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
+        yield from _one_of("key", self.key, "key_file", self.key_file)
         yield from _window_faults(self.use_from, self.use_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class As2TheirCertificateOptions:
-    certificate: Annotated[ProjectPath, Option("The partner's certificate, PEM or DER.", example="partners/acme.pem")]
+    certificate: Annotated[
+        ProjectPath | None,
+        Option("The partner's certificate, PEM or DER, a file of the project.", example="partners/acme.pem"),
+    ] = None
+    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
     use_from: Annotated[str, Option("Moment from which it is used, UTC.")] = ""
     use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
         yield from _window_faults(self.use_from, self.use_until)
+
+
+def _one_of(name: str, value: object, other: str, path: str) -> Iterator[OptionFault]:
+    if (value is None) == (not path):
+        found = f"neither {name} nor {other}" if value is None else f"both {name} and {other}"
+        yield OptionFault(name, found, "one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +113,16 @@ class As2ConnectionOptions:
     archive: Annotated[
         str, Option("Folder of what was sent and received with its receipts, relative to the project.")
     ] = "as2-archive"
+    spool: Annotated[
+        str, Option("Folder of messages larger than 1 MiB while they come or go, relative to the project.")
+    ] = "as2-spool"
     user: Annotated[str, Option("User of basic authentication.")] = ""
     password: Annotated[Secret | None, Option("Password of basic authentication.")] = None
     ca_file: Annotated[str, Option("PEM file of the authorities to trust in place of the system's.")] = ""
     connect_seconds: Annotated[Duration, Option("Longest wait for a connection.", minimum=0.01)] = _CONNECT
-    timeout_seconds: Annotated[Duration, Option("Longest wait for a whole answer.", minimum=0.01)] = _ANSWER
+    timeout_seconds: Annotated[
+        Duration, Option("Longest wait for a whole answer; a second more for each 100 kB sent.", minimum=0.01)
+    ] = _ANSWER
 
     def faults(self) -> Iterator[OptionFault]:
         yield from self._http().faults()
@@ -148,7 +169,6 @@ def moment(text: str) -> datetime | None:
     "connection",
     "as2",
     options=As2ConnectionOptions,
-    extra="as2",
     example=(
         "{address: 'https://as2.acme.example/as2', us: WAYPOST, them: ACME, "
         "our_certificates: [{certificate: partners/us.pem, key: secret}], "
@@ -161,6 +181,7 @@ class As2Connection:
     def __init__(self, options: As2ConnectionOptions, grants: Grants) -> None:
         self.options, self._grants = options, grants
         self.archive = As2Archive(grants.root / options.archive)
+        self.spool = Spool(grants.root / options.spool)
         self.http = HttpConnection(options._http(), grants)
         self._ours: tuple[Credential, ...] = ()
         self._theirs: tuple[Credential, ...] = ()
@@ -188,21 +209,26 @@ class As2Connection:
         """The time by the granted clock."""
         return datetime.fromtimestamp(self._grants.clock.now() / 1_000_000, UTC)
 
-    def build(self, payload: Payload) -> Built:
-        """The protected body of a message."""
-        from waypost.as2.outgoing import build
+    def build(self, document: Document) -> BuiltContent:
+        """The protected body of a message. Blocks. ``EndpointUnavailable`` when the spool has no room."""
+        from waypost.as2.outgoing import Maker
 
-        return build(payload, self._protection(), ours=self._ours, partner=self._theirs, now=self.now())
+        maker = Maker(
+            protection=self._protection(), ours=self._ours, partner=self._theirs, now=self.now(), spool=self.spool
+        )
+        return maker.build(document)
 
-    def terms(self, *, receipt: bool = False) -> Terms:
-        """What is asked of a message that comes in, or of a receipt."""
+    def terms(self, *, receipt: bool = False, content_bytes: int = 0) -> Terms:
+        """What is asked of a message that comes in, of at most ``content_bytes``, or of a receipt."""
         from waypost.as2.incoming import Terms
+        from waypost.as2.limits import LIMITS, Limits
 
         options = self.options
         return Terms(
             ours=self._ours, partner=self._theirs, now=self.now(), legacy=options.legacy,
             require_signed=options.signed_receipt if receipt else options.require_signed,
             require_encrypted=options.require_encrypted and not receipt, mic_as_received=options.mic_as_received,
+            limits=Limits(content=content_bytes) if content_bytes else LIMITS,
         )  # fmt: skip
 
     @property
@@ -225,9 +251,11 @@ class As2Connection:
             address=options.receipt_address,
         )  # fmt: skip
 
-    async def post(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def post(self, headers: Mapping[str, str], body: Content) -> HttpAnswer:
         """Send a message to the partner's address."""
-        return await self.http.call("POST", "", headers=headers, body=body, limit_bytes=1 << 20)
+        return await self.http.send_content(
+            headers, body, limit_bytes=1 << 20, timeout_seconds=self.options.timeout_seconds + body.size / 100_000
+        )
 
     def _digest(self) -> Any:
         from waypost.as2.algorithm import Digest
@@ -252,8 +280,9 @@ class As2Connection:
         from waypost.as2.certificate import load_credential
 
         password = given.password.reveal().encode() if given.password is not None else None
+        key = given.key.reveal().encode() if given.key is not None else self._machine_file(given.key_file)
         return load_credential(
-            self._file(given.certificate), given.key.reveal().encode(), password=password,
+            self._certificate(given), key, password=password,
             use_from=moment(given.use_from), use_until=moment(given.use_until),
         )  # fmt: skip
 
@@ -261,27 +290,26 @@ class As2Connection:
         from waypost.as2.certificate import load_credential
 
         return load_credential(
-            self._file(given.certificate), use_from=moment(given.use_from), use_until=moment(given.use_until)
+            self._certificate(given), use_from=moment(given.use_from), use_until=moment(given.use_until)
         )
+
+    def _certificate(self, given: As2OurKeyOptions | As2TheirCertificateOptions) -> bytes:
+        if given.certificate is None:
+            return self._machine_file(given.certificate_file)
+        return self._file(given.certificate)
+
+    def _machine_file(self, path: str) -> bytes:
+        try:
+            return (self._grants.root / path).read_bytes()
+        except OSError as error:
+            raise ConfigurationRefused(
+                f"{path}: {error.strerror}", where=f"connection {self._grants.name}", expected="a file that can be read"
+            ) from None
 
     def _file(self, path: str) -> bytes:
         if self._grants.read_file is None:
             raise ConfigurationRefused(f"no file {path!r} is granted", where=f"connection {self._grants.name}")
         return self._grants.read_file(path)
-
-
-_TURN = threading.Lock()
-
-
-async def in_turn(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What ``call`` gives, in a thread and alone: the ASN.1 library makes its classes ready at first use, and threads
-    that do so at once read sound content as damaged."""
-
-    def alone() -> Any:
-        with _TURN:
-            return call(*arguments, **named)
-
-    return await asyncio.to_thread(alone)
 
 
 def as2_connection(name: str, grants: Grants) -> As2Connection:

@@ -8,8 +8,8 @@ from typing import Any
 
 from waypost.core.component import Dropped, Failed, Result
 from waypost.core.message import Message
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.definition import FlowDefinition, Project, Use
+from waypost.flow.batch.compiled import CompiledFlow, Processed
+from waypost.flow.declared.definition import FlowDefinition, Project, Use
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, all_entries
 from waypost.mapping.expression import compile_expression
@@ -106,17 +106,31 @@ class FlowWatch:
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
         """As ``flow.compiled.Watcher``."""
-        use = self._uses[name]
+        use = self._uses.get(name)
+        if use is None:  # a format's own step
+            return
         for (_, message), result in zip(before, results, strict=True):
             self._gone(_step_branch(self._flow.definition, use, _what(use, message, result)))
-            if use.component.name == "map":
-                self._mapped(str(use.options.file), message)
+            for file in _maps_of(use, message):
+                self._mapped(file, message)
 
     def ended(self, processed: Processed) -> None:
         """The batch is through."""
         for out in processed.outs:
             if out.message is not None:
                 self._gone(_target_branch(self._flow.definition, self._flow.target_names[out.target]))
+
+
+def _maps_of(use: Use, message: Message) -> Iterator[str]:
+    """The map a step puts a message through, where it does."""
+    if use.component.name == "map":
+        yield str(use.options.file)
+    elif use.component.name == "normalizer":
+        for variant in use.options.variants:
+            if variant.when is None or compile_expression(variant.when).of_messages([message])[0] is True:
+                if variant.map is not None:
+                    yield str(variant.map)
+                return
 
 
 def _what(use: Use, message: Message, result: Result) -> str:

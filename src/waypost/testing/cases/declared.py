@@ -12,8 +12,8 @@ from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.spec import Duration, Option, OptionFault, ProjectPath, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
-from waypost.flow.definition import FlowDefinition, Project
-from waypost.flow.project import TEST_FILES
+from waypost.flow.declared.definition import FlowDefinition, Project
+from waypost.flow.declared.project import TEST_FILES
 from waypost.testing.cases.match import faulty
 
 FOLDER = "tests"

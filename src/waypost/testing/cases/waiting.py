@@ -12,8 +12,8 @@ from typing import Any
 from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
 from waypost.core.component import Failed
 from waypost.core.message import Ids, Message
-from waypost.flow.compiled import CompiledFlow, EffectSource, Processed, Watcher
-from waypost.flow.load import Decoded, Load, decode_load
+from waypost.flow.batch.compiled import CompiledFlow, EffectSource, Processed, Watcher
+from waypost.flow.batch.load import Decoded, Load, decode_load
 from waypost.flow.member.codec import CONTENT_TYPE
 from waypost.flow.member.envelope import RELEASED, after
 from waypost.store.record import State
