@@ -168,6 +168,7 @@ def _want_base64(value: Any, descriptor: Any, path: str) -> None:
         if field is None:
             continue  # the library names it
         inner = field.message_type
+        items: Sequence[Any]
         if inner is not None and inner.GetOptions().map_entry:
             field, items = inner.fields_by_name["value"], [*item.values()] if isinstance(item, dict) else []
             inner = field.message_type
