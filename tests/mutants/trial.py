@@ -11,15 +11,20 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 
 from tests.mutants.change import Mutant, mark, put_in_place
 
+_EXAMPLES = 100
+"""Most examples of a property test: those that notice a change notice it early."""
+_LONG_SECONDS = 2.0
+"""Tests that take longer, of the bounds of work above all, are left out."""
 _MORE_BYTES = 2 << 30
 """Memory that a mutant may take beyond what this process has."""
-_WALL_SECONDS = 120
+_WALL_SECONDS = 900
 _NOT_PLACED, _SURVIVED, _NOTICED, _BROKEN = 3, 4, 5, 6
 
 
@@ -58,6 +63,8 @@ class _Loop:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if not session.testsfailed:
+            for item in session.items:
+                _fewer_examples(getattr(item, "obj", None))
             gc.collect()
             gc.freeze()
             self.answer = self.then(session.items)
@@ -67,6 +74,12 @@ class _Loop:
         """A failure ends the forked process at once."""
         if report.failed:
             os._exit(_NOTICED)
+
+
+def _fewer_examples(test: Any) -> None:
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None and own.max_examples > _EXAMPLES:
+        test._hypothesis_internal_use_settings = settings(own, max_examples=_EXAMPLES)
 
 
 def _run(item: pytest.Item) -> None:
@@ -93,6 +106,7 @@ def reach_of(items: list[pytest.Item], modules: Iterable[str]) -> list[Reach] | 
     return [
         Reach(item, {(file, line) for file, lines in reached.items() for line in lines}, seconds)
         for item, (reached, seconds) in zip(items, told, strict=True)
+        if seconds < _LONG_SECONDS
     ]
 
 
@@ -104,10 +118,16 @@ def _watched(items: list[pytest.Item], modules: Iterable[str], writing: int) -> 
         if child == 0:
             begun = time.process_time()
             _quiet()
+
+            def tell(*_: Any) -> None:
+                answer = {file: sorted(lines) for file, lines in reached.items()}, time.process_time() - begun
+                os.write(writing, json.dumps(answer).encode() + b"\n")
+                os._exit(_SURVIVED)
+
+            signal.signal(signal.SIGPROF, tell)
+            signal.setitimer(signal.ITIMER_PROF, _LONG_SECONDS + 0.1)
             _run(item)
-            answer = {file: sorted(lines) for file, lines in reached.items()}, time.process_time() - begun
-            os.write(writing, json.dumps(answer).encode() + b"\n")
-            os._exit(_SURVIVED)
+            tell()
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != _SURVIVED:
             break
 
