@@ -116,20 +116,25 @@ def _watched(items: list[pytest.Item], modules: Iterable[str], writing: int) -> 
     for item in items:
         child = os.fork()
         if child == 0:
-            begun = time.process_time()
-            _quiet()
-
-            def tell(*_: Any) -> None:
-                answer = {file: sorted(lines) for file, lines in reached.items()}, time.process_time() - begun
-                os.write(writing, json.dumps(answer).encode() + b"\n")
-                os._exit(_SURVIVED)
-
-            signal.signal(signal.SIGPROF, tell)
-            signal.setitimer(signal.ITIMER_PROF, _LONG_SECONDS + 0.1)
-            _run(item)
-            tell()
+            _told(item, reached, writing)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != _SURVIVED:
             break
+
+
+def _told(item: pytest.Item, reached: dict[str, set[int]], writing: int) -> None:
+    """Run one test, tell where it came to and how long it took, and end this process; after a while at the latest."""
+    begun = time.process_time()
+
+    def tell(*_: Any) -> None:
+        answer = {file: sorted(lines) for file, lines in reached.items()}, time.process_time() - begun
+        os.write(writing, json.dumps(answer).encode() + b"\n")
+        os._exit(_SURVIVED)
+
+    _quiet()
+    signal.signal(signal.SIGPROF, tell)
+    signal.setitimer(signal.ITIMER_PROF, _LONG_SECONDS + 0.1)
+    _run(item)
+    tell()
 
 
 def noticed(mutant: Mutant, reaches: list[Reach]) -> bool | None:
