@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from decimal import Context, Decimal, getcontext, localcontext
 from typing import Any
 
@@ -11,6 +12,7 @@ from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.reader import read_map
 from waypost.mapping.replay import apply_slowly
+from waypost.mapping.writer import Writer
 
 MAP = """\
 map: order
@@ -162,3 +164,20 @@ def test_a_sum_goes_by_the_precision_of_the_language_and_not_of_the_thread() -> 
     with localcontext(Context(prec=5)) as context:
         assert quick.apply(body) == {"total": Decimal("12345678901234567890.1235")}
         assert getcontext() is context
+
+
+def test_every_generated_name_begins_with_an_underscore_so_that_no_loop_name_hides_it() -> None:
+    quick = compiled(MAP)
+    written = [Writer(quick.document, {}, {}, strict=strict).emitter.source for strict in (False, True)]
+    for source in written:
+        names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and node.id != "this"}
+        assert {name for name in names if not name.startswith("_")} <= {"line", "tag", "index"}
+
+
+@pytest.mark.parametrize("spared", [True, False])
+def test_a_batch_needs_the_time_of_each_message(spared: bool) -> None:
+    quick = compiled()
+    if not spared:
+        quick._spared = -1
+    with pytest.raises(ValueError, match="shorter"):
+        quick.apply_batch([WHOLE, WHOLE], [0])
