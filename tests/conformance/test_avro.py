@@ -112,3 +112,10 @@ def test_a_schema_that_is_none_is_a_fault_of_the_project() -> None:
 
 def test_a_container_is_read_by_the_schema_it_carries() -> None:
     assert decode_all(build_format("avro"), frame(build_format("avro"), [SOUND])[0]) == [{"records": ROWS}]
+
+
+def test_all_that_does_not_fit_is_said_in_words_of_the_schema() -> None:
+    format_ = build_format("avro", "{schema: o.avsc}", {"o.avsc": json.dumps(SCHEMA).encode()})
+    (error,) = format_.encode([{"records": [{**RECORD, "price": 1, "id": "seven"}]}])
+    assert "id: found 'seven', expected long" in str(error)
+    assert "class" not in str(error) and "\n" not in str(error)

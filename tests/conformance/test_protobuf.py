@@ -64,7 +64,19 @@ def test_whole_numbers_are_numbers_and_names_are_those_of_the_schema() -> None:
     assert format_.decode(format_.encode([document]), b"") == [document]
 
 
-@pytest.mark.parametrize("change", [{"id": "seven"}, {"ids": 1}, {"lines": [{"sku": 1}]}, {"id": 2**64}, {"raw": 1}])
+def test_a_whole_decimal_is_written_exactly_where_a_float_would_not_hold_it() -> None:
+    format_ = build_format("protobuf", f"{{{OPTIONS}}}", FILES)
+    (written,) = format_.encode([{"id": Decimal(2**53 + 1), "lines": [{"unit_price": Decimal(2)}]}])
+    assert format_.decode([written], b"") == [{"id": 2**53 + 1, "lines": [{"unit_price": Decimal("2.0")}]}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "seven"}, {"ids": 1}, {"lines": [{"sku": 1}]}, {"id": 2**64}, {"raw": 1}, {"raw": "?"}, {"raw": "A"},
+        {"parent": {"parent": {"raw": "no base 64"}}}, {"id": Decimal("1.5")},
+    ],
+)  # fmt: skip
 def test_what_the_schema_does_not_allow_is_refused(change: dict[str, Any]) -> None:
     (error,) = build_format("protobuf", f"{{{OPTIONS}}}", FILES).encode([change])
     assert isinstance(error, DataError) and error.code == "protobuf-value", error

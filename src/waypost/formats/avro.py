@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,24 @@ class AvroFormat:
         except DataError as refusal:
             return refusal
         except (*_UNREADABLE, self._avro.validation.ValidationError) as wrong:
-            return DataError(f"{wrong}"[:400], where="document", expected="records by the schema",
+            return DataError(_said(wrong), where="document", expected="records by the schema",
                              remedy="convert it in a map", code="avro-value")  # fmt: skip
         return made.getvalue()
+
+
+_VALUE = re.compile(r"(?:Field\()?([^() ]+)\)? is (?:<(.*)> of type <class '\w+'>|None) expected (.*)", re.DOTALL)
+
+
+def _said(wrong: Exception) -> str:
+    """What the library says of values that do not fit, all of them, in our form."""
+    try:
+        told = json.loads(str(wrong))
+    except ValueError:
+        told = None
+    parts = told if isinstance(told, list) else [str(wrong)]
+    words = []
+    for part in map(str, parts):
+        match = _VALUE.fullmatch(part)
+        found = "missing" if match and match[2] is None else f"found {match[2][:40]!r}" if match else ""
+        words.append(f"{match[1]}: {found}, expected {match[3][:80]}" if match else part)
+    return "; ".join(words)[:400]

@@ -145,7 +145,8 @@ class CsvFormat:
                              where=f"byte {wrong.start} of the record", expected=self._encoding,
                              remedy="set encoding to what the sender writes", code="csv-encoding")  # fmt: skip
         except (csv.Error, ValueError) as cause:
-            return DataError(f"{cause} in {text[:40]!r}", where=f"record of {len(data)} bytes",
+            said = "a CR that ends no line" if "new-line character" in str(cause) else str(cause)
+            return DataError(f"{said} in {text[:40]!r}", where=f"record of {len(data)} bytes",
                              expected="fields by RFC 4180, quotes in pairs",
                              remedy="check delimiter and quote", code="csv-syntax")  # fmt: skip
         return row

@@ -90,6 +90,8 @@ class CsvFramer:
         if len(data) > self._limit:
             return self._refuse()
         if data and self._header_due:
+            if b"\0" in data or (b"\r" in data and (not self._quote or self._quote not in data)):
+                return self._refuse_header(data)
             self._context, self._header_due = data, False
         elif data:
             slices.append(Slice(self._start, self._start + len(data), data, "", self._context))
@@ -105,6 +107,15 @@ class CsvFramer:
         said = f"header at byte {self._start}: a quote that is never closed; expected it closed; correct the header"
         slices.append(Slice(self._start, self._start + len(data), data, said))
         return None
+
+    def _refuse_header(self, data: bytes) -> None:
+        """A file of another kind would be one long header, and its records lost without a word."""
+        found, expected = ("a character NUL", "text in an encoding of bytes; UTF-16 is not read")
+        if b"\0" not in data:
+            found, expected = ("lines that end in CR alone", "LF or CRLF")
+        self._record, self._held = bytearray(), bytearray()
+        self._refused = DataError(found, where=f"header at byte {self._start}", expected=expected,
+                                  remedy="have the sender write it so", code="csv-header")  # fmt: skip
 
     def _hold(self, tail: bytes) -> None:
         self._held += tail

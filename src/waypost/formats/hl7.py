@@ -42,8 +42,8 @@ class Hl7Format:
     5), `segments` (the same rows by name: `segments.PID[0][5]`), `named` (the fields that have a name:
     `named.PID[0].name[0].family`) and `message`, the named fields of MSH. A field is a list of repetitions, a
     repetition a list of components, a component a text, or a list where it has subcomponents. Escapes are resolved;
-    those of formatting (`\\.br\\`, `\\H\\`) stay. What is empty at the end of a list is left out; `""`, which deletes
-    a value, stays.
+    those of formatting (`\\.br\\`, `\\H\\`), of other character sets and of the sender's own (`\\Z…\\`) stay. What is
+    empty at the end of a list is left out; `""`, which deletes a value, stays.
 
     Segments end in CR; LF and CRLF are taken too. Batch and file headers and trailers are gaps. Written are `rows`,
     each a list, or a mapping of `segment` and field names; MSH-1 and MSH-2 of a list say the delimiters.
@@ -132,4 +132,4 @@ def _delimiters(first: Sequence[Any]) -> Delimiters:
     if not plain or len(set(used)) != len(used) or any(c.isalnum() or not c.isprintable() or c == " " for c in used):
         raise DataError(f"delimiters {used[:20]!r}", where="row 1", expected="different marks such as | and ^~\\&",
                         code="hl7-delimiters")  # fmt: skip
-    return Delimiters(separator, *marks[:4])
+    return Delimiters(separator, *marks[:5])

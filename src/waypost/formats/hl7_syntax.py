@@ -11,8 +11,9 @@ from typing import Any
 from waypost.core.errors import DataError
 
 _TAG = re.compile(r"[A-Z][A-Z0-9]{2}")
-_KEPT = re.compile(r"\\(?:\.[a-z]{2}[+-]?[0-9]*|[HN])\\")
-"""Formatting escapes (section 2.7): they stay in texts as they are written."""
+_KEPT = r"(?:\.[a-z]{2}[+-]?[0-9]*|[HN]|C[0-9A-F]{4}|M[0-9A-F]{4}(?:[0-9A-F]{2})?|Z[^\r\n]*?)"
+"""Escapes of formatting, of other character sets and of the sender's own (section 2.7): they stay in texts as they are
+written."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 MOST_VALUES = 500_000
 Row = list[Any]
@@ -29,22 +30,30 @@ class Delimiters:
     repetition: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
+    truncation: str = ""
+    """From version 2.7 on a message may name one."""
 
     @property
     def marks(self) -> str:
         """MSH-2."""
-        return self.component + self.repetition + self.escape + self.subcomponent
+        return self.component + self.repetition + self.escape + self.subcomponent + self.truncation
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """What stands for each mark in an escape (section 2.7)."""
+        named = {self.field: "F", self.component: "S", self.repetition: "R", self.subcomponent: "T", self.escape: "E"}
+        return {**named, self.truncation: "P"} if self.truncation else named
 
 
 def delimiters_of(first: str) -> Delimiters:
     """Those an MSH segment names. ``DataError`` where it does not."""
     separator = first[3:4]
     marks = first[4:].partition(separator)[0] if separator else ""
-    used = separator + marks[:4]
+    used = separator + marks[:5]
     if len(used) < 3 or len(set(used)) != len(used) or any(c.isalnum() or c.isspace() or ord(c) < 33 for c in used):
         raise DataError(f"delimiters {used!r}", where="MSH-1 and MSH-2", expected="different marks such as |^~\\&",
                         remedy="have the sender correct it", code="hl7-delimiters")  # fmt: skip
-    return Delimiters(separator, *marks[:4])
+    return Delimiters(separator, *marks[:5])
 
 
 def read_rows(text: str) -> tuple[Delimiters, list[Row]]:
@@ -110,23 +119,22 @@ def unescaped(text: str, marks: Delimiters) -> str:
 
 
 def _meaning(code: str, marks: Delimiters) -> str | None:
-    named = {"F": marks.field, "S": marks.component, "R": marks.repetition, "T": marks.subcomponent, "E": marks.escape}
-    if code in named:
-        return named[code]
+    for mark, named in marks.codes.items():
+        if code == named:
+            return mark
     if code[:1] == "X" and len(code) > 1 and len(code) % 2 and re.fullmatch("[0-9A-Fa-f]+", code[1:]):
         return bytes.fromhex(code[1:]).decode("latin-1")
-    return f"{marks.escape}{code}{marks.escape}" if _KEPT.fullmatch(f"\\{code}\\") else None
+    return f"{marks.escape}{code}{marks.escape}" if re.fullmatch(_KEPT, code) else None
 
 
 def escaped(text: str, marks: Delimiters) -> str:
-    """``text`` with its delimiters and control characters escaped; formatting escapes stay."""
-    named = {marks.field: "F", marks.component: "S", marks.repetition: "R", marks.subcomponent: "T", marks.escape: "E"}
+    """``text`` with its delimiters and control characters escaped; the escapes that were kept stay."""
+    named = marks.codes
     special = re.compile("[" + re.escape("".join(named)) + _CONTROL.pattern[1:])
     if not special.search(text):
         return text
     made, at = [], 0
-    kept = _KEPT.finditer(text) if marks.escape == "\\" else iter(())
-    for keep in kept:
+    for keep in re.finditer(f"{re.escape(marks.escape)}{_KEPT}{re.escape(marks.escape)}", text):
         made += [special.sub(lambda m: _escape(m[0], named, marks), text[at : keep.start()]), keep[0]]
         at = keep.end()
     return "".join(made) + special.sub(lambda m: _escape(m[0], named, marks), text[at:])

@@ -68,7 +68,7 @@ class JsonOptions:
 class JsonFormat:
     """JSON documents, one per content, per line or per item of a list; numbers are exact.
 
-    Whole numbers become ``int`` of any size, all others ``Decimal`` as written (``-0.0`` and ``1.50`` keep their form,
+    Whole numbers become ``int`` of at most 4,300 digits, all others ``Decimal`` as written (``-0.0``, ``1.50`` stay so,
     ``-0`` is the whole number 0). A UTF-8 byte order mark is passed over; NaN, trailing text, wrong UTF-8, other
     encodings, nesting beyond 512 levels and half surrogate pairs are refused. Keys are written in the order the
     document holds them, with ``lines`` each document ends in LF. A float that is not finite becomes null.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -86,6 +87,7 @@ class ProtobufFormat:
         try:
             if not isinstance(document, dict):
                 raise TypeError(f"a {type(document).__name__}")
+            _want_base64(document, self._type.DESCRIPTOR, "")
             message = self._json.ParseDict(_plain(document), self._type(), max_recursion_depth=100)
             data: bytes = message.SerializeToString(deterministic=True)
         except (self._json.Error, self._broken, *_UNWRITABLE) as wrong:
@@ -151,7 +153,41 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return float(value) if isinstance(value, Decimal) else value
+    if not isinstance(value, Decimal):
+        return value
+    whole = value.is_finite() and value.adjusted() < 20 and value == value.to_integral_value()
+    return int(value) if whole else float(value)  # a float holds whole numbers to 2**53 alone
+
+
+def _want_base64(value: Any, descriptor: Any, path: str) -> None:
+    """``ValueError`` at text for bytes that is no Base64: the library takes what of it is and leaves out the rest."""
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
+        field = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
+        if field is None:
+            continue  # the library names it
+        inner = field.message_type
+        items: Sequence[Any]
+        if inner is not None and inner.GetOptions().map_entry:
+            field, items = inner.fields_by_name["value"], [*item.values()] if isinstance(item, dict) else []
+            inner = field.message_type
+        else:
+            items = item if isinstance(item, list | tuple) else [item]
+        for each in items:
+            if inner is not None:
+                _want_base64(each, inner, f"{path}{name}.")
+            elif field.type == _BYTES and isinstance(each, str) and not _is_base64(each):
+                raise ValueError(f"{path}{name}: {each[:40]!r} is no Base64")
+
+
+_BYTES = 12
+_BASE64 = re.compile(r"([A-Za-z0-9+/_-]*)={0,2}")
+
+
+def _is_base64(text: str) -> bool:
+    match = _BASE64.fullmatch(text)
+    return match is not None and len(match[1]) % 4 != 1
 
 
 def _varint(number: int) -> bytes:

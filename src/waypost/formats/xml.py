@@ -171,7 +171,7 @@ def _explain(cause: Any, before: bytes) -> DataError:
     line -= before.count(b"\n")
     if line == 1:
         column -= len(before) - (before.rfind(b"\n") + 1)
-    said = re.sub(r", line \d+, column \d+( \(.*\))?$", "", str(cause.msg))[:200]
+    said = re.sub(r", line \d+, column \d+( \(.*\))?$", "", str(cause.msg)).strip()[:200]
     code = "xml-depth" if "Excessive depth" in said else "xml-encoding" if "encoding" in said.lower() else "xml-syntax"
     return DataError(said, where=f"line {max(line, 1)}, column {max(column, 1)}", expected="well-formed XML",
                      remedy="have the sender correct it", code=code)  # fmt: skip

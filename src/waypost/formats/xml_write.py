@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from waypost.core.errors import DataError
 from waypost.formats.xml_document import ATTRIBUTE, CONTENT, TEXT
@@ -17,7 +17,19 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
 _IN_TEXT = re.compile("[&<>\r]")
 _IN_ATTRIBUTE = re.compile('[&<>\r"\n\t]')
+_TAKEN_BACK = ' xmlns=""'
 _XML = "http://www.w3.org/XML/1998/namespace"
+
+
+class _At(NamedTuple):
+    """Where something is written. ``bare``: the default namespace of the options was taken back around it."""
+
+    path: str
+    depth: int
+    bare: bool = False
+
+    def inside(self, path: str, bare: bool) -> _At:
+        return _At(path, self.depth + 1, bare)
 
 
 class XmlWriter:
@@ -25,6 +37,10 @@ class XmlWriter:
 
     def __init__(self, prefixes: Mapping[str, str], around: tuple[str, ...], declaration: bool) -> None:
         self._prefixes, self._around = prefixes, around
+        self._default = _escaped(prefixes.get("", ""), _IN_ATTRIBUTE)
+        # prefixes of ours for namespaces without one; never such as the options have
+        self._element_prefix = next(each for each in _stems("ns") if each not in prefixes)
+        self._attribute_prefix = next(e for e in _stems("a") if not any(p.startswith(e) for p in prefixes))
         self._start = '<?xml version="1.0" encoding="UTF-8"?>\n' if declaration else ""
         self._declared = "".join(
             f' xmlns{":" if prefix else ""}{prefix}="{_escaped(uri, _IN_ATTRIBUTE)}"'
@@ -44,29 +60,30 @@ class XmlWriter:
         parts = [self._start]
         extra = self._declared
         for wrapper in self._around:
-            tag, declared = self._tag(wrapper, wrapper)
+            tag, declared = self._tag(wrapper, _At(wrapper, 1))
             parts.append(f"<{tag}{declared}{extra}>")
             extra = ""
-        self._element(str(name), "" if value is None else value, str(name), 1, parts.append, extra)
-        parts.extend(f"</{self._tag(wrapper, wrapper)[0]}>" for wrapper in reversed(self._around))
+        self._element(str(name), "" if value is None else value, _At(str(name), 1), parts.append, extra)
+        parts.extend(f"</{self._tag(wrapper, _At(wrapper, 1))[0]}>" for wrapper in reversed(self._around))
         return "".join(parts)
 
-    def _element(
-        self, name: str, value: Any, path: str, depth: int, put: Callable[[str], None], extra: str = ""
-    ) -> None:  # fmt: skip
-        if depth > DEPTH:
-            raise too_deep(path[:80])
-        tag, declared = self._tag(name, path)
+    def _element(self, name: str, value: Any, at: _At, put: Callable[[str], None], extra: str = "") -> None:
+        if at.depth > DEPTH:
+            raise too_deep(at.path[:80])
+        tag, declared = self._tag(name, at)
+        if declared == _TAKEN_BACK:  # not also declared, where it is the root
+            extra = extra.replace(f' xmlns="{self._default}"', "")
         put(f"<{tag}{extra}{declared}")
         if not isinstance(value, Mapping):
-            text = _escaped(_text(value, path), _IN_TEXT, path)
+            text = _escaped(_text(value, at.path), _IN_TEXT, at.path)
             put(f">{text}</{tag}>" if text else "/>")
             return
-        for key, attribute in value.items():
+        for number, (key, attribute) in enumerate(value.items()):
             if isinstance(key, str) and key.startswith(ATTRIBUTE) and attribute is not None:
-                self._attribute(key[1:], attribute, f"{path}.{key}", put)
+                self._attribute(key[1:], attribute, f"{at.path}.{key}", number, put)
         inside: list[str] = []
-        self._inside(value, path, depth, inside.append)
+        bare = declared == _TAKEN_BACK or (at.bare and not declared.startswith(" xmlns="))
+        self._inside(value, _At(at.path, at.depth, bare), inside.append)
         if inside:
             put(">")
             for part in inside:
@@ -75,7 +92,8 @@ class XmlWriter:
         else:
             put("/>")
 
-    def _inside(self, value: Mapping[Any, Any], path: str, depth: int, put: Callable[[str], None]) -> None:
+    def _inside(self, value: Mapping[Any, Any], at: _At, put: Callable[[str], None]) -> None:
+        path = at.path
         for key, child in value.items():
             if not isinstance(key, str):
                 raise DataError(f"{key!r} as a name", where=path[:80], expected="text", code="xml-name")
@@ -86,37 +104,48 @@ class XmlWriter:
                 if text := _escaped(_text(child, where), _IN_TEXT, where):
                     put(text)
             elif key == CONTENT:
-                self._content(child, where, depth, put)
+                self._content(child, at, where, put)
             elif isinstance(child, list | tuple):
                 for number, item in enumerate(child):
-                    self._element(key, "" if item is None else item, f"{where}[{number}]", depth + 1, put)
+                    self._element(key, "" if item is None else item, at.inside(f"{where}[{number}]", at.bare), put)
             else:
-                self._element(key, child, where, depth + 1, put)
+                self._element(key, child, at.inside(where, at.bare), put)
 
-    def _content(self, items: Any, path: str, depth: int, put: Callable[[str], None]) -> None:
+    def _content(self, items: Any, at: _At, path: str, put: Callable[[str], None]) -> None:
         if not isinstance(items, list | tuple):
             raise _unwritable(items, path, "a list of texts and elements")
         for number, item in enumerate(items):
             where = f"{path}[{number}]"
             if isinstance(item, Mapping) and len(item) == 1:
                 ((name, value),) = item.items()
-                self._element(str(name), "" if value is None else value, where, depth + 1, put)
+                self._element(str(name), "" if value is None else value, at.inside(where, at.bare), put)
             else:
                 put(_escaped(_text(item, where), _IN_TEXT, where))
 
-    def _attribute(self, name: str, value: Any, path: str, put: Callable[[str], None]) -> None:
+    def _attribute(self, name: str, value: Any, path: str, number: int, put: Callable[[str], None]) -> None:
         text = _escaped(_text(value, path), _IN_ATTRIBUTE, path)
         clark = _CLARK.fullmatch(name)
         if clark is None:
-            put(f' {self._tag(name, path)[0]}="{text}"')
+            put(f' {self._name(name, path)}="{text}"')
         elif clark[1] == _XML and _NAME.fullmatch(clark[2]):
             put(f' xml:{clark[2]}="{text}"')
         else:
-            tag, declared = self._tag(name, path, f"a{len(path)}")
-            put(f'{declared} {tag}="{text}"')
+            local, own = self._name(name, path), f"{self._attribute_prefix}{number}"
+            put(f' xmlns:{own}="{_escaped(clark[1], _IN_ATTRIBUTE, path)}" {own}:{local}="{text}"' if clark[1]
+                else f' {local}="{text}"')  # fmt: skip
 
-    def _tag(self, name: str, path: str, own: str = "") -> tuple[str, str]:
-        """How a name is written, and the namespace declaration it needs there."""
+    def _tag(self, name: str, at: _At) -> tuple[str, str]:
+        """How an element's name is written, and the namespace declaration it needs there."""
+        local, clark = self._name(name, at.path), _CLARK.fullmatch(name)
+        if clark is None:
+            return local, f' xmlns="{self._default}"' if at.bare and ":" not in name else ""
+        if not clark[1]:
+            return local, _TAKEN_BACK
+        own = self._element_prefix
+        return f"{own}:{local}", f' xmlns:{own}="{_escaped(clark[1], _IN_ATTRIBUTE, at.path)}"'
+
+    def _name(self, name: str, path: str) -> str:
+        """A name as it is written, without the namespace in braces."""
         clark = _CLARK.fullmatch(name)
         prefix, colon, local = ("", "", clark[2]) if clark else name.rpartition(":")
         known = not colon or prefix in self._prefixes or prefix == "xml"
@@ -124,12 +153,14 @@ class XmlWriter:
             raise DataError(f"{name[:80]!r} as a name", where=path[:80],
                             expected="a name XML allows" if known else "a prefix named in namespaces",
                             remedy="rename it in a map", code="xml-name")  # fmt: skip
-        if clark is None:
-            return name, ""
-        uri = _escaped(clark[1], _IN_ATTRIBUTE, path)
-        if own:
-            return f"{own}:{local}", f' xmlns:{own}="{uri}"'
-        return (f"ns:{local}", f' xmlns:ns="{uri}"') if clark[1] else (local, ' xmlns=""')
+        return name if clark is None else local
+
+
+def _stems(word: str) -> Iterator[str]:
+    """``word``, then ``word_``, ``word__`` …"""
+    while True:
+        yield word
+        word += "_"
 
 
 def _text(value: Any, path: str) -> str:

@@ -23,6 +23,7 @@ from waypost.mapping.fault import Refused
 from waypost.mapping.function import FUNCTIONS, Function, is_light
 from waypost.mapping.missing import is_field, root_of, takes_missing
 from waypost.mapping.parsed import ROOT, Parsed, weight_of
+from waypost.mapping.plain import EXACT, EXACT_IN_FLOAT, is_number, is_plain, may_be_large
 
 _BINARY: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
@@ -35,8 +36,6 @@ COMPARISONS: dict[type[ast.AST], str] = {
 _SIGNS: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
-_EXACT_IN_FLOAT = 1 << 53
-_SCALAR_RESULTS = frozenset(("sum", "count", "join", "concat", "round", "text", "decimal", "int", "exists", "contains"))
 Known = Mapping[tuple[str, ...], str]
 """Variables that hold a path already: ``('this', 'order') → '_1_order'``."""
 
@@ -94,7 +93,7 @@ class Emitter:
         there, and ``known`` says which paths are held in variables already."""
         self.locals, self.known, self._looping = tuple(names), known or {}, looping
         code = self.emit(parsed.tree)
-        return f"{self.operation('bounded')}({code})" if parsed.loops and _may_be_large(parsed.tree) else code
+        return f"{self.operation('bounded')}({code})" if parsed.loops and may_be_large(parsed.tree) else code
 
     def emit(self, node: ast.expr) -> str:
         before, self.may_miss = self.may_miss, self.may_miss or takes_missing(node)
@@ -187,11 +186,29 @@ class Emitter:
     def binary(self, node: Any) -> str:
         if isinstance(node.left, ast.Name) and self.counts(node.left.id) and isinstance(node.op, ast.Add | ast.Sub):
             right = node.right
-            if isinstance(right, ast.Constant) and type(right.value) is int and abs(right.value) < _EXACT_IN_FLOAT:
+            if isinstance(right, ast.Constant) and type(right.value) is int and abs(right.value) < EXACT_IN_FLOAT:
                 return f"({node.left.id} {'+' if isinstance(node.op, ast.Add) else '-'} {right.value})"
-        code = f"{self.operation(_BINARY[type(node.op)])}({self.emit(node.left)}, {self.emit(node.right)})"
-        counts = any(isinstance(each, ast.Constant) and _is_number(each.value) for each in (node.left, node.right))
+        before, self.may_miss = self.may_miss, False  # whatever stands around it: no operator takes a missing value
+        left, right = self.emit(node.left), self.emit(node.right)
+        self.may_miss = before
+        counts = any(isinstance(each, ast.Constant) and is_number(each.value) for each in (node.left, node.right))
+        if self.strict and not counts and type(node.op) in EXACT:
+            return self.exact(node.op, left, right)
+        code = f"{self.operation(_BINARY[type(node.op)])}({left}, {right})"
         return self.paid(code) if isinstance(node.op, ast.Add) and not counts else code
+
+    def exact(self, operator: ast.operator, left: str, right: str) -> str:
+        """The operator where its right side is a decimal and its left a decimal or a whole number, as amounts mostly
+        are, done by the decimal context itself; else by the function for all kinds."""
+        a, b = (code if code.isidentifier() else self.fresh() for code in (left, right))
+        read_a, read_b = left if a == left else f"({a} := {left})", right if b == right else f"({b} := {right})"
+        kind, number, whole = self.use("type", type), self.use("Decimal", Decimal), self.use("int", int)
+        quick = self.use(f"exact_{_BINARY[type(operator)]}", EXACT[type(operator)])
+        code = f"{self.operation(_BINARY[type(operator)])}({a}, {b})"
+        return (
+            f"({quick}({a}, {b}) if ({kind}({read_a}) is {number} or {kind}({a}) is {whole})"
+            f" & ({kind}({read_b}) is {number}) else {self.paid(code) if isinstance(operator, ast.Add) else code})"
+        )
 
     def counts(self, name: str) -> bool:
         return name in self.counters and name in self.locals
@@ -223,9 +240,9 @@ class Emitter:
         if isinstance(operator, ast.In | ast.NotIn):
             return self.membership(isinstance(operator, ast.NotIn), a, right, b)
         if isinstance(operator, ast.Eq | ast.NotEq):
-            if _is_plain(right) or _is_plain(left):
+            if is_plain(right) or is_plain(left):
                 return f"({a} {_SIGNS[type(operator)]} {b})"
-        elif _is_plain(right) and not isinstance(left, ast.Constant):
+        elif is_plain(right) and not isinstance(left, ast.Constant):
             held = a if a.isidentifier() else self.fresh()
             read = a if held == a else f"({held} := {a})"
             return f"({read} is not None and {held} {_SIGNS[type(operator)]} {b})"
@@ -236,7 +253,7 @@ class Emitter:
         return f"{self.operation(COMPARISONS[type(operator)])}({self.paid(a)}, {b}{charge})"
 
     def membership(self, negated: bool, a: str, right: ast.expr, b: str) -> str:
-        if isinstance(right, ast.List) and right.elts and all(map(_is_plain, right.elts)):
+        if isinstance(right, ast.List) and right.elts and all(map(is_plain, right.elts)):
             return f"({a} {'not ' if negated else ''}in ({', '.join(map(self.emit, right.elts))},))"
         charge = ", _work" if self._looping else ""
         code = f"{self.operation('contains')}({self.paid(b)}, {a}{charge})"
@@ -349,7 +366,10 @@ class Emitter:
             return None  # said when it is evaluated, with the values
         name = self.fresh(function.name)
         self.globals[name] = made
-        return f"{name}({self.emit(node.args[0])})"
+        argument = self.emit(node.args[0])
+        if is_light(function, node.args):
+            return f"{name}({argument})"
+        return self.paid(f"{name}({self.paid(argument)})")
 
     def first_present(self, codes: Sequence[str]) -> str:
         """The first of the values that is not missing; later ones are evaluated only when needed."""
@@ -358,25 +378,6 @@ class Emitter:
             held = self.fresh()
             code = f"({held} if ({held} := {earlier}) is not None else {code})"
         return code
-
-
-def _may_be_large(node: ast.expr) -> bool:
-    """Whether the value may be a list or mapping, as far as its outermost operation shows."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id not in _SCALAR_RESULTS
-    return not isinstance(node, ast.Compare)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def _is_plain(node: ast.expr) -> bool:
-    """A constant that Python compares with any document value as the language does, floats included: text, nothing,
-    true, false, and whole numbers that a float holds exactly."""
-    if not isinstance(node, ast.Constant) or isinstance(node.value, Decimal):
-        return False
-    return not isinstance(node.value, int) or abs(node.value) <= _EXACT_IN_FLOAT
 
 
 _Emit = Callable[[Emitter, Any], str]

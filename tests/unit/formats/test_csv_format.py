@@ -177,3 +177,17 @@ def test_dialects_that_contradict_themselves_are_faults(options: str) -> None:
     faults: list[Fault] = []
     component, file = load_components().find("format", "csv"), parse_yaml(options, "flow.yaml", faults)
     assert component and component.spec.parse(file, file.data, (), faults) is None and faults
+
+
+@pytest.mark.parametrize("content", [b"a,b\r1,2\r3,4\r", b"a,b\r1,2", "a,b\n1,2\n".encode("utf-16-le")])
+def test_a_file_that_would_be_one_long_header_is_refused(content: bytes) -> None:
+    slices, refusal = frame(build_format("csv", "{}"), [content])
+    assert not slices
+    assert refusal.startswith("csv-header: header at byte 0"), refusal
+
+
+def test_a_quoted_column_name_may_hold_a_line_end() -> None:
+    format_ = build_format("csv", "{}")
+    slices, refusal = frame(format_, [b'"a\r\nb",c\r\n1,2\r\n'])
+    assert not refusal
+    assert decode_all(format_, slices) == [{"a\r\nb": "1", "c": "2"}]

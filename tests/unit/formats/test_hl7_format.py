@@ -102,3 +102,29 @@ def test_names_are_unique_and_end_where_the_standard_says() -> None:
     assert places["PV1", "visit_id"] == 19 and places["OBR", "status"] == 25
     assert places["OBX", "observer"] == 16 and places["ORC", "ordered_by"] == 12
     assert places["ERR", "user_message"] == 8 and places["MSA", "error"] == 6
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (r"MSH|^~\&|A%OBX|1|TX|||a\.br\b\H\c\N\d", "formatting"),
+        (r"MSH|^~\&|A%OBX|1|TX|||a\C2842\b\M248E41\c\Zown\d", "other character sets, and escapes of the sender's own"),
+        (r"MSH$*~!@$A%OBX$1$TX$$$a!.br!b!F!c!Zown!d", "another escape character"),
+        (r"MSH|^~\&#|A|||||||||2.7%OBX|1|TX|||a\P\b", "a character for truncation, and its escape"),
+        (r"MSH|^~\&|A%OBX|1|TX|||a\E\b", "the escape character itself"),
+    ],
+)
+def test_escapes_are_written_as_they_were_read(message: str, reason: str) -> None:
+    content = message.replace("%", "\r").encode() + b"\r"
+    format_ = build_format("hl7", "{}")
+    slices, refusal = frame(format_, [content])
+    assert not refusal
+    assert format_.encode(decode_all(format_, slices)) == [content], reason
+
+
+def test_the_character_for_truncation_is_named_in_msh_2_and_stands_for_itself_in_texts() -> None:
+    format_ = build_format("hl7", "{}")
+    slices, _ = frame(format_, [b"MSH|^~\\&#|A\rOBX|1|TX|||a\\P\\b\r"])
+    (document,) = decode_all(format_, slices)
+    assert document["rows"][0][2] == "^~\\&#"
+    assert document["rows"][1][5] == [["a#b"]]

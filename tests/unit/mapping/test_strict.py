@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from decimal import Context, Decimal, getcontext, localcontext
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
 from waypost.mapping.reader import read_map
 from waypost.mapping.replay import apply_slowly
+from waypost.mapping.writer import Writer
 
 MAP = """\
 map: order
@@ -135,3 +138,46 @@ def test_a_text_that_many_items_share_is_charged_for() -> None:
     document = {"many": list(range(20_000)), "big": ["x" * 40_000]}
     with pytest.raises(Exception, match="too much work"):
         shared.apply(document)
+
+
+@pytest.mark.parametrize("operator", ["+", "-", "*"])
+@pytest.mark.parametrize("left", [2, Decimal("1.5"), 1.5, True, "a", None, [1], Decimal("9" * 34), 10**40])
+@pytest.mark.parametrize("right", [3, Decimal("2.50"), 0.1, False, "b", None, [2], Decimal("1E+6000"), -(10**40)])
+def test_an_operator_takes_and_refuses_the_same_on_every_way(operator: str, left: Any, right: Any) -> None:
+    text = f"""
+map: sums
+fields:
+  one: a {operator} b
+  many: {{each: rows as row, from: row.a {operator} row.b}}
+  all: count([row.a {operator} row.b for row in rows])
+"""
+    quick, body = compiled(text), {"a": left, "b": right, "rows": [{"a": left, "b": right}]}
+    made = outcome(lambda: quick.apply(body))
+    assert repr(made) == repr(outcome(lambda: apply_slowly(quick.bundle, body, 0)))
+    if type(left) is type(right) is Decimal and "E" not in str(right):
+        assert quick._strict(body, 0) == made[0]
+
+
+def test_a_sum_goes_by_the_precision_of_the_language_and_not_of_the_thread() -> None:
+    quick = compiled("map: sums\nfields: {total: 'sum([row.a for row in rows])'}\n")
+    body = {"rows": [{"a": Decimal("12345678901234567890.1234")}, {"a": Decimal("0.0001")}]}
+    with localcontext(Context(prec=5)) as context:
+        assert quick.apply(body) == {"total": Decimal("12345678901234567890.1235")}
+        assert getcontext() is context
+
+
+def test_every_generated_name_begins_with_an_underscore_so_that_no_loop_name_hides_it() -> None:
+    quick = compiled(MAP)
+    written = [Writer(quick.document, {}, {}, strict=strict).emitter.source for strict in (False, True)]
+    for source in written:
+        names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and node.id != "this"}
+        assert {name for name in names if not name.startswith("_")} <= {"line", "tag", "index"}
+
+
+@pytest.mark.parametrize("spared", [True, False])
+def test_a_batch_needs_the_time_of_each_message(spared: bool) -> None:
+    quick = compiled()
+    if not spared:
+        quick._spared = -1
+    with pytest.raises(ValueError, match="shorter"):
+        quick.apply_batch([WHOLE, WHOLE], [0])

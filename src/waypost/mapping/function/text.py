@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -72,7 +73,13 @@ def trim(value: Any, characters: Any = None) -> str | None:
     return want_text(value).strip(None if characters is None else want_text(characters))
 
 
-@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"), types="text, whole -> text", cuts=True)
+def _prepare_left(length: Any) -> Callable[[Any], Any]:
+    count = want_count(length)
+    return lambda value: value[:count] if type(value) is str else left(value, count)
+
+
+@function("text", ("left('4711-A', 4)", "'4711'"), ("left('ab', 9)", "'ab'"), types="text, whole -> text", cuts=True,
+          prepare=_prepare_left)  # fmt: skip
 def left(value: Any, length: Any) -> str | None:
     """The first characters of the text."""
     return None if value is None else want_text(value)[: want_count(length)]

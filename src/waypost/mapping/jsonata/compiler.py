@@ -108,8 +108,7 @@ def _array(node: Node) -> Evaluate:
 
 
 def _object(node: Node) -> Evaluate:
-    group = order.compile_group(node.items, compile_node)
-    return lambda context, frame: group(context, frame)
+    return order.compile_group(node.items, compile_node)
 
 
 def _negate(node: Node) -> Evaluate:
@@ -134,6 +133,8 @@ def _block(node: Node) -> Evaluate:
     parts = [compile_node(item) for item in node.items]
     if not parts:
         return lambda context, frame: NOTHING
+    if not _binds(node.items):
+        return _sequence(parts)
 
     def block(context: Any, frame: Frame) -> Any:
         inner = Frame({}, frame, frame.run)
@@ -143,6 +144,31 @@ def _block(node: Node) -> Evaluate:
         return value
 
     return block
+
+
+def _binds(node: Any) -> bool:
+    """Whether a variable is bound somewhere below ``node``."""
+    if isinstance(node, Node):
+        return node.kind == "bind" or any(map(_binds, _below(node)))
+    return any(map(_binds, node)) if isinstance(node, list | tuple) else False
+
+
+def _below(node: Node) -> tuple[Any, ...]:
+    return (node.lhs, node.rhs, node.extra, node.group, node.items, node.stages, node.predicates)
+
+
+def _sequence(parts: list[Evaluate]) -> Evaluate:
+    """A block that binds no variable of its own, and so needs no scope."""
+    *before, last = parts
+    if not before:
+        return last
+
+    def sequence(context: Any, frame: Frame) -> Any:
+        for part in before:
+            part(context, frame)
+        return last(context, frame)
+
+    return sequence
 
 
 def _condition(node: Node) -> Evaluate:
@@ -184,8 +210,7 @@ def _lambda(node: Node) -> Evaluate:
 def _depth(node: Any) -> int:
     """How deep the nodes below ``node`` nest."""
     if isinstance(node, Node):
-        below = (node.lhs, node.rhs, node.extra, node.group, node.items, node.stages, node.predicates)
-        return 1 + max(map(_depth, below))
+        return 1 + max(map(_depth, _below(node)))
     return max(map(_depth, node), default=0) if isinstance(node, list | tuple) else 0
 
 

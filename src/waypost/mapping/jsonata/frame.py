@@ -19,10 +19,18 @@ Evaluate = Callable[[Any, "Frame"], Any]
 class Run:
     """One evaluation: what it may still do, when the message was received (ms), and its chance."""
 
-    __slots__ = ("depth", "now", "random", "steps")
+    __slots__ = ("_random", "_seed", "depth", "now", "steps")
 
     def __init__(self, now: int, seed: int, steps: int = MAX_STEPS) -> None:
-        self.steps, self.depth, self.now, self.random = steps, 0, now, random.Random(seed)
+        self.steps, self.depth, self.now, self._seed = steps, 0, now, seed
+        self._random: random.Random | None = None
+
+    @property
+    def random(self) -> random.Random:
+        """Made at its first use, which most expressions have none of."""
+        if self._random is None:
+            self._random = random.Random(self._seed)
+        return self._random
 
     def spend(self, steps: int) -> None:
         """Raises U1001 once more was done than a run may do."""

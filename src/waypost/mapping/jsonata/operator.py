@@ -46,6 +46,8 @@ def _remainder(a: float, b: float) -> float:
     return math.fmod(a, b)
 
 
+_DOUBLES = frozenset((int, float))
+"""The types of numbers that are computed with as they are."""
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _divide, "%": _remainder,
 }  # fmt: skip
@@ -57,6 +59,8 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
 def _arithmetic(node: Node, compute: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate) -> Evaluate:
     def evaluate(context: Any, frame: Frame) -> Any:
         a, b = left(context, frame), right(context, frame)
+        if type(a) in _DOUBLES and type(b) in _DOUBLES:
+            return shrink(compute(a, b))
         if a is not NOTHING and not is_number(a):
             raise JsonataError("T2001", node.position, a)
         if b is not NOTHING and not is_number(b):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from waypost.mapping.jsonata.error import JsonataError
@@ -74,6 +75,10 @@ def _descend(value: Any, found: list[Any], frame: Frame) -> None:
             _descend(item, found, frame)
 
 
+_FLAT = frozenset((dict, str, int, float, bool, type(None), Decimal, Built))
+"""What a step leaves as it is; an array written as ``[…]`` at its end is not flattened."""
+
+
 # ── paths ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -92,6 +97,12 @@ def _names(names: list[str]) -> Evaluate:
     """A path of names alone, by far the most frequent."""
     first, rest = names[0], names[1:]
 
+    def field(context: Any, frame: Frame) -> Any:
+        if type(context) is dict:
+            value = context.get(first, NOTHING)
+            return single(value) if type(value) is Sequence else value
+        return _spread(context, names, frame)
+
     def evaluate(context: Any, frame: Frame) -> Any:
         value = context
         if type(value) is dict:
@@ -100,10 +111,10 @@ def _names(names: list[str]) -> Evaluate:
                 if type(value) is not dict:
                     return _spread(value, rest[at:], frame)
                 value = value.get(name, NOTHING)
-            return single(value)
+            return single(value) if type(value) is Sequence else value
         return _spread(value, names, frame)
 
-    return evaluate
+    return evaluate if rest else field
 
 
 def _spread(value: Any, names: list[str], frame: Frame) -> Any:
@@ -127,6 +138,8 @@ def _spread(value: Any, names: list[str], frame: Frame) -> Any:
 
 
 def _flat(values: list[Any]) -> Sequence:
+    if _FLAT.issuperset(map(type, values)):
+        return Sequence(values)
     flat = Sequence()
     for value in values:
         if isinstance(value, list) and type(value) is not Built:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waypost.mapping.jsonata.error import JsonataError
-from waypost.mapping.jsonata.value import NOTHING, is_number
+from waypost.mapping.jsonata.value import NOTHING, NUMBERS
 
 MAX_PARAMETERS = 12
 _PARAMETER = re.compile(r"(\([a-z<>]*\)|[a-z])(<[^>]*>+)?([-?+])?")
@@ -108,7 +108,7 @@ def _parameter(match: re.Match[str]) -> _Parameter:
 def _symbol(value: Any) -> str:
     if isinstance(value, str):
         return "s"
-    if is_number(value):
+    if type(value) in NUMBERS:
         return "n"
     if isinstance(value, bool):
         return "b"
@@ -128,6 +128,10 @@ def _array(argument: Any, symbol: str, matched: str, subtype: str, at: int) -> l
         return [argument]
     if subtype and argument:
         wanted = subtype[0]
-        if any(_symbol(item) != wanted for item in argument):
+        if wanted == "n":
+            misfit = not NUMBERS.issuperset(map(type, argument))
+        else:
+            misfit = any(_symbol(item) != wanted for item in argument)
+        if misfit:
             raise JsonataError("T0412", -1, at + 1)
     return argument  # type: ignore[no-any-return]

@@ -34,29 +34,27 @@ NOTHING: Final[Any] = _Nothing()
 
 
 class Sequence(list[Any]):
-    """What a path gives. ``keep``: it stays an array though it has one item. ``tuples``: its items are tuples."""
+    """What a path gives. ``keep``: it stays an array though it has one item. ``tuples``: its items are tuples. Made for
+    every step of a path, so the marks are set where they are meant and looked up in the class else."""
 
-    __slots__ = ("keep", "outer", "tuples")
-
-    def __init__(self, items: Any = ()) -> None:
-        super().__init__(items)
-        self.keep = self.outer = self.tuples = False
+    keep: bool = False
+    outer: bool = False
+    tuples: bool = False
 
 
 class Built(list[Any]):
     """An array written as ``[…]`` at the end of a path: a step does not flatten it."""
 
-    __slots__ = ("keep",)
+    keep: bool = False
 
-    def __init__(self, items: Any = ()) -> None:
-        super().__init__(items)
-        self.keep = False
+
+NUMBERS: Final = frozenset((int, float, Decimal))
+"""The types of numbers; a truth is none."""
 
 
 def is_number(value: Any) -> bool:
     """Whether the value is a number; a truth is none."""
-    kind = type(value)
-    return kind is int or kind is float or kind is Decimal
+    return type(value) in NUMBERS
 
 
 def number(value: Any) -> int | float:
@@ -180,9 +178,21 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
     if left[0] < 0 or depth > MAX_NESTING:
         raise JsonataError("U1002")
     if kind is dict:
-        made = ((key, _plain(item, left, depth + 1)) for key, item in value.items())
-        return {key: item for key, item in made if item is not NOTHING}
+        made: dict[Any, Any] = {}
+        for key, item in value.items():
+            kind = type(item)
+            if kind is str:
+                left[0] -= 1 + (len(item) >> 6)
+                made[key] = item
+            elif kind in NUMBERS:
+                left[0] -= 1
+                made[key] = item
+            elif (inner := _plain(item, left, depth + 1)) is not NOTHING:
+                made[key] = inner
+        if left[0] < 0:
+            raise JsonataError("U1002")
+        return made
     if isinstance(value, list):
-        items = (_plain(item, left, depth + 1) for item in value)
+        items = [_plain(item, left, depth + 1) for item in value]
         return [None if item is NOTHING else item for item in items]
     return NOTHING if callable(value) else value

@@ -1,12 +1,13 @@
 """No expression of JSONata hangs, fills the memory or reaches Python."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from waypost.mapping.jsonata.error import JsonataError
 from waypost.mapping.jsonata.expression import Jsonata
-from waypost.mapping.jsonata.value import NOTHING
+from waypost.mapping.jsonata.value import NOTHING, _plain
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,35 @@ def test_nothing_of_python_is_reached(name: str) -> None:
 def test_a_decimal_passed_on_stays_exact() -> None:
     body = {"price": Decimal("1.100000000000000000001")}
     assert Jsonata("{'p': price}").evaluate(body) == {"p": body["price"]}
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("($x := 1; ($x := 2); $x)", "bound in a block within"),
+        ("($x := 1; (true ? ($x := 2) : 3); $x)", "bound in a branch within"),
+        ("($x := 1; (a; [$x := 2]; 4); $x)", "bound in an array of a block of several parts"),
+        ("($x := 1; (a[($x := 2) > 1]); $x)", "bound in a predicate"),
+        ("($x := 1; a.($x := b); $x)", "bound in a step of a path"),
+    ],
+)
+def test_a_variable_ends_with_the_block_that_binds_it(expression: str, reason: str) -> None:
+    assert Jsonata(expression).evaluate({"a": [{"b": 5}, {"b": 6}]}) == 1, reason
+
+
+def test_more_numbers_than_may_leave_are_refused() -> None:
+    wide = {str(at): at for at in range(20)}
+    with pytest.raises(JsonataError) as raised:
+        _plain(wide, [10], 0)
+    assert raised.value.code == "U1002"
+    assert _plain(wide, [30], 0) == wide
+
+
+@pytest.mark.parametrize("body", [{"a": [[1], 2]}, {"a": [{"b": [[1], 2]}, {"b": 3}]}])
+def test_what_leaves_is_made_of_plain_lists_and_objects(body: dict[str, object]) -> None:
+    made: Any = Jsonata("[a.b, a, $.a[0], {'x': a}]").evaluate(body)
+    left: list[Any] = [made]
+    while left:
+        one = left.pop()
+        assert type(one) in (list, dict, int), one
+        left += one if type(one) is list else one.values() if type(one) is dict else []
