@@ -111,6 +111,14 @@ def test_a_group_with_a_wrong_count_is_rejected() -> None:
     assert segments(one)[-1] == "AK9*R*2*1*0*5"
 
 
+def test_a_test_is_answered_by_a_test() -> None:
+    head = b"UNB+UNOC:3+A:14+B:14+260331:1200+7%b'UNH+1+ORDERS:D:96A:UN'BGM+220+1+9'UNT+3+1'UNZ+1+7'"
+    for usage, marked in ((b"++++++1", True), (b"", False)):
+        for one in made(head % usage, application=("APERAK",)):
+            unb = written(one).decode().split("UNB+")[1].split("'")[0]
+            assert unb.endswith("++++++1") is marked, (one.kind, unb)
+
+
 def test_contrl_answers_each_syntax() -> None:
     (three,) = made(edifact().replace(b"QTY+21:7", b"QTY+21:7X"))
     assert segments(three) == [

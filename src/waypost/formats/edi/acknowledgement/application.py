@@ -9,7 +9,7 @@ from typing import Any
 from waypost.formats.edi.acknowledgement.claim import GUIDE, claim_rows, claims_of
 from waypost.formats.edi.acknowledgement.functional import clean, envelope, tag_of
 from waypost.formats.edi.acknowledgement.policy import Maker
-from waypost.formats.edi.acknowledgement.syntax import parties_of, version_of
+from waypost.formats.edi.acknowledgement.syntax import parties_of, usage_of, version_of
 from waypost.formats.edi.envelope import interchange_document
 from waypost.formats.edi.examine.verdict import Level, Verdict
 from waypost.formats.edi.finding import KINDS, Finding
@@ -104,7 +104,8 @@ def _aperak(level: Level, verdicts: Sequence[Verdict], maker: Maker) -> dict[str
         })  # fmt: skip
     return {
         "interchange": {
-            "syntax": syntax, "syntax_version": version, "sender": receiver[0], "sender_qualifier": receiver[1],
+            "syntax": syntax, "syntax_version": version, "usage": usage_of(level),
+            "sender": receiver[0], "sender_qualifier": receiver[1],
             "receiver": sender[0], "receiver_qualifier": sender[1], **maker.when,
             "control_number": maker.number("interchange", clean(level.control_number, 14) or "0"),
         },

@@ -9,7 +9,7 @@ from typing import Any
 from waypost.formats.edi.acknowledgement.application import application_documents
 from waypost.formats.edi.acknowledgement.functional import GUIDED, Functional, clean, envelope
 from waypost.formats.edi.acknowledgement.policy import Acknowledgement, Allocate, Maker, Policy
-from waypost.formats.edi.acknowledgement.syntax import Report, parties_of, version_of
+from waypost.formats.edi.acknowledgement.syntax import Report, parties_of, usage_of, version_of
 from waypost.formats.edi.acknowledgement.technical import ta1, wanted
 from waypost.formats.edi.envelope import interchange_document
 from waypost.formats.edi.examine.examination import examine
@@ -136,7 +136,8 @@ class Acknowledger(Sink):
         sender, receiver = [*head[2], ""], [*head[3], ""]
         document = {
             "interchange": {
-                "syntax": syntax, "syntax_version": version, "sender": receiver[0], "sender_qualifier": receiver[1],
+                "syntax": syntax, "syntax_version": version, "usage": usage_of(level),
+                "sender": receiver[0], "sender_qualifier": receiver[1],
                 "receiver": sender[0], "receiver_qualifier": sender[1], **self._maker.when,
                 "control_number": self._maker.number("interchange", head[1]),
             },

@@ -92,6 +92,11 @@ def parties_of(text: str, level: Level) -> list[str]:
     return [parts[0] or "UNKNOWN", *(p[:4] for p in parts[1:])]
 
 
+def usage_of(level: Level) -> str:
+    """``T`` for what is sent as a test (UNB 0035), which its answer is too; else ``P``."""
+    return "T" if level.tag == "UNB" and [*level.row, *[""] * 12][11] == "1" else "P"
+
+
 def _why(findings: Sequence[Finding], tag: str) -> list[Any]:
     """Code, segment and place of the first fault of a level itself."""
     first = next((f for f in findings if f.severity == "error"), None)
