@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waypost.core.clock import moment_text
+from waypost.core.clock import MICROSECONDS, moment_text
 from waypost.core.errors import AuthorisationRefused, ContractError, EndpointUnavailable, WaypostError
+from waypost.core.message import Message, id_text
 from waypost.flow.check_room import CheckIn, Contents
 from waypost.flow.compiled import CompiledStep, Question
 from waypost.flow.differ import differences
@@ -40,25 +41,49 @@ class Ready:
 
 class Answers:
     """The answers a case gives to steps that ask. Unless it says otherwise, a key an idempotent receiver asks for is
-    new, the clock stands where the message was received, and contents are left in memory. ``unanswered`` tells what was
-    asked without an answer."""
+    new the first time, the clock stands where the message was received, and contents are left in memory.
+    ``unanswered`` tells what was asked without an answer."""
 
     def __init__(
         self, given: Mapping[str, Sequence[AnswerOptions]], contents: Contents, *, otherwise_nothing: bool = False
     ) -> None:
-        self._given, self._contents, self._otherwise_nothing = given, contents, otherwise_nothing
+        self._given, self._contents, self._otherwise_nothing = dict(given), contents, otherwise_nothing
+        self._claimed: dict[tuple[str, str], tuple[bytes, int]] = {}
         self.unanswered: list[str] = []
+
+    def add(self, given: Mapping[str, Sequence[AnswerOptions]]) -> None:
+        """Further answers from now on, before those there are."""
+        for name, answers in given.items():
+            self._given[name] = (*answers, *self._given.get(name, ()))
+
+    def given_for(self, name: str, asked: Mapping[str, Any]) -> AnswerOptions | None:
+        """The first answer given under a name that fits what is asked."""
+        exactly = exact(dict(asked))
+        for given in self._given.get(name, ()):
+            if not differences(exact(given.when), {n: v for n, v in exactly.items() if n in given.when}):
+                return given
+        return None
+
+    def made(self, name: str, given: AnswerOptions) -> Any:
+        """An answer as the engine would have it."""
+        if given.error:
+            return _FAILURES[given.error_class](given.error, where=f"step {name}")
+        return unpack_answer(pack_answer(exact(given.answer)))
+
+    def lacking(self, name: str, asked: Mapping[str, Any]) -> str:
+        """Note that something was asked that the case does not answer; the text of it."""
+        text = f"step {name} asks {shown(dict(asked))} and the case has no answer; add it under effects: {name}:"
+        self.unanswered.append(text)
+        return text
 
     async def answers(self, step: CompiledStep, questions: Sequence[Question]) -> Sequence[Any]:
         return [await self._answer(step, question) for question in questions]
 
     async def _answer(self, step: CompiledStep, question: Question) -> Any:
-        asked = dict(question.request.parameters)
-        for given in self._given.get(step.name, ()):
-            if not differences(exact(given.when), {n: v for n, v in exact(asked).items() if n in given.when}):
-                if given.error:
-                    return _FAILURES[given.error_class](given.error, where=f"step {step.name}")
-                return unpack_answer(pack_answer(exact(given.answer)))
+        asked = question.request.parameters
+        given = self.given_for(step.name, asked)
+        if given is not None:
+            return self.made(step.name, given)
         if isinstance(step.step, ReferenceLook):
             return step.step.now(looking=True)
         if step.asks == "clock":
@@ -66,8 +91,17 @@ class Answers:
         if step.asks in ("check_in", "redeem"):
             (answer,) = await CheckIn(self._contents).ask([question.request])
             return answer
-        if step.asks == "claim" or self._otherwise_nothing:
+        if self._otherwise_nothing:
             return None
-        text = f"step {step.name} asks {shown(asked)} and the case has no answer; add it under effects: {step.name}:"
-        self.unanswered.append(text)
-        return ContractError(text, where=f"step {step.name}")
+        if step.asks == "claim":
+            return self._claim(asked, question.message)
+        return ContractError(self.lacking(step.name, asked), where=f"step {step.name}")
+
+    def _claim(self, asked: Mapping[str, Any], message: Message) -> dict[str, str] | None:
+        """Who had a key before, within the time it is kept."""
+        key, keep = (str(asked["scope"]), str(asked["claim"])), int(asked["keep_seconds"]) * MICROSECONDS
+        first, until = self._claimed.get(key, (b"", 0))
+        if first and (not until or message.received_at < until):
+            return {"original": id_text(first)}
+        self._claimed[key] = message.id, message.received_at + keep if keep else 0
+        return None
