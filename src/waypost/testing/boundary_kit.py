@@ -165,6 +165,9 @@ class BoundaryConformance:
                 await bench.advance(event)
             else:
                 await bench.put(*(event if isinstance(event, list) else [event]))
+            while bench.asked:
+                for key, ask in bench.take_asked():
+                    await bench.answer(key, ask.name, {})
         await bench.advance(10_000_000)
         assert reasons and bench.released
         assert [f.reason for f in bench.released if not any(is_reason(one, f.reason) for one in reasons)] == []
