@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("asn1crypto")
-
 from tests.peers.as2 import ACME, FILES, OTHER, Acme, connection, key_pem, send
 from tests.peers.server import free_port
 from waypost.as2.algorithm import Digest

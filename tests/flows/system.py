@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ class System:
     async def start(self, *, sources: bool = True) -> System:
         project = load_project(self.root)
         folder = self.root / ".waypost"
-        store = EmbeddedStore(str(folder), folds=open_folds, clock=self.clock, limits=Limits(index_seconds=1.0))
+        store = EmbeddedStore(
+            str(folder),
+            folds=partial(open_folds, now=self.clock.now),
+            clock=self.clock,
+            limits=Limits(index_seconds=1.0),
+        )
         store.create()
         shard = await store.open_shard(0, 1)
         self._seed += 1

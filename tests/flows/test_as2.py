@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("asn1crypto")
-
 from tests.peers.as2 import ACME, WAYPOST, key_pem, pem
 from tests.peers.server import free_port
 

@@ -17,10 +17,11 @@ from waypost.flow.supervisor import run
 from waypost.flow.worker import RunOptions
 from waypost.testing.cases.runner import run_cases
 from waypost.testing.demo import main
-from waypost.testing.demo.play import INTERCHANGES, Play, until
+from waypost.testing.demo.partner_verdict import judged_each
+from waypost.testing.demo.play import Play, until
 from waypost.testing.demo.stage import Stage, example_folder, with_values
 from waypost.testing.demo.teller import Teller
-from waypost.testing.demo.verdict import judge, judged_each
+from waypost.testing.demo.verdict import judge
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,21 +65,25 @@ async def test_a_demonstration_in_which_nothing_happened_is_judged_wrong(tmp_pat
         await stage.close()
     wrong = [row[0] for row in rows if not row[3]]
     assert "orders in the ERP's ledger, each once" in wrong
-    assert "997s at the partner, one a group" in wrong
-    assert "dead letters" in wrong
+    for what in (
+        "groups of Acme answered by 997", "interchanges of Globex by CONTRL", "855, 856, 810 at Acme, one an order",
+        "ORDRSP, DESADV, INVOIC at Globex, too", "files at partners that `edi check` takes",
+        "verdicts of acme in our books", "verdicts of globex in our books", "  rejected", "  late", "dead letters",
+    ):  # fmt: skip
+        assert what in wrong
 
 
 async def test_its_cases_hold() -> None:
     results = await run_cases(example_folder(), "dev")
     flows = {result.subject for result in results if not result.subject.startswith("maps/")}
-    assert flows == {"acme-orders", "prices", "sales-orders", "shop-orders"}
+    assert flows == {path.stem for path in (example_folder() / "flows").glob("*.yaml")}
     assert [(result.name, result.differences) for result in results if result.differences] == []
 
 
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
 def test_it_is_without_fault_in_every_environment(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ERP_TOKEN", "made up")
-    assert len(load_project(example_folder(), environment).flows) == 5
+    assert len(load_project(example_folder(), environment).flows) == 11
 
 
 def test_a_missing_secret_is_said_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +99,7 @@ def test_an_environment_gets_other_values_and_keeps_its_comments() -> None:
         with_values(text, {"adress": "there"})
 
 
-@pytest.mark.parametrize("name", INTERCHANGES)
+@pytest.mark.parametrize("name", [f"acme-{number}" for number in range(1001, 1006)])
 def test_a_sample_is_as_x12_wants_it(name: str) -> None:
     rows = (example_folder() / "samples" / f"{name}.edi").read_text().split("~\n")
     assert [len(element) for element in rows[0].split("*")[1:]] == [2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1]

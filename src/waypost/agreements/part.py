@@ -57,12 +57,28 @@ class MessageOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateOptions:
-    """For how long repetitions are looked for; 0 looks for none."""
+    """For how long repetitions are looked for, and what becomes of one; 0 looks for none."""
 
     interchange: Annotated[Duration, Option("Of an interchange's control number (ISA13, UNB 0020).")] = Duration(0)
     group: Annotated[Duration, Option("Of a group's control number (GS06, UNG 0048).")] = Duration(0)
     transaction: Annotated[Duration, Option("Of a message's control number (ST02, UNH 0062).")] = Duration(0)
-    content: Annotated[Duration, Option("Of the same content under another number.")] = Duration(0)
+    content: Annotated[Duration, Option("Of a message with the same content under another number.")] = Duration(0)
+    when_found: Annotated[
+        Literal["park", "reject", "flag"],
+        Option(
+            "What becomes of a repetition: it waits for a person, it is rejected (a dead letter; read as a whole group "
+            "or interchange, it goes on as not accepted, to be acknowledged so), or it goes on with `repeated`."
+        ),
+    ] = "park"
+    across: Annotated[
+        Literal["flow", "partner"],
+        Option("Where a repetition counts: within each flow, or in all flows that read under the agreement."),
+    ] = "flow"
+
+    @property
+    def looked_for(self) -> bool:
+        """Whether any repetition is."""
+        return bool(self.interchange or self.group or self.transaction or self.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from asn1crypto import algos, cms, core, x509
+
 from waypost.as2.certificate import Credential
 from waypost.as2.failure import As2Error, Disposition
-from waypost.core.errors import ConfigurationRefused
-
-try:
-    from asn1crypto import algos, cms, core, x509
-except ImportError as error:  # pragma: no cover - shown by a test in a process of its own
-    raise ConfigurationRefused(
-        "the package asn1crypto is missing", where="as2", remedy="pip install 'waypost[as2]'"
-    ) from error
 
 __all__ = ["Algos", "Cms", "Core", "asn1_certificate", "content_info", "issuer_and_serial", "load", "names"]
 

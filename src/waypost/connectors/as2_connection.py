@@ -32,24 +32,41 @@ CIPHERS = Literal["none", "3des", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class As2OurKeyOptions:
-    certificate: Annotated[ProjectPath, Option("Our certificate, PEM or DER.", example="partners/us.pem")]
-    key: Annotated[Secret, Option("Its private key as PEM: a secret of the environment.")]
+    certificate: Annotated[
+        ProjectPath | None, Option("Our certificate, PEM or DER, a file of the project.", example="partners/us.pem")
+    ] = None
+    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
+    key: Annotated[Secret | None, Option("Its private key as PEM: a secret of the environment.")] = None
+    key_file: Annotated[str, Option("In its place: a file of this machine that holds the key as PEM.")] = ""
     password: Annotated[Secret | None, Option("Password of the key.")] = None
     use_from: Annotated[str, Option("Moment from which it is used, UTC.", example="2026-12-01T00:00")] = ""
     use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
+        yield from _one_of("key", self.key, "key_file", self.key_file)
         yield from _window_faults(self.use_from, self.use_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class As2TheirCertificateOptions:
-    certificate: Annotated[ProjectPath, Option("The partner's certificate, PEM or DER.", example="partners/acme.pem")]
+    certificate: Annotated[
+        ProjectPath | None,
+        Option("The partner's certificate, PEM or DER, a file of the project.", example="partners/acme.pem"),
+    ] = None
+    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
     use_from: Annotated[str, Option("Moment from which it is used, UTC.")] = ""
     use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
         yield from _window_faults(self.use_from, self.use_until)
+
+
+def _one_of(name: str, value: object, other: str, path: str) -> Iterator[OptionFault]:
+    if (value is None) == (not path):
+        found = f"neither {name} nor {other}" if value is None else f"both {name} and {other}"
+        yield OptionFault(name, found, "one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +165,6 @@ def moment(text: str) -> datetime | None:
     "connection",
     "as2",
     options=As2ConnectionOptions,
-    extra="as2",
     example=(
         "{address: 'https://as2.acme.example/as2', us: WAYPOST, them: ACME, "
         "our_certificates: [{certificate: partners/us.pem, key: secret}], "
@@ -252,8 +268,9 @@ class As2Connection:
         from waypost.as2.certificate import load_credential
 
         password = given.password.reveal().encode() if given.password is not None else None
+        key = given.key.reveal().encode() if given.key is not None else self._machine_file(given.key_file)
         return load_credential(
-            self._file(given.certificate), given.key.reveal().encode(), password=password,
+            self._certificate(given), key, password=password,
             use_from=moment(given.use_from), use_until=moment(given.use_until),
         )  # fmt: skip
 
@@ -261,8 +278,21 @@ class As2Connection:
         from waypost.as2.certificate import load_credential
 
         return load_credential(
-            self._file(given.certificate), use_from=moment(given.use_from), use_until=moment(given.use_until)
+            self._certificate(given), use_from=moment(given.use_from), use_until=moment(given.use_until)
         )
+
+    def _certificate(self, given: As2OurKeyOptions | As2TheirCertificateOptions) -> bytes:
+        if given.certificate is None:
+            return self._machine_file(given.certificate_file)
+        return self._file(given.certificate)
+
+    def _machine_file(self, path: str) -> bytes:
+        try:
+            return (self._grants.root / path).read_bytes()
+        except OSError as error:
+            raise ConfigurationRefused(
+                f"{path}: {error.strerror}", where=f"connection {self._grants.name}", expected="a file that can be read"
+            ) from None
 
     def _file(self, path: str) -> bytes:
         if self._grants.read_file is None:

@@ -75,7 +75,6 @@ class Taken:
     "as2",
     options=As2SourceOptions,
     traits=SourceTraits(ordered=True, redelivers=True, polling=False, listens=True),
-    extra="as2",
     example="{path: /as2, connections: [acme-as2]}",
 )
 class As2Source:

@@ -77,7 +77,6 @@ def target_traits(options: As2TargetOptions) -> TargetTraits:
     options=As2TargetOptions,
     traits=TargetTraits(repetition=Repetition.RECOGNISED, batch=1, concurrency=8, answers=True),
     traits_for=target_traits,
-    extra="as2",
     example="{connection: acme-as2, subject: Purchase orders, filename: '{keys.po}.edi'}",
 )
 class As2Target:

@@ -27,6 +27,7 @@ import stat
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from waypost.connectors.append_ledger import (
@@ -235,19 +236,12 @@ class AppendFile:
     def _write(self, hashes: Sequence[bytes], messages: Sequence[Outbound]) -> list[int]:
         found, separator = self._found, self._separator
         assert found is not None
-        pieces, offsets, at = [], [], found.st_size
-        if separator and at and not self._ends_a_line(found):
-            pieces.append(separator)
-            at += len(separator)
-        for message in messages:
-            body = message.body
-            offsets.append(at)
-            pieces.append(body)
-            at += len(body)
-            if separator and not body.endswith(separator):
-                pieces.append(separator)
-                at += len(separator)
-        data = b"".join(pieces)
+        bodies = [message.body for message in messages]
+        if separator:
+            bodies = [body if body.endswith(separator) else body + separator for body in bodies]
+        begin = separator if separator and found.st_size and not self._ends_a_line(found) else b""
+        offsets = list(accumulate(map(len, bodies[:-1]), initial=found.st_size + len(begin)))
+        data = b"".join((begin, *bodies))
         entry = encode_entry(
             inode=found.st_ino, offset=found.st_size, length=len(data), data_crc=zlib.crc32(data),
             writer=self._writer, hashes=b"".join(hashes),

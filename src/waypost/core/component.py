@@ -253,13 +253,20 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     """A record cut out of a content. ``start`` and ``end`` are absolute byte offsets, the record's bytes are
     ``data``; what lies between two slices is a gap. ``fault`` is set when the framer knows the record is broken:
     it is accepted all the same and goes to dead letters. ``context`` is what the record needs besides its own bytes
-    (CSV header, EDI envelope): the same object for neighbours that share it, so a batch ends where it changes."""
+    (CSV header, EDI envelope): the same object for neighbours that share it, so a batch ends where it changes.
+    ``unit`` is where the whole that the record is part of (an interchange) begins, for formats that tell a repetition
+    of it from its other parts; ``CONTINUED`` is that of the slice before, and a batch ends where it changes."""
 
     start: int
     end: int
     data: bytes
     fault: str = ""
     context: bytes = b""
+    unit: int = -1
+
+
+CONTINUED = -2
+"""``Slice.unit`` where reading was resumed within a whole whose beginning the framer did not see."""
 
 
 class Framer(Protocol):
@@ -374,4 +381,20 @@ class AskingStep(Protocol):
 
     def process_answered(self, batch: Sequence[Message], answers: Sequence[Any]) -> Sequence[Result]:
         """As ``Step.process``, with the answer to each message's request."""
+        ...
+
+
+class OpeningStep(AskingStep, Protocol):
+    """A step of the kind ``asks`` that no file names."""
+
+    name: str
+    asks: str
+
+
+@runtime_checkable
+class OpeningFormat(Format, Protocol):
+    """A format that has every message looked at before the steps of its flow."""
+
+    def opening(self, flow: str) -> OpeningStep | None:
+        """The step of a flow whose contents it reads; None where its options ask for none."""
         ...

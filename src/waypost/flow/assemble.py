@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from waypost.core.clock import Clock, Random
-from waypost.core.component import Requester
+from waypost.core.component import OpeningFormat, Requester
 from waypost.core.errors import ConfigurationRefused
 from waypost.core.event import Events
 from waypost.core.grants import Connection, Grants, HttpListener, NoPositions, Positions
@@ -92,7 +92,8 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
             formats[id(use)] = around.build(use, project, definition.name)
         return formats[id(use)]
 
-    steps = tuple(_compile_step(use, definition.name, project, around) for use in definition.steps)
+    own = _opening(format_of(definition.format), definition.name)
+    steps = own + tuple(_compile_step(use, definition.name, project, around) for use in definition.steps)
     targets = tuple(
         CompiledTarget(
             name, number, format_of(target.format), key_readers(target.produced_keys), target.use.traits.reads_document
@@ -105,7 +106,13 @@ def compile_flow(definition: FlowDefinition, project: Project, around: Surroundi
         _narrow(definition, format_of(definition.format)),
     )  # fmt: skip
     opening, everywhere = stretch(flow, 0)
-    return replace(flow, opening=opening, everywhere=everywhere)
+    return replace(flow, opening=opening, everywhere=everywhere, opened=len(own))
+
+
+def _opening(source_format: Any, flow: str) -> tuple[CompiledStep, ...]:
+    """The step a format has every message pass before those of the flow."""
+    step = source_format.opening(flow) if isinstance(source_format, OpeningFormat) else None
+    return () if step is None else (CompiledStep(step.name, step, step.asks, step.name, None),)
 
 
 def _boundary_targets(steps: Sequence[CompiledStep], first: int) -> tuple[CompiledTarget, ...]:
@@ -148,7 +155,7 @@ def key_readers(keys: Mapping[str, KeyOptions]) -> dict[str, KeyReader]:
 def requesters_of(flow: CompiledFlow, project: Project, around: Surroundings) -> dict[str, Requester]:
     """The live requester behind each asking step: for a connection its kind says which component answers."""
     made: dict[str, Requester] = {}
-    for step, use in zip(flow.steps, flow.definition.steps, strict=True):
+    for step, use in zip(flow.steps[flow.opened :], flow.definition.steps, strict=True):
         if isinstance(step.looks, ReferenceLook):
             made[step.looks.name] = step.looks
         if step.asks == "clock":

@@ -16,10 +16,8 @@ from typing import Any, Protocol
 import msgspec
 
 from waypost.core.key import slot_of
-from waypost.core.message import id_text
-from waypost.flow.compiled import Question
 from waypost.flow.definition import FlowDefinition
-from waypost.flow.effects import Claim, Claims, Wanted, wanted_claim
+from waypost.flow.effects import Claim, Claims, Wanted
 from waypost.flow.placement import owner_of
 from waypost.store.protocol import Shard
 
@@ -74,19 +72,22 @@ class Claiming:
         self._shard, self._claims, self._peers = engine.shard, engine.claims, peers
         self._number, self.workers = engine.number, engine.workers
 
-    async def claim(self, questions: Sequence[Question], *, revised: bool = False) -> list[dict[str, str] | None]:
-        """For each question None, or who has its key: as ``Claims.claim``, but durable on return and across workers.
-        ``revised``: the messages are not durable yet, their causes are, and claim for them."""
-        asked = [wanted_claim(question, self._claims.secret) for question in questions]
+    async def claim(self, questions: Sequence[Sequence[Wanted]], *, revised: bool = False) -> list[list[bytes]]:
+        """For each key of each question b'', or who has it: as ``Claims.claim``, but durable on return and across
+        workers. ``revised``: the messages are not durable yet, their causes are, and claim for them."""
+        asked = [wanted for question in questions for wanted in question]
         if revised:
-            asked = [msgspec.structs.replace(wanted, message=wanted.cause) for wanted in asked]
+            asked = [
+                msgspec.structs.replace(wanted, message=wanted.message[:-16] + wanted.cause) for wanted in asked
+            ]  # fmt: skip
         shares: dict[int, list[int]] = {}
         for at, wanted in enumerate(asked):
             owner = owner_of(slot_of(int.from_bytes(wanted.key[:8], "little")), self.workers)
             shares.setdefault(owner, []).append(at)
         answers = await asyncio.gather(*(self._ask(owner, [asked[i] for i in at]) for owner, at in shares.items()))
         holders = dict(zip(chain(*shares.values()), chain(*answers), strict=True))
-        return [{"original": id_text(holders[at])} if holders[at] else None for at in range(len(asked))]
+        each = iter(range(len(asked)))
+        return [[holders[next(each)] for _ in question] for question in questions]
 
     async def _ask(self, owner: int, asked: list[Wanted]) -> list[bytes]:
         if owner == self._number:
@@ -100,8 +101,9 @@ class Claiming:
         holders: list[bytes] = []
         claimed: list[Claim] = []
         for wanted in asked:
-            dead = wanted.accepts and (holder := self._claims.holder(wanted)) != b"" and await self._is_dead(holder)
-            holder, claim = self._claims.decide(wanted, dead_holder=holder if dead else b"")
+            holder = self._claims.holder(wanted) if wanted.accepts else b""
+            dead = holder != b"" and await self._is_dead(holder[-16:])
+            holder, claim = self._claims.decide(wanted, dead_holder=holder if dead else b"", durable=True)
             holders.append(holder)
             if claim is not None:
                 claimed.append(claim)

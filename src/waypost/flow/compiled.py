@@ -113,6 +113,8 @@ class CompiledFlow:
     opening: tuple[CompiledStep, ...] = ()
     everywhere: tuple[int, ...] = ()
     """The steps up to the first boundary, and the numbers of where a message goes that passed them."""
+    opened: int = 0
+    """How many steps come before those of the definition: what the format asks of every message."""
 
     @property
     def target_names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ Recorded = Mapping[tuple[int, str, int], tuple[bytes, bytes]]
 Claim = tuple[str, bytes, bytes, int]
 """(scope, keyed hash, message id, expires at or 0), as in ``Claimed``."""
 
-ClaimAfar = Callable[[Sequence[Question]], Awaitable[Sequence[dict[str, str] | None]]]
+ClaimAfar = Callable[[Sequence[Sequence["Wanted"]]], Awaitable[Sequence[Sequence[bytes]]]]
 
 _DECIMAL, _AGED = 1, 2
 
@@ -97,12 +97,15 @@ class LiveEffects:
 
     def __init__(
         self, requesters: Mapping[str, Requester], claims: Claims, recorded: Recorded | None = None, *,
-        other_version: bool = False, claim_afar: ClaimAfar | None = None, anew: bool = False,
+        other_version: bool = False, claim_afar: ClaimAfar | None = None, anew: bool = False, occurrence: bytes = b"",
+        insists: bool = False,
     ) -> None:  # fmt: skip
         """``anew``: what is not recorded is asked for, not taken from a cache. ``other_version``: the record is of
         another version of the flow, and counts only where the request is the same. ``claim_afar`` claims keys where
-        other workers claim them, too."""
+        other workers claim them, too. ``occurrence`` is that of the messages; ``insists``: a person wants them
+        processed though they are repetitions."""
         self._requesters, self._claims, self._recorded = requesters, claims, recorded or {}
+        self._asking = Asking(claims.secret, occurrence, insists)
         self._other_version, self._claim_afar, self._anew = other_version, claim_afar, anew
         self.heard: list[tuple[int, str, int, bytes, bytes]] = []
         self.claimed: list[Claim] = []
@@ -120,10 +123,12 @@ class LiveEffects:
         if unknown:
             asked = [questions[at] for at in unknown]
             if step.asks == "claim":
-                fresh: Sequence[Any] = (
-                    [self._claim(question) for question in asked] if self._claim_afar is None
-                    else await self._claim_afar(asked)
+                wanted = [self._asking.wanted(question) for question in asked]
+                holders = (
+                    [[self._claim(one) for one in each] for each in wanted] if self._claim_afar is None
+                    else await self._claim_afar(wanted)
                 )  # fmt: skip
+                fresh: Sequence[Any] = [claim_answer(q, found) for q, found in zip(asked, holders, strict=True)]
             else:
                 requester = self._requesters[step.name]
                 if self._anew:
@@ -139,11 +144,11 @@ class LiveEffects:
                 answers[at] = unpack_answer(packed)
         return answers
 
-    def _claim(self, question: Question) -> dict[str, str] | None:
-        answer, claim = self._claims.claim(question)
+    def _claim(self, wanted: Wanted) -> bytes:
+        holder, claim = self._claims.claim(wanted)
         if claim is not None:
             self.claimed.append(claim)
-        return answer
+        return holder
 
     def claim_records(self) -> list[Claimed]:
         """For the commit of the batch."""
@@ -186,8 +191,9 @@ def would_ask(step: CompiledStep, question: Question) -> WaypostError:
 
 
 class Wanted(msgspec.Struct, array_like=True, frozen=True):
-    """A key an idempotent receiver asks for on behalf of ``message``. ``cause`` is what the message was made from, b''
-    for none; ``accepts``: the key may be taken over from a dead letter."""
+    """A key an idempotent receiver, or an agreement, asks for on behalf of ``message``: its id, behind that of the
+    occurrence it is part of where all parts of that may have the key. ``cause`` is what the message was made from, b''
+    for none; ``accepts``: the key may be taken over from a dead letter; ``insists``: from whoever has it."""
 
     scope: str
     key: bytes
@@ -195,15 +201,43 @@ class Wanted(msgspec.Struct, array_like=True, frozen=True):
     cause: bytes
     keep_us: int
     accepts: bool
+    insists: bool = False
 
 
-def wanted_claim(question: Question, secret: bytes) -> Wanted:
-    """What a receiver's question asks for."""
-    wanted, message = question.request.parameters, question.message
-    key = hashlib.blake2b(str(wanted["claim"]).encode(), digest_size=16, key=secret).digest()
-    keep = int(float(wanted.get("keep_seconds") or 0) * 1_000_000)
-    accepts = wanted.get("when_original_failed") == "accept"
-    return Wanted(str(wanted["scope"]), key, message.id, message.causation_id or b"", keep, accepts)
+class Asking(NamedTuple):
+    """On whose behalf the questions of a batch ask for keys."""
+
+    secret: bytes
+    occurrence: bytes = b""
+    insists: bool = False
+
+    def wanted(self, question: Question) -> list[Wanted]:
+        """What a question asks for: one key, ``claim``, or several, ``claims`` (key, seconds it is kept, whether it is
+        the occurrence's)."""
+        asked, message = question.request.parameters, question.message
+        accepts = asked.get("when_original_failed") == "accept"
+        insists = self.insists and "claims" in asked
+        claims = asked.get("claims") or ((asked["claim"], asked.get("keep_seconds"), False),)
+        made = []
+        for claim, keep, shared in claims:
+            key = hashlib.blake2b(str(claim).encode(), digest_size=16, key=self.secret).digest()
+            holder = self.occurrence + message.id if shared and self.occurrence else message.id
+            keep_us = int(float(keep or 0) * 1_000_000)
+            made.append(Wanted(str(asked["scope"]), key, holder, message.causation_id or b"", keep_us, accepts,
+                               insists))  # fmt: skip
+        return made
+
+
+def claim_answer(question: Question, holders: Sequence[bytes]) -> Any:
+    """The answer to a question for keys: who has the one, or of several those that another has, by their place."""
+    if "claims" in question.request.parameters:
+        return [[at, id_text(holder[-16:])] for at, holder in enumerate(holders) if holder]
+    return {"original": id_text(holders[0][-16:])} if holders[0] else None
+
+
+def _same(holder: bytes, message: bytes) -> bool:
+    """Whether two are one message, or parts of one occurrence."""
+    return bool(holder) and len(holder) == len(message) and holder[:16] == message[:16]
 
 
 class Claims:
@@ -214,40 +248,52 @@ class Claims:
     ) -> None:
         """``dead`` says whether the message of an id is a dead letter; it is asked of repetitions alone."""
         self._state, self.secret, self._now, self.dead = state, secret, now, dead
-        self._pending: dict[tuple[str, bytes], bytes] = {}
+        self._pending: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        """Who has a key, and until when; what the journal does not hold yet, and some that it does."""
 
-    def claim(self, question: Question) -> tuple[dict[str, str] | None, Claim | None]:
-        """``(None, claim)`` when the key is new: the claim belongs into the commit of its batch. ``(None, None)`` when
-        its holder is what this message replays; else who has it."""
-        wanted = wanted_claim(question, self.secret)
+    def claim(self, wanted: Wanted) -> tuple[bytes, Claim | None]:
+        """``(b'', claim)`` when the key is new: the claim belongs into the commit of its batch. ``(b'', None)`` when
+        it has the key already, or its holder is what this message replays; else who has it."""
         holder = self.holder(wanted)
-        dead = holder and wanted.accepts and self.dead(holder)
-        holder, claim = self.decide(wanted, dead_holder=holder if dead else b"")
-        return ({"original": id_text(holder)} if holder else None), claim
+        dead = holder and wanted.accepts and self.dead(holder[-16:])
+        return self.decide(wanted, dead_holder=holder if dead else b"")
 
     def holder(self, wanted: Wanted) -> bytes:
         """Another message that has the key, b'' where there is none, or it is the cause of this one."""
         at = (wanted.scope, wanted.key)
-        holder = self._pending.get(at) or self._state.claim(*at) or b""
-        return b"" if holder in (wanted.message, wanted.cause) else holder
+        holder = self._holder(at)
+        return b"" if _same(holder, wanted.message) or holder == wanted.cause else holder
 
-    def decide(self, wanted: Wanted, *, dead_holder: bytes = b"") -> tuple[bytes, Claim | None]:
-        """Who has the key, b'' = the message may go on; and the claim where it is new. ``dead_holder`` gives way."""
+    def _holder(self, at: tuple[str, bytes]) -> bytes:
+        message, expires = self._pending.get(at, (b"", 0))
+        if message and (not expires or expires > self._now()):
+            return message
+        return self._state.claim(*at) or b""
+
+    def decide(
+        self, wanted: Wanted, *, dead_holder: bytes = b"", durable: bool = False
+    ) -> tuple[bytes, Claim | None]:  # fmt: skip
+        """Who has the key, b'' = the message may go on; and the claim where it is new, or, for ``durable``, where it
+        is not in the journal yet. ``dead_holder`` gives way."""
         at = (wanted.scope, wanted.key)
-        holder = self._pending.get(at) or self._state.claim(*at) or b""
+        holder = self._holder(at)
         if holder and holder == wanted.cause:
             return b"", None
-        if holder not in (b"", wanted.message, dead_holder):
+        if len(holder) > 16 and _same(holder, wanted.message):
+            if not durable or self._state.claim(*at) == holder:
+                return b"", None
+            wanted = msgspec.structs.replace(wanted, message=holder)
+        if holder not in (b"", wanted.message, dead_holder) and not wanted.insists:
             return holder, None
-        self._pending[at] = wanted.message
         expires = self._now() + wanted.keep_us if wanted.keep_us else 0
+        self._pending[at] = (wanted.message, expires)
         return b"", (wanted.scope, wanted.key, wanted.message, expires)
 
     def records(self, claimed: Sequence[Claim]) -> list[Claimed]:
         """The record of claims. They are remembered here until the state has them."""
         if not claimed:
             return []
-        for at, message in list(self._pending.items()):
+        for at, (message, _) in list(self._pending.items()):
             if self._state.claim(*at) == message:
                 del self._pending[at]
         return [Claimed(tuple(claimed))]
@@ -255,5 +301,5 @@ class Claims:
     def forget(self, claimed: Sequence[Claim]) -> None:
         """Claims that will not be durable."""
         for scope, key, message, _ in claimed:
-            if self._pending.get((scope, key)) == message:
+            if self._pending.get((scope, key), (b"", 0))[0] == message:
                 del self._pending[scope, key]

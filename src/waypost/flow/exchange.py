@@ -85,7 +85,8 @@ def _rows(
         row = _said(form, bodies[-1].bodies.data, sent=True)
         if row is not None:
             yield {**row, "direction": "sent", "message": id_text(found.message), "flow": found.flow, "at": times[0],
-                   "keys": keys, "state": found.state, "target": target, "times_sent": len(times)}  # fmt: skip
+                   "keys": keys, "state": found.state, "target": target, "times_sent": len(times),
+                   "begun_at": found.received_at}  # fmt: skip
 
 
 def _said(form: StampingFormat, content: bytes, *, sent: bool) -> dict[str, Any] | None:

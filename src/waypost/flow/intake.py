@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
+from waypost.core.component import CONTINUED, Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.circuit import backoff
 from waypost.flow.compiled import CompiledFlow
-from waypost.flow.content_position import end_of, position_at
+from waypost.flow.content_position import end_of, position_at, unit_of
 from waypost.flow.host import Host
 from waypost.flow.load import BATCH, Load, Part
 from waypost.flow.spread import ids_of
@@ -246,7 +246,7 @@ class _Reading:
         position = intake.engine.low_position(start.flow, start.partition)
         _, context, records = (*position.split("|"), "", "")[:3]
         self.offset = end_of(position)
-        self.context = bytes.fromhex(context)
+        self.context, self.unit = bytes.fromhex(context), unit_of(position)
         self.records = int(records or "0", 16)
         self.size = self.offset
         self._whole = self.offset == 0
@@ -282,19 +282,19 @@ class _Reading:
             await ticket
 
     async def _send(self, slices: Sequence[Slice]) -> None:
-        size = BATCH * self.intake.engine.workers
-        for start in range(0, len(slices), size):
-            for context, part in by_context(slices[start : start + size]):
+        for evenly in in_batches(slices, BATCH * self.intake.engine.workers):
+            for context, part in by_context(evenly):
                 await self._send_part(context, part)
 
     async def _send_part(self, context: bytes, part: Sequence[Slice]) -> None:
         intake = self.intake
         await intake._room()
         self.records += len(part)
+        self.unit = self.unit if part[0].unit == CONTINUED else part[0].unit
         load = msgspec.structs.replace(
             self.start, raws=[s.data for s in part], context=context,
-            position=position_at(part[-1].end, context, self.records),
-            ranges=packed_ranges(part),
+            position=position_at(part[-1].end, context, self.records, self.unit),
+            ranges=packed_ranges(part), occurrence=occurrence_of(self.start.partition, self.unit),
             faults={at: s.fault for at, s in enumerate(part) if s.fault},
         )  # fmt: skip
         self._tickets.append((await intake._hand(load, ()), load.position))
@@ -323,15 +323,28 @@ def packed_ranges(slices: Sequence[Slice]) -> bytes:
     return struct.pack(f"<{len(edges)}Q", *edges)
 
 
+def occurrence_of(partition: str, unit: int) -> bytes:
+    """What tells one coming of a unit from a repetition of it: the same whenever the same content is read; b'' where
+    there is no unit."""
+    return hashlib.blake2b(f"{partition}@{unit}".encode(), digest_size=16).digest() if unit >= 0 else b""
+
+
+def in_batches(slices: Sequence[Slice], usual: int) -> list[Sequence[Slice]]:
+    """Parts of about the ``usual`` length and of one another's: a batch costs nearly as much when it is small."""
+    count = max(1, round(len(slices) / usual))
+    size = -(-len(slices) // count)
+    return [slices[start : start + size] for start in range(0, len(slices), size or 1)]
+
+
 def by_context(slices: Sequence[Slice]) -> list[tuple[bytes, Sequence[Slice]]]:
-    """Runs of slices with the same context."""
-    if len({id(s.context) for s in slices}) == 1:
+    """Runs of slices with the same context, parts of the same unit."""
+    if len({(id(s.context), s.unit) for s in slices}) == 1:
         return [(slices[0].context, slices)]
     runs: list[tuple[bytes, Sequence[Slice]]] = []
     start = 0
     while start < len(slices):
-        own, end = slices[start].context, start + 1
-        while end < len(slices) and slices[end].context is own:
+        own, unit, end = slices[start].context, slices[start].unit, start + 1
+        while end < len(slices) and slices[end].context is own and slices[end].unit == unit:
             end += 1
         runs.append((own, slices[start:end]))
         start = end

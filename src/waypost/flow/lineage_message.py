@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from waypost.core.component import LocatingFormat, Result, Routed, Split, Tapped
+from waypost.core.component import LocatingFormat, Noted, Result, Routed, Split, Tapped
 from waypost.core.errors import UsageError, WaypostError
 from waypost.core.message import Message, id_text
 from waypost.flow.compiled import CompiledFlow, Out
@@ -64,6 +64,12 @@ class _Trail:
         """A message is known by its identity, so all must live as long as this."""
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
+        if name not in self.steps:  # a format's own step: the message stays what it is
+            for (_, message), result in zip(before, results, strict=True):
+                for made in _made(result):
+                    self.kept.append(made)
+                    self.now[id(made)] = self.now.get(id(message), ())
+            return
         use, lineage = self.steps[name]
         looks = self.looks.get(name)
         if isinstance(looks, ReferenceLook) and isinstance(lineage, Mapped):
@@ -87,7 +93,7 @@ def _made(result: Result) -> Sequence[Message]:
         return (result,)
     if isinstance(result, Split):
         return result.children
-    return (result.message,) if isinstance(result, Routed | Tapped) else ()
+    return (result.message,) if isinstance(result, Routed | Tapped | Noted) else ()
 
 
 async def lineage_of(engine: Engine, message: bytes, params: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -58,6 +58,8 @@ class Load(msgspec.Struct):
     """Headers of all the records, such as what their file's name says."""
     stage: str = ""
     """Where in the flow these messages begin, as ``boundary.envelope`` writes it; '' = at the source."""
+    occurrence: bytes = b""
+    """Which coming of an interchange, or another unit, the records are part of; b'' where they are part of none."""
 
     def headers_of(self, index: int) -> Mapping[str, str]:
         if not self.headers:
@@ -97,6 +99,8 @@ class Decoded(msgspec.Struct):
     """The messages whose idempotency keys these keep, where a replay asked for that."""
     begin: Begin | None = None
     """Where the messages begin, unless at the source."""
+    occurrence: bytes = b""
+    """As ``Load.occurrence``."""
 
     @property
     def first_id(self) -> bytes:
@@ -125,7 +129,8 @@ def decode_load(flow: CompiledFlow, load: Load, first: int, at: int, secret: byt
         left_out = {index for index, _, _ in refused}
         indices = [index for index in indices if index not in left_out]
     messages = _messages(flow, load, documents, indices, first, at, ordering)
-    return Decoded(first, at, indices, messages, refused, order, keys, load.causes if load.origin == SAME_KEY else [])
+    origins = load.causes if load.origin == SAME_KEY else []
+    return Decoded(first, at, indices, messages, refused, order, keys, origins, occurrence=load.occurrence)
 
 
 def _from_boundary(load: Load, first: int, at: int, secret: bytes) -> Decoded:
@@ -216,7 +221,7 @@ def accepted_record(flow: CompiledFlow, load: Load, decoded: Decoded, seq: int) 
         struct.pack(f"<{len(decoded.order)}Q", *decoded.order),
         tuple((name, tuple(values)) for name, values in decoded.keys.items()),
         _packed_headers(load), tuple(load.causes), load.origin, _rules_of(flow, decoded),
-        faults=tuple(load.faults.items()), stage=load.stage,
+        faults=tuple(load.faults.items()), stage=load.stage, occurrence=load.occurrence,
     )  # fmt: skip
 
 
@@ -350,6 +355,7 @@ def load_of(record: Accepted) -> Load:
         record.flow, bodies_of(record.bodies, record.count), record.context, record.content_type, record.partition,
         record.position, record.arrival, record.ranges, None if shared else headers,
         list(record.causes), record.origin, dict(record.faults), shared_headers=shared, stage=record.stage,
+        occurrence=record.occurrence,
     )  # fmt: skip
 
 
@@ -361,7 +367,7 @@ def input_of(accepted: Accepted, index: int, cause: bytes, origin: str) -> Load:
     return Load(
         accepted.flow, [load.raws[index]], accepted.context, accepted.content_type, causes=[cause], origin=origin,
         headers=[dict(given)] if given else None,
-        faults={0: load.faults[index]} if index in load.faults else {}, stage=load.stage,
+        faults={0: load.faults[index]} if index in load.faults else {}, stage=load.stage, occurrence=load.occurrence,
     )  # fmt: skip
 
 
@@ -372,4 +378,5 @@ def narrowed(decoded: Decoded, indices: Sequence[int]) -> Decoded:
     return Decoded(
         decoded.first, decoded.at, [i for i, _ in kept], [m for _, m in kept],
         [r for r in decoded.refused if r[0] in wanted], decoded.order, decoded.keys, decoded.origins, decoded.begin,
+        decoded.occurrence,
     )  # fmt: skip

@@ -39,7 +39,7 @@ from waypost.flow.load import (
 from waypost.flow.member.envelope import AT
 from waypost.flow.ordinal import MOST_ROWS, Known, nothing_known, recorded_numbers
 from waypost.flow.recall import recorded_digests
-from waypost.flow.rework import kept_answers, leave_out, pass_over
+from waypost.flow.rework import FRESH, kept_answers, leave_out, pass_over
 from waypost.store.carrying import unproduced
 from waypost.store.protocol import OpenBatch, StoredBatch
 from waypost.store.record import NO_TARGET, AnyRecord, Decided, Effects, Linked, State, pack_refs, ref_of
@@ -61,7 +61,7 @@ class FlowRunner:
         self._late: deque[int] = deque()
         self._accepting = 0
         self._catching_up: asyncio.Task[None] | None = None
-        self._afar = engine.workers > 1 and not stays_here(flow.definition)
+        self._afar = engine.workers > 1 and (flow.opened or not stays_here(flow.definition))
         """Keys of its receivers are claimed across workers: its messages are durable before they are processed."""
         self._rows = asyncio.Lock()
         """Held while output rows are added to a batch that is already stored."""
@@ -83,7 +83,9 @@ class FlowRunner:
         if self.behind or self.cautious or self._afar:
             self.cautious = max(0, self.cautious - 1)
             return self._accept_only(load, decoded, extra, recorded)
-        effects = LiveEffects(self.requesters, engine.claims, recorded, anew=load.origin in REPLAYED)
+        effects = LiveEffects(
+            self.requesters, engine.claims, recorded, anew=load.origin in REPLAYED, occurrence=load.occurrence
+        )  # fmt: skip
         try:
             processed = await self.flow.process(
                 decoded.indices, decoded.messages, effects, engine.shard.secret, begin=decoded.begin
@@ -212,7 +214,8 @@ class FlowRunner:
         """Process what has no output rows yet. That a batch is tried is noted while its steps run; one that was being
         tried when a process died goes message by message, so that the guilty one is found and no other is blamed."""
         flow, decoded, recorded, stored = await self._stored(batch)
-        effects = self._effects(batch, recorded, anew=stored.accepted.origin in REPLAYED)
+        anew, occurrence = stored.accepted.origin in REPLAYED, decoded.occurrence
+        effects = self._effects(batch, recorded, occurrence, anew=anew)
         left = unproduced(batch)
         trying = self.engine.trying
         whole = f"{self.flow.name}/{batch.seq}"
@@ -241,7 +244,7 @@ class FlowRunner:
             part = narrowed(decoded, [index])
             own = {key: answer for key, answer in recorded.items() if key[0] == index}
             kept = await kept_answers(flow, part, own, effects, self.engine.shard.secret)
-            live = self._effects(batch, kept, anew=True)
+            live = self._effects(batch, kept, decoded.occurrence, anew=True, insists=effects == FRESH)
             await self._process(flow, seq, part, live, len(batch.states), (decided,), stored)
 
     async def set_aside(self, seq: int, indices: Sequence[int], decided: Decided) -> int:
@@ -272,7 +275,8 @@ class FlowRunner:
         decoded = decode_load(self.flow, load, engine.ids.block(), engine.clock.now(), engine.shard.secret)
         afar = partial(engine.claiming.claim, revised=True) if self._afar else None
         effects = LiveEffects(
-            self.requesters, engine.claims, recorded, other_version=True, claim_afar=afar, anew=True
+            self.requesters, engine.claims, recorded, other_version=True, claim_afar=afar, anew=True,
+            occurrence=load.occurrence,
         )  # fmt: skip
         try:
             processed = await self.flow.process(
@@ -290,10 +294,15 @@ class FlowRunner:
         linked = Linked(decoded.first_id, "revision-of", load.causes[0], decoded.at)
         return (await self._fused(load, decoded, processed, effects, (decided, linked), recorded)).first
 
-    def _effects(self, batch: OpenBatch, recorded: Recorded, *, anew: bool = False) -> LiveEffects:
+    def _effects(
+        self, batch: OpenBatch, recorded: Recorded, occurrence: bytes, *, anew: bool = False, insists: bool = False
+    ) -> LiveEffects:  # fmt: skip
         _, requesters = self.engine.version_of(batch.version, batch.flow)
         afar = self.engine.claiming.claim if self._afar else None
-        return LiveEffects(requesters, self.engine.claims, recorded, claim_afar=afar, anew=anew)
+        return LiveEffects(
+            requesters, self.engine.claims, recorded, claim_afar=afar, anew=anew, occurrence=occurrence,
+            insists=insists,
+        )  # fmt: skip
 
     async def _stored(self, batch: OpenBatch) -> tuple[CompiledFlow, Decoded, Recorded, StoredBatch]:
         """A batch from the journal, for the version it was accepted on."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from waypost.core.errors import ProjectError
+from waypost.core.page import Html, element, joined, page, table
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.schema.model import Element, Loop, Schema, Use
 from waypost.partners.view import Shown, view
@@ -121,9 +121,9 @@ def _candidates(usage: Usage, schema: Schema) -> Iterable[str]:
         yield from _unused("", schema.root, usage)
     for tag in sorted(usage.segments):
         segment = schema.segments.get(tag)
-        for number, element in enumerate(segment.elements if segment else (), 1):
-            if isinstance(element, Element):
-                yield from _element(usage, f"{tag}/{number}", f"{tag}{number:02}", element)
+        for number, item in enumerate(segment.elements if segment else (), 1):
+            if isinstance(item, Element):
+                yield from _element(usage, f"{tag}/{number}", f"{tag}{number:02}", item)
 
 
 def _unused(path: str, loop: Loop, usage: Usage) -> Iterable[str]:
@@ -161,40 +161,32 @@ def _loads(base: str, lines: Sequence[str], schemas: ProjectSchemas) -> bool:
 
 def guide_of(proposals: Sequence[Proposal], partner: str) -> str:
     """The guide as an HTML page that loads nothing: each message type, its segments, elements, codes and lengths."""
-    parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(partner)}: EDI guide</title>',
-        "<style>body{font:14px/1.4 system-ui,sans-serif;max-width:64em;margin:2em auto}table{border-collapse:collapse;"
-        "width:100%}th,td{border:1px solid #ccc;padding:.2em .5em;text-align:left;vertical-align:top}"
-        "th{background:#eef1f4}code{font-family:monospace}@media print{body{margin:0;font-size:10pt}}</style>",
-        f"<h1>{html.escape(partner)}: what is exchanged</h1>",
-    ]
+    return page(f"{partner}: EDI guide", _guide(proposals, partner))
+
+
+def _guide(proposals: Sequence[Proposal], partner: str) -> Iterator[Html]:
+    yield element("h1", f"{partner}: what is exchanged")
     for proposal in proposals:
         usage = proposal.usage
-        parts.append(f"<h2>{html.escape(' '.join((usage.standard, usage.version, usage.message)))}</h2>")
-        parts.append(f"<p>Seen in {usage.messages} messages of {len(usage.files)} files.</p><table>"
-                     "<tr><th>place</th><th>name</th><th>used</th><th>longest</th><th>values</th></tr>")  # fmt: skip
-        for tag in usage.segments:
-            often = f"{usage.segments[tag]} of {usage.messages}, at most {usage.most[tag]} times"
-            parts.append(_row(f"<b>{html.escape(tag)}</b>", usage.names.get(tag, ""), often, "", ""))
-            for place in sorted(p for p in usage.values if p.startswith(tag) and p[len(tag) : len(tag) + 1].isdigit()):
-                parts.append(_row(f"<code>{html.escape(place)}</code>", usage.names.get(place, ""),
-                                  str(sum(usage.values[place].values())), str(usage.lengths[place]),
-                                  _said(usage, place)))  # fmt: skip
-        parts.append("</table>")
-    return "\n".join([*parts, "</html>"]) + "\n"
+        yield element("h2", " ".join((usage.standard, usage.version, usage.message)))
+        yield element("p", f"Seen in {usage.messages} messages of {len(usage.files)} files.")
+        yield table(("place", "name", "used", "longest", "values"), _usage_rows(usage), ("longest",))
 
 
-def _row(place: str, name: str, used: str, longest: str, values: str) -> str:
-    cells = (place, html.escape(name), html.escape(used), html.escape(longest), values)
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def _usage_rows(usage: Usage) -> Iterator[tuple[object, ...]]:
+    for tag in usage.segments:
+        often = f"{usage.segments[tag]} of {usage.messages}, at most {usage.most[tag]} times"
+        yield element("b", tag), usage.names.get(tag, ""), often, "", ""
+        for place in sorted(p for p in usage.values if p.startswith(tag) and p[len(tag) : len(tag) + 1].isdigit()):
+            count = str(sum(usage.values[place].values()))
+            yield element("code", place), usage.names.get(place, ""), count, usage.lengths[place], _said(usage, place)
 
 
-def _said(usage: Usage, place: str) -> str:
+def _said(usage: Usage, place: str) -> Html:
     values = usage.values[place]
     if len(values) > _MOST_CODES:
-        return f"e.g. <code>{html.escape(next(iter(values)))}</code>"
-    made = []
-    for value in sorted(values):
-        meaning = usage.meanings.get((place, value), "")
-        made.append(f"<code>{html.escape(value)}</code>" + (f" {html.escape(meaning)}" if meaning else ""))
-    return ", ".join(made)
+        return joined(["e.g. ", element("code", next(iter(values)))])
+    return joined(
+        (joined([element("code", value), f" {usage.meanings.get((place, value), '')}".rstrip()])
+         for value in sorted(values)), ", ",
+    )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from waypost.core.page import Html, Tone, element, html, pieces
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.charset import encoding_of
 from waypost.formats.edi.cutter import cut
@@ -20,17 +20,6 @@ from waypost.formats.edi.schema.model import Composite, Element, Schema
 from waypost.formats.edi.segment import split_segments
 from waypost.formats.edi.token import Kind, Token
 from waypost.formats.edi.x12_dialect import X12
-
-_STYLE = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #1a1a1a; }
-h1 { font-size: 1.3em; } h2 { font-size: 1.1em; border-bottom: 2px solid #1a1a1a; margin-top: 2em; }
-table { border-collapse: collapse; width: 100%; margin: 0 0 .6em; }
-th { text-align: left; background: #eef1f4; } th, td { padding: .15em .5em; vertical-align: top; }
-td.place { width: 5em; font-family: monospace; color: #555; } td.name { width: 20em; color: #444; }
-td.value { font-family: monospace; } .code { color: #0b5394; font-family: system-ui, sans-serif; }
-@media print { body { margin: 0; font-size: 10pt; } h2 { break-before: auto; } table { break-inside: avoid; } }
-"""
-
 
 _ENVELOPE = {
     "ISA": ("authorisation qualifier", "authorisation", "security qualifier", "security", "sender's qualifier",
@@ -61,17 +50,23 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One segment with its values; ``level`` says whether it belongs to an envelope or begins a message."""
+    """One segment with its values; ``level`` says whether it belongs to an envelope or begins a message. ``message``
+    counts the messages of the content and ``position`` the segments of one, from 1; of an envelope both are 0.
+    ``offset`` is where the part of the content begins that it was read with."""
 
     tag: str
     name: str
     level: str
     values: Sequence[Value]
+    message: int = 0
+    position: int = 0
+    offset: int = 0
 
 
 def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
     """Every segment of a content with its names. Raises ``DataError`` for a message beyond the limit."""
     group: list[Any] = []
+    messages = 0
     for token in cut(pieces, (X12, EDIFACT), LIMIT_BYTES):
         if token.header is None or token.dialect is None or token.kind in (Kind.GAP, Kind.JUNK):
             continue
@@ -81,11 +76,13 @@ def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
             group = rows[0]
         elif token.kind is Kind.INTERCHANGE:
             group = []
-        schema = names.schema(rows[0], group) if token.kind is Kind.TRANSACTION and rows else None
-        for number, row in enumerate(rows):
-            level = "message" if token.kind is Kind.TRANSACTION and number == 0 else (
-                "segment" if token.kind is Kind.TRANSACTION else "envelope")  # fmt: skip
-            yield names.shown(row, level, schema)
+        inside = token.kind is Kind.TRANSACTION
+        messages += inside
+        schema = names.schema(rows[0], group) if inside and rows else None
+        for number, row in enumerate(rows, 1):
+            level = "envelope" if not inside else "message" if number == 1 else "segment"
+            place = (messages, number) if inside else (0, 0)
+            yield replace(names.shown(row, level, schema), message=place[0], position=place[1], offset=token.start)
 
 
 class _Names:
@@ -177,17 +174,32 @@ def text_of(shown: Iterable[Shown]) -> Iterator[str]:
 
 def html_of(shown: Iterable[Shown], title: str) -> Iterator[str]:
     """The pieces of a page that reads well on a screen and on paper; it loads nothing."""
-    escaped = html.escape(title)
-    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped}</title><style>{_STYLE}</style>\n'
-    yield f"<h1>{escaped}</h1>\n"
+    return pieces(title, _body(shown, title))
+
+
+def _body(shown: Iterable[Shown], title: str) -> Iterator[Html]:
+    yield element("h1", title)
     for one in shown:
         if one.level == "message":
-            yield f"<h2>{html.escape(one.name or one.tag)}</h2>\n"
-        yield f'<table><tr><th colspan="3">{html.escape(one.tag)} {html.escape(one.name)}</th></tr>\n'
-        for value in one.values:
-            meaning = f' <span class="code">= {html.escape(value.meaning)}</span>' if value.meaning else ""
-            yield (f'<tr><td class="place">{html.escape(value.place)}</td>'
-                   f'<td class="name">{html.escape(value.name)}</td>'
-                   f'<td class="value">{html.escape(value.value)}{meaning}</td></tr>\n')  # fmt: skip
-        yield "</table>\n"
-    yield "</html>\n"
+            yield element("h2", one.name or one.tag)
+        yield segment_html(one)
+
+
+def segment_html(one: Shown, tone: Tone = "", marked: Collection[str] = (), below: object = "") -> Html:
+    """One segment as a table: its places, names and values. ``marked`` are the places that ``tone`` is about, those
+    without a value among them; ``below`` is said behind the values."""
+    rows = [f'<tr><th colspan="3">{html(one.tag)} {html(one.name)}</th></tr>\n']
+    values = [*one.values, *(Value(place, "", "") for place in marked if not _has(one, place))]
+    for value in values:
+        meaning = f' <span class="meaning">= {html(value.meaning)}</span>' if value.meaning else ""
+        kind = f' class="{tone}"' if value.place in marked else ""
+        said = html(value.value) or element("span", "nothing is there", "soft")
+        rows.append(f'<tr{kind}><td class="at mono">{html(value.place)}</td><td class="name">{html(value.name)}</td>'
+                    f'<td class="mono">{said}{meaning}</td></tr>\n')  # fmt: skip
+    rows.append(f'<tr><td colspan="3">{html(below)}</td></tr>\n' if below else "")
+    columns = '<colgroup><col class="at"><col class="name"><col></colgroup>'
+    return Html(f'<table class="segment {tone}">{columns}\n{"".join(rows)}</table>')
+
+
+def _has(one: Shown, place: str) -> bool:
+    return any(value.place == place for value in one.values)

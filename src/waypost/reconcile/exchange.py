@@ -22,8 +22,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One interchange that was sent or received. ``at`` is UTC µs; ``groups`` and ``messages`` are control numbers, a
-    message with its set and its group; ``acknowledges`` is what it says of others, where it is an acknowledgement."""
+    """One interchange that was sent or received. ``at`` is UTC µs; ``begun_at`` is when work on what was sent began (0:
+    ``at``): an answer may come before we know that it was delivered, and never before that. ``groups`` and ``messages``
+    are control numbers, a message with its set and its group; ``acknowledges`` is what it says of others, where it is
+    an acknowledgement."""
 
     message: str
     flow: str
@@ -37,6 +39,12 @@ class Exchange:
     kind: str = ""
     acknowledges: Sequence[Reference] = ()
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    begun_at: int = 0
+
+    @property
+    def since(self) -> int:
+        """The earliest moment at which an answer to it can come."""
+        return self.begun_at or self.at
 
     @staticmethod
     def of(row: Mapping[str, Any]) -> Exchange:
@@ -46,7 +54,7 @@ class Exchange:
             int(row["at"]), str(row["interchange"]), tuple(row.get("groups") or ()),
             tuple((str(s), str(n), str(g)) for s, n, g in row.get("messages") or ()), str(row.get("kind") or ""),
             tuple(Reference(**one) for one in row.get("acknowledges") or ()),
-            {name: tuple(values) for name, values in (row.get("keys") or {}).items()},
+            {name: tuple(values) for name, values in (row.get("keys") or {}).items()}, int(row.get("begun_at") or 0),
         )  # fmt: skip
 
 

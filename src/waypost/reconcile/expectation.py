@@ -63,7 +63,7 @@ class Expectation:
         """Whether an acknowledgement says this."""
         return (
             exchange.kind == self.rule.what and exchange.standard == self.rule.standard
-            and exchange.direction != self.rule.direction and exchange.at >= self.opened_by.at
+            and exchange.direction != self.rule.direction and exchange.at >= self.opened_by.since
             and reference.level == self.level and same_number(reference.number, self.number)
             and (not reference.set or not self.set or reference.set == self.set)
         )  # fmt: skip
@@ -110,7 +110,7 @@ def books_of(rules: Sequence[Rule], exchanges: Iterable[Exchange], now: int) -> 
     """The books at ``now`` of everything that was exchanged, in whatever order it is given."""
     books = Books()
     waiting: dict[tuple[str, str, str], list[Expectation]] = {}
-    for exchange in sorted(exchanges, key=lambda one: (one.at, one.direction == "received", one.message)):
+    for exchange in sorted(exchanges, key=_in_order):
         for rule in rules:
             if rule.opens(exchange):
                 for opened in _opened(rule, exchange):
@@ -125,6 +125,11 @@ def books_of(rules: Sequence[Rule], exchanges: Iterable[Exchange], now: int) -> 
         if one.state == "open" and now > one.due:
             one.state = "overdue"
     return books
+
+
+def _in_order(one: Exchange) -> tuple[int, bool, str]:
+    """What opens comes where an answer could first have come, an acknowledgement when it did."""
+    return (one.at if one.kind else one.since, one.direction == "received", one.message)
 
 
 def _same(one: Expectation, other: Expectation) -> bool:

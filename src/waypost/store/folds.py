@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from waypost.core.clock import SystemClock
@@ -16,10 +16,13 @@ from waypost.store.shard import EmbeddedShard
 from waypost.store.state import StateFold
 
 
-def open_folds(folder: ShardFolder, secret: bytes) -> tuple[FoldedState, Derived]:
-    """Open ``state.db`` and ``index.db`` of a shard folder, making them when they are not there."""
+def open_folds(
+    folder: ShardFolder, secret: bytes, now: Callable[[], int] = SystemClock().now
+) -> tuple[FoldedState, Derived]:
+    """Open ``state.db`` and ``index.db`` of a shard folder, making them when they are not there. ``now`` says when what
+    was claimed for a time is forgotten."""
     path = Path(folder.path)
-    return StateFold(path / "state.db", SystemClock().now), SearchIndex(path / "index.db", secret)
+    return StateFold(path / "state.db", now), SearchIndex(path / "index.db", secret)
 
 
 def live_reader(shards: Sequence[EmbeddedShard | LookedAtShard]) -> StoreReader:

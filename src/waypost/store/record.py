@@ -85,6 +85,8 @@ class Accepted(Record, tag=1, frozen=True):
     stage: str = ""
     """Where in the flow they begin: '' at the source; ``at S``: they wait at the boundary S, ``after S``: S released
     them. Their bodies are then written by the engine."""
+    occurrence: bytes = b""
+    """Which coming of an interchange, or another unit, they are part of; b'' where they are part of none."""
 
 
 class Effects(Record, tag=2, frozen=True):

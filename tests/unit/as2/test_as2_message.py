@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import zlib
 from datetime import timedelta
 
@@ -313,9 +311,3 @@ def test_a_key_of_another_certificate_is_refused() -> None:
         load_credential(pem(ACME), key_pem(GLOBEX))
     with pytest.raises(ConfigurationRefused, match="cannot be read"):
         load_credential(b"nothing")
-
-
-def test_without_the_asn1_library_the_error_says_what_to_install() -> None:
-    program = "import sys; sys.modules['asn1crypto'] = None\nimport waypost.as2.incoming"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={"PYTHONPATH": "src"})
-    assert "pip install 'waypost[as2]'" in done.stderr

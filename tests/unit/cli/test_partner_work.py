@@ -96,3 +96,22 @@ def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Comm
 def test_what_cannot_be_done_is_said(project: Path, waypost: Command, arguments: tuple[str, ...], words: str) -> None:
     said = waypost(*arguments, "--project", project)
     assert said.code == 2 and words in said.err
+
+
+def test_a_partner_s_file_is_reported_on_as_text_json_and_page(project: Path, waypost: Command) -> None:
+    good, bad = project / "in/1.edi", project / "bad.edi"
+    good.write_text(ORDERS)
+    bad.write_text(ORDERS.replace("CTT*2", "CTT*9"))
+    assert waypost("partner", "check", "acme", good, "--project", project).code == 0
+    said = waypost("partner", "check", "acme", bad, "--project", project)
+    assert (
+        said.code == 1 and "✗ CTT01: 9; expected 2, the number of PO1 segments" in said.out and "AK5*R*5~" in said.out
+    )
+    told = waypost("partner", "check", "acme", good, bad, "--project", project, "--json").json
+    assert [one["accepted"] for one in told["files"]] == [True, False]
+    assert told["files"][1]["errors"][0]["place"] == "CTT01"
+    page = project / "report.html"
+    assert waypost("partner", "check", "acme", bad, "--project", project, "--html", page).code == 1
+    assert '<tr class="bad"><td class="at mono">CTT01</td>' in page.read_text()
+    both = waypost("partner", "check", "acme", good, bad, "--project", project, "--html", page)
+    assert both.code == 2 and "one by one" in both.err

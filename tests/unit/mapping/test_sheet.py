@@ -127,4 +127,4 @@ def test_a_page_shows_each_rule_and_escapes_what_is_written() -> None:
     data = plain(SALES_ORDER) | {"description": "<script>alert(1)</script>"}
     page = to_html(data)
     assert "<script" not in page and "&lt;script&gt;" in page
-    assert all(f"<td>{target}</td>" in page for target in ("customer.id", "lines[].serials", "address.city"))
+    assert all(f">{target}</" in page for target in ("customer.id", "lines[].serials", "address.city"))

@@ -38,6 +38,15 @@ def test_what_was_sent_waits_until_it_is_acknowledged() -> None:
     assert message_states(books) == {"m1": "acknowledged"} and books.events() == []
 
 
+def test_an_answer_may_come_before_we_know_that_it_was_delivered() -> None:
+    """A partner over AS2 acknowledges while its receipt is still on its way to us."""
+    early = sent(5, begun_at=2 * HOUR)
+    [one] = books_of([WAIT], [early, ack(4)], now=6 * HOUR).expectations
+    assert (one.state, one.due, one.late) == ("closed", 29 * HOUR, False)
+    [one] = books_of([WAIT], [early, ack(1)], now=6 * HOUR).expectations
+    assert one.state == "open"
+
+
 def test_a_control_number_is_the_same_however_it_is_padded() -> None:
     [one] = books_of([WAIT], [sent(number="0007"), ack(5, "7")], now=HOUR).expectations
     assert one.state == "closed"

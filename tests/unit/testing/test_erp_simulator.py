@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from waypost.core.clock import ManualClock
 from waypost.testing.simulators.erp import ErpSimulator, Mishap
@@ -127,3 +128,44 @@ async def test_what_it_took_can_be_looked_up(erp: ErpSimulator) -> None:
         ):
             async with session.get(path) as response:
                 assert await response.json() == found
+
+
+async def test_it_tells_what_becomes_of_an_order(erp: ErpSimulator) -> None:
+    taken: list[dict[str, Any]] = []
+    statuses = [503, 202]
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(await request.json())
+        return web.Response(status=statuses.pop(0) if statuses else 202)
+
+    app = web.Application()
+    app.router.add_post("/events", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    erp.events_address = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
+    lines = [{"line": 1, "sku": "A", "quantity": 5, "unit": "PCE", "price": 1.18, "amount": 5.90}]
+    order = {
+        "number": "AC-1",
+        "origin": "acme",
+        "date": "2026-11-16",
+        "currency": "EUR",
+        "customer": {},
+        "lines": lines,
+    }
+    await post(erp, order)
+    try:
+        telling = asyncio.ensure_future(erp.tell("confirmed", "AC-1", quantities={1: 4}))
+        while not telling.done():
+            await asyncio.sleep(0.01)
+            await erp.clock.advance(1)  # type: ignore[attr-defined]
+        await telling
+        await erp.tell("shipped", "AC-1")
+        await erp.tell("invoiced", "AC-1", quantities={1: 4})
+    finally:
+        await runner.cleanup()
+    assert [event["event"] for event in taken] == ["confirmed", "confirmed", "shipped", "invoiced"]
+    assert [event["event"] for event in erp.told] == ["confirmed", "shipped", "invoiced"]
+    assert taken[1]["lines"][0]["quantity"] == 4 and "promised" in taken[1]["lines"][0]
+    assert (taken[2]["document"], taken[3]["document"], taken[3]["total"]) == ("488123", "988123", 4.72)

@@ -67,7 +67,8 @@ def acks(
         _table(rows)
     for event in events:
         number = event.get("set") or event["level"]
-        say(f"{event['event']}: {event['what']} of {number} {event['number']}, message {event['message']}")
+        said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}")))
+        say(f"{event['event']}: {event['what']} of {number} {event['number']}, {said}")
     _warn(complete)
     return 1 if troubled and events else 0
 
@@ -94,8 +95,30 @@ def _time(moment: int) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    head = ("state", "what", "direction", "partner", "level", "number", "opened_at", "due", "verdict", "message")
-    table(head, [[row[column] for column in head] for row in rows], empty="nothing is waited for")
+    head = (
+        "state",
+        "what",
+        "direction",
+        "partner",
+        "level",
+        "number",
+        "keys",
+        "opened_at",
+        "due",
+        "verdict",
+        "message",
+    )
+    told = [{**row, "keys": _keys(row), "verdict": _verdict(row)} for row in rows]
+    table(head, [[row[column] for column in head] for row in told], empty="nothing is waited for")
+
+
+def _keys(row: dict[str, Any]) -> str:
+    """The business keys of what was sent or received, such as ``po=AC-5001``."""
+    return " ".join(f"{name}={','.join(values)}" for name, values in row.get("keys", {}).items() if values)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    return " ".join(filter(None, (row["verdict"], "late" if row["late"] else "")))
 
 
 def _warn(complete: bool) -> None:

@@ -18,6 +18,7 @@ from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
+from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
@@ -98,7 +99,8 @@ class EdifactFormat:
     An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
     between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
     ``group`` (optional), ``transaction`` and ``rows`` (or ``transactions``); separators in data are released, counts
-    and trailers are made.
+    and trailers are made. In place of ``rows``, ``body`` holds segments, elements and components by name, as maps make
+    them: ``body.BGM.02``, ``body.DTM_delivery.01.2``, a list of ``body.lines`` with ``LIN.01``.
     """
 
     content_type = "application/edifact"
@@ -183,6 +185,10 @@ class EdifactFormat:
             made = EdifactWriter(rows, envelope.syntax, envelope.syntax_version, "", envelope.una)
             self._writers[partner.name] = made
         return self._writers[partner.name]
+
+    def opening(self, flow: str) -> Repetitions | None:
+        """Looks for repetitions where an agreement asks for it."""
+        return repetitions("edifact", self._gate.partners, flow) if self._gate else None
 
     @property
     def stamps(self) -> bool:

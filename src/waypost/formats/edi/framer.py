@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from waypost.core.component import Slice
+from waypost.core.component import CONTINUED, Slice
 from waypost.core.errors import DataError
 from waypost.formats.edi.cutter import Cutter
 from waypost.formats.edi.delimiter import TRIVIA
@@ -93,7 +93,7 @@ class EdiFramer:
         why = why or f"{len(data)} bytes that belong to no interchange"
         opener = " or ".join(tag.decode() for tag in self._dialect.interchange)
         said = f"{self._dialect.title} content at byte {self._start}: {why}; expected a segment {opener}"
-        slices.append(Slice(self._start, self._start + len(data), data, said))
+        slices.append(Slice(self._start, self._start + len(data), data, said, b"", self._start))
         self._forget()
 
     def _release(self, slices: list[Slice]) -> None:
@@ -118,13 +118,14 @@ class EdiFramer:
         whole = whole.rstrip(TRIVIA.replace(header.delimiters.segment, b""))
         control = self._dialect.control_number(header)
         said = f"interchange {control} at byte {self._start}: {what}; have the sender send it again"
-        return Slice(self._start, self._start + len(whole), whole, said)
+        return Slice(self._start, self._start + len(whole), whole, said, b"", self._start)
 
     def _records(self, tokens: Sequence[Token], context: bytes) -> list[Slice]:
         """The records of a sound interchange; ``context`` is that of the record before, where reading was resumed."""
         if self._unit == "interchange":
             start, data = tokens[0].start, b"".join(token.data for token in tokens)
-            return [Slice(start, start + len(data), data)]
+            return [Slice(start, start + len(data), data, "", b"", start)]
+        unit = CONTINUED if self._header else self._start
         header = tokens[0].data if tokens[0].kind is Kind.INTERCHANGE else self._header_bytes(context)
         group, grouped = context or header, list[Token]()
         slices: list[Slice] = []
@@ -134,12 +135,12 @@ class EdiFramer:
             grouped += [token] if self._unit == "group" else []
             if token.kind is Kind.GROUP_END:
                 if self._unit == "group":
-                    slices.append(_joined(grouped, header))
+                    slices.append(_joined(grouped, header, unit))
                 group, grouped = header, []
             elif self._unit == "transaction" and token.kind is Kind.TRANSACTION:
-                slices.append(Slice(token.start, token.end, token.data, "", group))
+                slices.append(Slice(token.start, token.end, token.data, "", group, unit))
             elif self._unit == "transaction" and token.tag in self._dialect.records:
-                slices.append(Slice(token.start, token.end, token.data, "", header))
+                slices.append(Slice(token.start, token.end, token.data, "", header, unit))
         return slices
 
     def _header_bytes(self, context: bytes) -> bytes:
@@ -155,6 +156,6 @@ class EdiFramer:
         self._refused = too_large(self._start, self._limit, remedy)
 
 
-def _joined(tokens: Sequence[Token], context: bytes) -> Slice:
+def _joined(tokens: Sequence[Token], context: bytes, unit: int) -> Slice:
     data = b"".join(token.data for token in tokens)
-    return Slice(tokens[0].start, tokens[0].start + len(data), data, "", context)
+    return Slice(tokens[0].start, tokens[0].start + len(data), data, "", context, unit)

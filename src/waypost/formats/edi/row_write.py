@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from waypost.core.errors import DataError
+from waypost.formats.edi.body_write import rows_of_body
 
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -236,9 +237,12 @@ def transactions_of(document: Any, name: str) -> Sequence[Any]:
 
 
 def rows_of(document: Any, number: int, name: str) -> Sequence[Any]:
-    """The rows of transaction ``number`` of a document to write. Raises ``DataError``."""
+    """The rows of transaction ``number`` of a document to write, or those its ``body`` makes. Raises ``DataError``."""
     rows = document.get("rows") if isinstance(document, Mapping) else None
+    if rows is None and isinstance(document, Mapping) and "body" in document:
+        return rows_of_body(document["body"], f"transaction {number}, body", f"{name}-document")
     if not isinstance(rows, list | tuple):
         raise DataError("no rows", where=f"transaction {number}", code=f"{name}-document",
-                        expected="rows: a list of segments, each a list that begins with its tag")  # fmt: skip
+                        expected="rows: a list of segments, each a list that begins with its tag; or body: segments "
+                        "by name")  # fmt: skip
     return rows

@@ -18,6 +18,7 @@ from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import x12_parties
+from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import AgreedTerms
@@ -93,7 +94,9 @@ class X12Format:
 
     An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
     between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
-    ``group``, ``transaction`` and ``rows`` (or ``transactions``); counts, trailers and padding are made.
+    ``group``, ``transaction`` and ``rows`` (or ``transactions``); counts, trailers and padding are made. In place of
+    ``rows``, ``body`` holds segments and elements by name, as maps make them: ``body.BAK.01``, ``body.N1_buyer.02``, a
+    list of ``body.lines`` with ``PO1.01``.
     """
 
     content_type = "application/edi-x12"
@@ -174,6 +177,10 @@ class X12Format:
                 )
             )  # fmt: skip
         return self._writers[partner.name]
+
+    def opening(self, flow: str) -> Repetitions | None:
+        """Looks for repetitions where an agreement asks for it."""
+        return repetitions("x12", self._gate.partners, flow) if self._gate else None
 
     @property
     def stamps(self) -> bool:

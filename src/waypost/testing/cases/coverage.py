@@ -108,11 +108,13 @@ class FlowWatch:
 
     def step(self, name: str, before: Sequence[tuple[int, Message]], results: Sequence[Result]) -> None:
         """As ``flow.compiled.Watcher``."""
-        use = self._uses[name]
+        use = self._uses.get(name)
+        if use is None:  # a format's own step
+            return
         for (_, message), result in zip(before, results, strict=True):
             self._gone(_step_branch(self._flow.definition, use, _what(use, message, result)))
-            if use.component.name == "map":
-                self._mapped(str(use.options.file), message)
+            for file in _maps_of(use, message):
+                self._mapped(file, message)
 
     def ended(self, processed: Processed) -> None:
         """The batch is through."""
@@ -135,6 +137,18 @@ class FlowWatch:
 def is_reason(declared: str, reason: str) -> bool:
     """Whether a group went for a reason its step declares; ``…`` stands for any text."""
     return re.fullmatch(".*".join(map(re.escape, declared.split("…"))), reason) is not None
+
+
+def _maps_of(use: Use, message: Message) -> Iterator[str]:
+    """The map a step puts a message through, where it does."""
+    if use.component.name == "map":
+        yield str(use.options.file)
+    elif use.component.name == "normalizer":
+        for variant in use.options.variants:
+            if variant.when is None or compile_expression(variant.when).of_messages([message])[0] is True:
+                if variant.map is not None:
+                    yield str(variant.map)
+                return
 
 
 def _what(use: Use, message: Message, result: Result) -> str:

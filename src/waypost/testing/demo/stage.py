@@ -1,25 +1,37 @@
 """The stage of the demonstration: a copy of the example project and the outside systems it talks to, on this machine.
 
-The partner is a real SSH server, the ERP a real HTTP server, the sales database a SQLite file; all on loopback.
+Acme is a real SSH server, Globex and the ERP are real HTTP servers, the sales database is a SQLite file; all is on
+loopback.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
 import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT, create_subprocess_exec
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from waypost.core.clock import SystemClock
 from waypost.core.errors import Fault, ProjectError
 from waypost.flow.client import Client
+from waypost.flow.definition import Project
+from waypost.flow.project import load_project
+from waypost.partners.ledger import books
+from waypost.testing.simulators.as2_partner import As2PartnerSimulator, Names
 from waypost.testing.simulators.erp import ErpSimulator
 from waypost.testing.simulators.partner import PartnerSimulator
+from waypost.testing.simulators.x12_partner import X12System, longest_article
 
 EXAMPLE = "order-to-cash"
-_MADE_BY_RUNNING = shutil.ignore_patterns(".waypost", "outside", "out", "*.db*", "__pycache__", "archive")
+LONGEST_ARTICLE = 8
+"""What Acme takes as article number in invoices, and never told us."""
+_MADE_BY_RUNNING = shutil.ignore_patterns(".waypost", "outside", "out", "*.db*", "__pycache__", "as2-archive")
 
 
 def example_folder() -> Path:
@@ -35,9 +47,13 @@ class Stage:
         self.folder = folder
         self.samples = folder / "samples"
         self.partner = PartnerSimulator(folder / "outside" / "acme")
+        self.acme = X12System(self.partner, longest_article(LONGEST_ARTICLE))
+        self.globex = As2PartnerSimulator(folder / "outside" / "globex", Names("GLOBEX", "WAYPOST"))
         self.erp = ErpSimulator(required=("number", "customer", "lines", "total"))
         self.client = Client(folder)
         self.shop_address = ""
+        self._project: Project | None = None
+        self._begun: dict[tuple[str, ...], asyncio.Future[tuple[int, str]]] = {}
 
     async def open(self) -> None:
         """Copy the project, start the outside systems, tell the project where they are."""
@@ -45,12 +61,16 @@ class Stage:
             raise ProjectError([Fault(str(self.folder), 0, "not-empty", "the folder is not empty", "a new folder")])
         shutil.copytree(example_folder(), self.folder, ignore=_MADE_BY_RUNNING, dirs_exist_ok=True)
         await self.partner.open()
+        await self.globex.open()
         await self.erp.open()
+        self.acme.open()
         listen = f"127.0.0.1:{free_port()}"
         self.shop_address = f"http://{listen}/shop/orders"
+        self.erp.events_address, self.globex.deliver_to = f"http://{listen}/erp/events", f"http://{listen}/as2"
         environment = self.folder / "environments" / "dev.yaml"
         values = {
-            "listen_address": listen, "acme_address": self.partner.address, "erp_address": self.erp.address,
+            "listen_address": listen, "acme_address": self.partner.address, "globex_address": self.globex.address,
+            "erp_address": self.erp.address,
         }  # fmt: skip
         environment.write_text(with_values(environment.read_text("utf-8"), values), "utf-8")
         (self.folder / "in" / "prices").mkdir(parents=True, exist_ok=True)
@@ -58,7 +78,10 @@ class Stage:
 
     async def close(self) -> None:
         """End the outside systems; files stay."""
+        await asyncio.gather(*self._begun.values(), return_exceptions=True)
         await self.erp.close()
+        await self.acme.close()
+        await self.globex.close()
         await self.partner.close()
 
     def make_tables(self) -> None:
@@ -100,6 +123,33 @@ class Stage:
         headers = {"content-type": "application/json"}
         async with aiohttp.ClientSession() as session, session.post(self.shop_address, data=body, headers=headers) as r:
             return r.status, json.loads(await r.read() or b"{}")
+
+    async def send_orders(self, name: str) -> None:
+        """Globex sends an interchange over AS2, and has its receipt."""
+        await self.globex.send((self.samples / f"{name}.edi").read_bytes())
+
+    def begin(self, *arguments: str) -> None:
+        """Run a command while there is nothing else to do; ``waypost`` has its answer later."""
+        self._begun[arguments] = asyncio.ensure_future(self._command(*arguments))
+
+    async def waypost(self, *arguments: str) -> tuple[int, str]:
+        """What a command says of this project: its exit code, and what it prints."""
+        begun = self._begun.pop(arguments) if arguments in self._begun else None
+        return await (begun or self._command(*arguments))
+
+    async def _command(self, *arguments: str) -> tuple[int, str]:
+        process = await create_subprocess_exec(
+            sys.executable, "-m", "waypost.cli.main", *arguments, cwd=self.folder, stdout=PIPE, stderr=STDOUT
+        )
+        said, _ = await process.communicate()
+        return int(process.returncode or 0), said.decode("utf-8", "replace")
+
+    async def expectations(self) -> list[dict[str, Any]]:
+        """Our ledger of acknowledgements, as `waypost expectations --json` tells it."""
+        if self._project is None:
+            self._project = load_project(self.folder, "dev")
+        answer = await self.client.ask("exchanges")
+        return [one.data() for one in books(self._project, answer["exchanges"], SystemClock().now()).expectations]
 
     def approvals(self) -> list[str]:
         """The orders that wait for approval."""

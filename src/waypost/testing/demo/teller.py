@@ -9,7 +9,7 @@ from typing import Any
 from waypost.core.event import BatchAccepted, DeliveryFailed, Event, Level, MessagesDelivered
 
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "red"}
-CHANNELS = ("orders", "acknowledgements")
+CHANNELS = ("orders", "acknowledgements", "order-responses", "acme-documents", "globex-documents")
 """Targets inside the project: what goes there is told where it comes out."""
 
 

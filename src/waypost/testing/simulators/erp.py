@@ -1,4 +1,5 @@
-"""A simulator of an ERP's REST interface: takes sales orders over HTTP, fails as it is told, keeps a ledger.
+"""A simulator of an ERP's REST interface: takes sales orders over HTTP, fails as it is told, keeps a ledger, and tells
+by callbacks what becomes of the orders.
 
 It is no ERP: nothing is stored beyond the life of the process. Every answer says so in the header ``server``.
 """
@@ -14,11 +15,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from waypost.core.clock import Clock, SystemClock
+from waypost.core.errors import EndpointUnavailable
+from waypost.testing.simulators.erp_event import TakenOrder, event_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 FIRST_ORDER_ID = 88_123
+_MOST_TRIES = 5
 LIMIT_BYTES = 4 << 20
 
 
@@ -35,17 +39,6 @@ class Mishap(StrEnum):
     """The order is taken, the connection is closed without an answer: the caller cannot know."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOrder:
-    """One order the simulator took. ``key`` is its idempotency key, '' where none was sent."""
-
-    order_id: int
-    key: str
-    body: bytes
-    document: Mapping[str, Any]
-    received_at: int
-
-
 @dataclass(slots=True)
 class ErpSimulator:
     """``POST {path}`` takes an order: 201 and ``{"order_id": 88123}``; the same ``Idempotency-Key`` again: the same
@@ -57,7 +50,11 @@ class ErpSimulator:
     latency_seconds: float = 0.0
     port: int = 0
     """0 takes a free one; it stays the same when closed and opened again."""
+    events_address: str = ""
+    """Where it posts what happens to orders."""
     clock: Clock = field(default_factory=SystemClock)
+    told: list[Mapping[str, Any]] = field(default_factory=list)
+    """The events that were taken from it."""
     orders: list[TakenOrder] = field(default_factory=list)
     requests: int = 0
     """How many were asked, mishaps and repetitions included."""
@@ -89,6 +86,29 @@ class ErpSimulator:
         """The values of a field that were taken more than once, with how often: empty means exactly once."""
         counts = Counter(str(order.document.get(field_name)) for order in self.orders)
         return {value: count for value, count in counts.items() if count > 1}
+
+    async def tell(self, event: str, number: str, **changes: Any) -> Mapping[str, Any]:
+        """Post that the order ``number`` was ``confirmed``, ``shipped`` or ``invoiced``, until it is taken; the event.
+        ``quantities`` by line are what was confirmed in place of what was ordered, also later."""
+        order = next(order for order in self.orders if order.document["number"] == number)
+        made = event_of(event, order, self.clock.now(), changes.get("quantities") or {})
+        for attempt in range(_MOST_TRIES):
+            status = await self._post(made)
+            if 200 <= status < 300:
+                self.told.append(made)
+                return made
+            await self.clock.sleep(0.1 * (attempt + 1))
+        raise EndpointUnavailable(f"answered {status}", where=self.events_address, expected="202")
+
+    async def _post(self, event: Mapping[str, Any]) -> int:
+        import aiohttp
+
+        body, headers = json.dumps(event).encode(), {"content-type": "application/json"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.events_address, data=body, headers=headers) as r,
+        ):
+            return r.status
 
     async def open(self) -> None:
         """Listen on loopback."""

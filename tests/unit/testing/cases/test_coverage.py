@@ -63,3 +63,11 @@ async def test_a_case_of_the_map_alone_counts_for_the_map(shop: Path) -> None:
     (result,) = await run_cases(cases(shop, own, "maps/order.test.yaml"), "dev", "", coverage)
     assert result.differences == ()
     assert [len(share.missed) for share in coverage.shares()] == [1, 9]
+
+
+async def test_a_map_that_a_normalizer_chooses_is_counted(shop: Path) -> None:
+    flow = (shop / "flows/orders.yaml").read_text()
+    assert "map: maps/order.map.yaml" in flow
+    chosen = "normalizer: [{name: it, when: 'true', map: maps/order.map.yaml}]"
+    (shop / "flows/orders.yaml").write_text(flow.replace("map: maps/order.map.yaml", chosen))
+    assert [place for place in await missed(cases(shop, SMALL + REST)) if place.startswith("maps/")] == []

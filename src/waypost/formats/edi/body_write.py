@@ -1,0 +1,71 @@
+"""Makes the rows of a message to write from its ``body``: segments and elements by name, in the order written.
+
+``{"BAK": {"01": "00", "03": "AC-1"}, "lines": [{"PO1": {"01": 1}}]}`` is ``BAK*00**AC-1`` and ``PO1*1``. A name is a
+segment's tag, with anything behind ``_`` to tell several apart (``N1_buyer``); any other name holds segments that
+belong together. A list is one after the other. An element is a value, a list of components, or components by number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from waypost.core.errors import DataError
+
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{1,2}(?=_|$)")
+_NUMBER = re.compile(r"[0-9]{1,3}")
+_DEEPEST = 20
+
+
+def rows_of_body(body: Mapping[str, Any], where: str, code: str) -> list[list[Any]]:
+    """The segments of a body as rows that begin with their tag. Raises ``DataError`` for what is none."""
+    return list(_rows(body, where, code, 0))
+
+
+def _rows(part: Any, where: str, code: str, depth: int) -> Iterator[list[Any]]:
+    if not isinstance(part, Mapping) or depth > _DEEPEST:
+        raise _error(part, where, code, "segments by name, such as BAK: {01: …}")
+    for name, value in part.items():
+        tag = _SEGMENT.match(str(name))
+        for number, one in enumerate(value if isinstance(value, list | tuple) else [value], 1):
+            place = f"{where}.{name}" if one is value else f"{where}.{name}[{number}]"
+            if tag is not None and _is_segment(one):
+                yield [tag[0], *_by_number(one, place, code, _element)]
+            elif one is not None:
+                yield from _rows(one, place, code, depth + 1)
+
+
+def _is_segment(value: Any) -> bool:
+    """Whether it holds elements; a loop may have its first segment's name and holds segments."""
+    return isinstance(value, Mapping) and all(_NUMBER.fullmatch(str(name)) for name in value)
+
+
+def _by_number(values: Mapping[str, Any], where: str, code: str, read: Any) -> list[Any]:
+    """The values at their places, which begin with 1; what lies between is empty."""
+    made: list[Any] = []
+    for name, value in values.items():
+        number = int(name)
+        if not number:
+            raise _error(name, where, code, "elements from 01 on")
+        made += [""] * (number - len(made))
+        made[number - 1] = read(value, f"{where}.{name}", code)
+    return made
+
+
+def _element(value: Any, where: str, code: str) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if not _is_segment(value):
+        raise _error(value, where, code, "components by number, such as {1: …, 2: …}")
+    return _by_number(value, where, code, _component)
+
+
+def _component(value: Any, where: str, code: str) -> Any:
+    if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+        raise _error(value, where, code, "text or a number")
+    return value
+
+
+def _error(found: Any, where: str, code: str, expected: str) -> DataError:
+    return DataError(f"{str(found)[:40]!r}", where=where, expected=expected, remedy="set it in a map", code=code)
