@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from waypost.as2.mic import mic_of
 from waypost.as2.mime import parse_entity
 from waypost.as2.outgoing import Built, Protection, build
 from waypost.as2.receipt import Answer, judge, read_receipt, write_receipt
+from waypost.core.content import Content
+from waypost.testing.as2_large import measure
 from waypost.testing.as2_matrix import TEXT, Tally, from_waypost, protections, try_all
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, OracleRefused, key_pem, pem
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, public, terms
@@ -31,6 +34,11 @@ def test_openssl_and_we_read_each_other(openssl_oracle: OpenSsl) -> None:
     assert not tally.failures and tally.tried.total() == 3 * len(chosen[::5]) > 30
 
 
+def test_openssl_streams_to_us_and_reads_what_we_stream(openssl_oracle: OpenSsl, tmp_path: Path) -> None:
+    done = list(measure(3, tmp_path, openssl=True))
+    assert len(done) == 5 and all(one.sound for one in done), done
+
+
 def test_openssl_refuses_what_was_changed(openssl_oracle: OpenSsl) -> None:
     protection = Protection(encrypt=None, transfer_encoding="base64")
     built = build(TEXT, protection, ours=(ACME,), partner=(), now=NOW)
@@ -46,7 +54,7 @@ def test_libas2_and_we_read_each_other(libas2_oracle: LibAs2) -> None:
 
 
 def test_libas2_reads_our_receipt(libas2_oracle: LibAs2) -> None:
-    mic = mic_of(TEXT.content, Digest.SHA256)
+    mic = mic_of(Content.of(TEXT.content), Digest.SHA256)
     head = Head(sender="globex", receiver="acme", message_id="<7@globex>", receipt=HEAD.receipt)
     answer = Answer(disposition=Disposition.PROCESSED, mic=mic)
     headers, body = write_receipt(head, answer, ours=(ACME,), now=NOW, message_id="<8@acme>")
@@ -60,14 +68,14 @@ def test_we_read_the_receipt_of_libas2_and_it_proves_delivery(libas2_oracle: Lib
     protection = Protection(encrypt=None, transfer_encoding="base64")
     built = build(TEXT, protection, ours=(ACME,), partner=(public(GLOBEX),), now=NOW)
     question = {"mime": _as_mime({**write_head(HEAD), **built.headers}, built.body), "agreement": _agreement()}
-    entity = parse_entity(base64.b64decode(libas2_oracle.ask("receipt", question)["mime"]), LIMITS)
+    entity = parse_entity(Content.of(base64.b64decode(libas2_oracle.ask("receipt", question)["mime"])), LIMITS)
     judged = terms(ours=(ACME,), partner=(public(GLOBEX),), require_signed=True)
-    receipt = read_receipt(entity.headers, entity.body, judged)
+    receipt = read_receipt(entity.headers, entity.body.whole(), judged)
     assert judge(receipt, message_id="<1@acme>", mic=built.mic) is None
 
 
 def _as_mime(headers: dict[str, str], body: bytes) -> str:
-    return base64.b64encode(from_waypost(Built(headers, body, mic_of(b"", Digest.SHA256)))).decode()
+    return base64.b64encode(from_waypost(Built(headers, body, mic_of(Content(), Digest.SHA256)))).decode()
 
 
 def _agreement() -> dict[str, object]:

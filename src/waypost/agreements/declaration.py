@@ -112,8 +112,25 @@ class ServiceLevelOptions:
     what: Annotated[str, Option("The document that is due.", example="856")]
     after: Annotated[str, Option("The document it follows.", example="850")] = ""
     within: Annotated[Duration, Option("How long it may take.", example="24h")] = Duration(86400)
+    counted_from: Annotated[
+        Literal["document", "ship", "delivery"],
+        Option("From the document it follows; from the day goods leave, which that names; or back from the day they "
+               "are to arrive."),
+    ] = "document"  # fmt: skip
     working_time: Annotated[bool, Option("Whether only working time of the calendar counts.")] = True
     penalty: Annotated[str, Option("What a breach costs, in words.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TolerancesOptions:
+    """How far figures of one order may differ before somebody is told."""
+
+    quantity_percent: Annotated[
+        float,
+        Option("Of quantities, between what was ordered, confirmed, shipped and invoiced.", minimum=0, maximum=100),
+    ] = 0
+    price_percent: Annotated[float, Option("Of prices.", minimum=0, maximum=100)] = 0
+    amount: Annotated[float, Option("Of totals, between invoices and payments, in their currency.", minimum=0)] = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +174,9 @@ class PartnerOptions:
     )
     certificates: Annotated[tuple[CertificateOptions, ...], Option("The partner's certificates.")] = ()
     service_levels: Annotated[tuple[ServiceLevelOptions, ...], Option("What is promised, both ways.")] = ()
+    tolerances: Annotated[TolerancesOptions, Option("How far figures of an order may differ.")] = field(
+        default_factory=TolerancesOptions
+    )
     x12: Annotated[X12Options | None, Option("What is agreed for X12; without it nothing is exchanged in it.")] = None
     edifact: Annotated[
         EdifactOptions | None, Option("What is agreed for EDIFACT; without it nothing is exchanged in it.")

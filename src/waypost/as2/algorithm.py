@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from waypost.as2.failure import As2Error, Disposition
+from waypost.core.content import Content
 
 
 class Digest(StrEnum):
@@ -31,8 +32,12 @@ class Digest(StrEnum):
     def legacy(self) -> bool:
         return self is Digest.SHA1
 
-    def of(self, content: bytes) -> bytes:
-        return hashlib.new(self.short, content).digest()
+    def of(self, content: Content) -> bytes:
+        """The digest of a content, however large."""
+        made = hashlib.new(self.short)
+        for piece in content.pieces():
+            made.update(piece)
+        return made.digest()
 
 
 class Cipher(StrEnum):

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from asn1crypto import algos, cms, core, x509
 
 from waypost.as2.certificate import Credential
-from waypost.as2.failure import As2Error, Disposition
 
-__all__ = ["Algos", "Cms", "Core", "asn1_certificate", "content_info", "issuer_and_serial", "load", "names"]
+__all__ = [
+    "Algos",
+    "Asn1",
+    "Cms",
+    "Core",
+    "asn1_certificate",
+    "content_info",
+    "described",
+    "issuer_and_serial",
+    "load",
+    "make_ready",
+    "names",
+]
 
 Algos, Cms, Core = algos, cms, core
+Asn1 = Any
+"""An object of the ASN.1 library, which knows no types."""
+
+
+def make_ready(kind: Any) -> None:
+    """Set a class of the library and all below it up, once and now.
+
+    The library does so when a class is first used, and without a lock: a thread that comes in meanwhile finds half of
+    a class and reads sound content as damaged. After this, messages may be opened in any number of threads.
+    """
+    # A CHOICE of nothing complains, when its class is ready; so does a class that is only inherited from.
+    with contextlib.suppress(ValueError, TypeError):
+        kind()
+    for below in kind.__subclasses__():
+        make_ready(below)
+
+
+make_ready(core.Asn1Value)
 
 
 def load(der: bytes) -> tuple[str, Any]:
@@ -52,10 +82,3 @@ def described(identifier: Any) -> str:
         named = identifier.chosen
         return f"{named['issuer'].human_friendly[:200]} (serial {named['serial_number'].native:x})"
     return f"key {identifier.chosen.native.hex()[:64]}"
-
-
-def bounded(values: Any, most_bytes: int, disposition: Disposition, what: str) -> list[Any]:
-    """The members of a set, refused unread where they take more than ``most_bytes``."""
-    if len(values.contents or b"") > most_bytes:
-        raise As2Error(disposition, f"the {what} take more than {most_bytes} bytes", expected="a few")
-    return list(values)

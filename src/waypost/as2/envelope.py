@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -22,10 +21,13 @@ from waypost.as2 import cms
 from waypost.as2.algorithm import Cipher, Digest, allowed_cipher, find_digest
 from waypost.as2.certificate import Credential, Use
 from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.hollow import Octets, read_hollow, wrapped
 from waypost.as2.limits import Limits
 from waypost.as2.signature import HASHES
+from waypost.core.content import Content, Spool
 
 _CLOSED = Disposition.DECRYPTION_FAILED
+_KINDS = ("enveloped_data", "authenticated_enveloped_data")
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 
 
@@ -38,6 +40,9 @@ class GcmParameters(cms.Core.Sequence):  # type: ignore[misc]
     ]
 
 
+cms.make_ready(GcmParameters)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opener:
     """What an envelope is opened with: our keys, the time, and whether legacy ciphers pass."""
@@ -48,29 +53,46 @@ class Opener:
     legacy: bool = False
 
 
-def encrypt(content: bytes, recipient: Credential, cipher: Cipher, *, oaep: bool = False) -> bytes:
-    """The DER of an envelope that only the recipient's key opens. OAEP uses SHA-256 with MGF1 SHA-256."""
+def encrypt(content: Content, recipient: Credential, cipher: Cipher, spool: Spool, *, oaep: bool = False) -> Content:
+    """An envelope in DER that only the recipient's key opens. OAEP uses SHA-256 with MGF1 SHA-256."""
     key = os.urandom(cipher.key_bytes)
     nonce = os.urandom(_NONCE_BYTES if cipher.authenticated else cipher.block_bytes)
-    tag = b""
-    if cipher.authenticated:
-        sealed = AESGCM(key).encrypt(nonce, content, None)
-        sealed, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
-        parameters: Any = GcmParameters({"nonce": nonce, "tag_bytes": _TAG_BYTES})
-    else:
-        sealed, parameters = _cbc_encrypt(cipher, key, nonce, content), cms.Core.OctetString(nonce)
+    mode = modes.GCM(nonce) if cipher.authenticated else modes.CBC(nonce)
+    encryptor = BlockCipher(_block(cipher, key), mode).encryptor()
+    to = cms.Cms.RecipientInfo("ktri", _recipient_info(recipient, key, oaep))
+    if not cipher.authenticated:
+        sealed = spool.keep(_updated(encryptor, _padded(cipher, content)))
+        return _enveloped(to, cipher, cms.Core.OctetString(nonce), sealed)
+    sealed = spool.keep(_updated(encryptor, content.pieces()))
+    parameters = GcmParameters({"nonce": nonce, "tag_bytes": _TAG_BYTES})
+    return _enveloped(to, cipher, parameters, sealed, getattr(encryptor, "tag"))  # noqa: B009
+
+
+def _enveloped(to: Any, cipher: Cipher, parameters: Any, sealed: Content, tag: bytes = b"") -> Content:
     envelope: dict[str, Any] = {
         "version": "v0",
-        "recipient_infos": [cms.Cms.RecipientInfo("ktri", _recipient_info(recipient, key, oaep))],
+        "recipient_infos": [to],
         "auth_encrypted_content_info" if tag else "encrypted_content_info": {
             "content_type": "data",
             "content_encryption_algorithm": {"algorithm": cipher.value, "parameters": parameters},
-            "encrypted_content": sealed,
+            "encrypted_content": b"",
         },
     }
     if tag:
-        return cms.content_info("authenticated_enveloped_data", cms.Cms.AuthEnvelopedData({**envelope, "mac": tag}))
-    return cms.content_info("enveloped_data", cms.Cms.EnvelopedData(envelope))
+        structure = cms.Cms.AuthEnvelopedData({**envelope, "mac": tag})
+        return wrapped("authenticated_enveloped_data", structure, sealed)
+    return wrapped("enveloped_data", cms.Cms.EnvelopedData(envelope), sealed)
+
+
+def _updated(worker: Any, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """What a cipher makes of the pieces."""
+    for piece in pieces:
+        yield worker.update(piece)
+    yield worker.finalize()
+
+
+def _padded(cipher: Cipher, content: Content) -> Iterator[bytes]:
+    return _updated(PKCS7(cipher.block_bytes * 8).padder(), content.pieces())
 
 
 def _recipient_info(recipient: Credential, key: bytes, oaep: bool) -> dict[str, Any]:
@@ -96,54 +118,51 @@ def _oaep(digest: Digest, mask: Digest, label: bytes) -> AsymmetricPadding:
     return padding.OAEP(padding.MGF1(HASHES[mask]()), HASHES[digest](), label or None)
 
 
-def _cbc_encrypt(cipher: Cipher, key: bytes, nonce: bytes, content: bytes) -> bytes:
-    padder = PKCS7(cipher.block_bytes * 8).padder()
-    encryptor = BlockCipher(_block(cipher, key), modes.CBC(nonce)).encryptor()
-    return encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
-
-
 def _block(cipher: Cipher, key: bytes) -> AES | TripleDES:
     return TripleDES(key) if cipher is Cipher.TRIPLE_DES else AES(key)
 
 
-def decrypt(der: bytes, opener: Opener) -> tuple[bytes, Cipher]:
-    """The content of an envelope and the cipher used.
+def decrypt(sealed: Content, opener: Opener, spool: Spool) -> tuple[Content, Cipher]:
+    """The content of an envelope and the cipher used. Nothing of it is given out before its tag was verified.
 
     An ``As2Error`` says decryption-failed, in the same words for a wrong key and for wrong content, so that nobody
     learns a key from our answers; and insufficient-message-security for a legacy cipher that was not agreed.
     """
     with reading(_CLOSED, "the envelope"):
-        kind, envelope = cms.load(der)
-        if kind not in ("enveloped_data", "authenticated_enveloped_data"):
-            raise As2Error(_CLOSED, f"found CMS content {kind!r}", expected="enveloped_data")
-        gcm = kind == "authenticated_enveloped_data"
+        hollow = read_hollow(sealed, _KINDS, opener.limits.structure, _CLOSED)
+        gcm, envelope = hollow.kind == _KINDS[1], hollow.structure
         info = envelope["auth_encrypted_content_info" if gcm else "encrypted_content_info"]
         algorithm = info["content_encryption_algorithm"]
         cipher = allowed_cipher(algorithm["algorithm"].native, legacy=opener.legacy)
         if cipher.authenticated != gcm:
-            raise As2Error(_CLOSED, f"found {cipher} in {kind}", expected="GCM in AuthEnvelopedData, CBC elsewhere")
+            raise As2Error(
+                _CLOSED, f"found {cipher} in {hollow.kind}", expected="GCM in AuthEnvelopedData, CBC elsewhere"
+            )
         recipient, credential = _recipient(envelope["recipient_infos"], opener)
     try:
         with reading(_CLOSED, "the envelope"):
-            sealed, key = info["encrypted_content"].native or b"", _key(recipient, credential)
+            key = _key(recipient, credential)
             if len(key) != cipher.key_bytes:
                 raise ValueError("the key has another length")
             if gcm:
-                return _gcm_decrypt(key, algorithm["parameters"], sealed, envelope), cipher
-            return _cbc_decrypt(cipher, key, algorithm["parameters"].native, sealed), cipher
+                decryptor: Any = _gcm_decryptor(key, algorithm["parameters"], envelope)
+                return spool.keep(_updated(decryptor, _pieces(hollow.octets))), cipher
+            decryptor = BlockCipher(_block(cipher, key), modes.CBC(algorithm["parameters"].native)).decryptor()
+            opened = _updated(decryptor, _pieces(hollow.octets))
+            return spool.keep(_updated(PKCS7(cipher.block_bytes * 8).unpadder(), opened)), cipher
     except (As2Error, InvalidTag) as error:
         raise As2Error(
             _CLOSED, f"the message does not decrypt with the key of {credential}", expected="one encrypted for it"
         ) from error
 
 
+def _pieces(octets: Octets | None) -> Iterator[bytes]:
+    return octets.pieces() if octets is not None else iter(())
+
+
 def _recipient(recipients: Any, opener: Opener) -> tuple[Any, Credential]:
     """The first recipient that is one of our certificates, if it may be used now."""
-    known = [
-        info.chosen
-        for info in cms.bounded(recipients, opener.limits.structure, _CLOSED, "recipients")
-        if info.name == "ktri"
-    ]
+    known = [info.chosen for info in recipients if info.name == "ktri"]
     refused = ""
     for info in known:
         for credential in opener.credentials:
@@ -179,19 +198,12 @@ def _key(recipient: Any, credential: Credential) -> bytes:
     return credential.key.decrypt(recipient["encrypted_key"].native, scheme)
 
 
-def _cbc_decrypt(cipher: Cipher, key: bytes, nonce: bytes, sealed: bytes) -> bytes:
-    decryptor = BlockCipher(_block(cipher, key), modes.CBC(nonce)).decryptor()
-    unpadder = PKCS7(cipher.block_bytes * 8).unpadder()
-    return unpadder.update(decryptor.update(sealed) + decryptor.finalize()) + unpadder.finalize()
-
-
-def _gcm_decrypt(key: bytes, parameters: Any, sealed: bytes, envelope: Any) -> bytes:
+def _gcm_decryptor(key: bytes, parameters: Any, envelope: Any) -> Any:
     read = GcmParameters.load(parameters.dump(), strict=True)
     tag, attributes = envelope["mac"].native, envelope["auth_attrs"]
     if len(tag) != read["tag_bytes"].native or not 12 <= len(tag) <= 16:
         raise ValueError("the tag has another length")
-    mode = modes.GCM(read["nonce"].native, tag, min_tag_length=12)
-    decryptor = BlockCipher(AES(key), mode).decryptor()
+    decryptor = BlockCipher(AES(key), modes.GCM(read["nonce"].native, tag, min_tag_length=12)).decryptor()
     if attributes:
         decryptor.authenticate_additional_data(b"\x31" + attributes.dump()[1:])  # RFC 5083 section 2.2
-    return decryptor.update(sealed) + decryptor.finalize()
+    return decryptor

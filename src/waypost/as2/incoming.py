@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from waypost.as2 import cms
 from waypost.as2.algorithm import Cipher, Digest, preferred_digest
 from waypost.as2.certificate import Credential
 from waypost.as2.compression import decompress
 from waypost.as2.envelope import Opener, decrypt
 from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.hollow import kind_of
 from waypost.as2.limits import LIMITS, Limits
 from waypost.as2.mic import Mic, mic_of
-from waypost.as2.mime import (
-    Entity,
-    canonical,
-    cms_bytes,
-    decoded,
-    entity_of,
-    parse_entity,
-    signed_forms,
-    split_parts,
-)
-from waypost.as2.outgoing import Payload
+from waypost.as2.mime import Entity, canonical, entity_of, parse_entity, signed_forms, split_parts
+from waypost.as2.outgoing import Document, Payload
 from waypost.as2.signature import Verified, Verifier, verify
+from waypost.as2.transfer import cms_bytes, decoded
+from waypost.core.content import Content, Spool
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
 _CMS_TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_Kind = TypeVar("_Kind", bound="OpenedContent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +42,14 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A message that was opened. ``parts`` are its documents, one unless the sender attached more."""
+class OpenedContent:
+    """A message that was opened. ``documents`` are one unless the sender attached more."""
 
-    parts: tuple[Payload, ...]
+    documents: tuple[Document, ...]
     verified: Verified | None = None
     cipher: Cipher | None = None
     compressed: bool = False
-    checked: bytes = field(repr=False, default=b"")
+    covered: Content = field(repr=False, default_factory=Content)
     """The bytes the message integrity check covers."""
 
     def mic(self, wanted: Sequence[str] = (), *, legacy: bool = False) -> Mic | None:
@@ -64,7 +59,24 @@ class Opened:
         if chosen is None and wanted:
             return None
         name, digest = chosen or ("", self.verified.digest if self.verified else Digest.SHA256)
-        return mic_of(self.checked, digest, name)
+        return mic_of(self.covered, digest, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(OpenedContent):
+    """A message that was opened in memory."""
+
+    @property
+    def parts(self) -> tuple[Payload, ...]:
+        """Its documents."""
+        return tuple(
+            Payload(content=d.content.whole(), content_type=d.content_type, filename=d.filename) for d in self.documents
+        )
+
+    @property
+    def checked(self) -> bytes:
+        """What the check covers."""
+        return self.covered.whole()
 
 
 @dataclass(slots=True)
@@ -72,6 +84,7 @@ class _Opening:
     """What was found while the layers came off."""
 
     terms: Terms
+    spool: Spool
     verified: Verified | None = None
     cipher: Cipher | None = None
     compressed: bool = False
@@ -82,37 +95,38 @@ class _Opening:
         if kind.value == "multipart/signed":
             return self._signed(entity)
         if kind.value in _CMS_TYPES:
-            der = cms_bytes(entity)
+            structure = cms_bytes(entity, self.spool)
             with reading(_BROKEN, "the CMS content"):
-                content_type, _ = cms.load(der)
-            return self._cms(str(content_type), der)
+                content_type = kind_of(structure)
+            return self._cms(content_type, structure)
         return None
 
     def _signed(self, entity: Entity) -> Entity:
         parts = split_parts(entity, self.terms.limits)
         if len(parts) != 2:
             raise As2Error(_BROKEN, f"found {len(parts)} parts in multipart/signed", expected="content and signature")
-        return self._verify(cms_bytes(parse_entity(parts[1], self.terms.limits)), signed_forms(parts[0]))
+        signature = cms_bytes(parse_entity(parts[1], self.terms.limits), self.spool)
+        return self._verify(signature, signed_forms(parts[0], self.spool))
 
-    def _verify(self, der: bytes, forms: Iterable[bytes] | None) -> Entity:
+    def _verify(self, signature: Content, forms: Iterable[Content] | None) -> Entity:
         self._once(self.verified is not None, "signed")
         terms = self.terms
         verifier = Verifier(credentials=terms.partner, now=terms.now, limits=terms.limits, legacy=terms.legacy)
-        self.verified = verify(der, forms, verifier)
+        self.verified = verify(signature, forms, verifier, self.spool)
         return parse_entity(self.verified.content, terms.limits)
 
-    def _cms(self, content_type: str, der: bytes) -> Entity:
+    def _cms(self, content_type: str, structure: Content) -> Entity:
         terms = self.terms
         if content_type == "signed_data":
-            return self._verify(der, None)
+            return self._verify(structure, None)
         if content_type == "compressed_data":
             self._once(self.compressed, "compressed")
             self.compressed = True
-            return parse_entity(decompress(der, terms.limits), terms.limits)
+            return parse_entity(decompress(structure, terms.limits, self.spool), terms.limits)
         if content_type in ("enveloped_data", "authenticated_enveloped_data"):
             self._once(self.cipher is not None, "encrypted")
             opener = Opener(credentials=terms.ours, now=terms.now, limits=terms.limits, legacy=terms.legacy)
-            content, self.cipher = decrypt(der, opener)
+            content, self.cipher = decrypt(structure, opener, self.spool)
             return parse_entity(content, terms.limits)
         raise As2Error(_BROKEN, f"found CMS content {content_type!r}", expected="signed, encrypted or compressed data")
 
@@ -121,21 +135,31 @@ class _Opening:
             raise As2Error(_BROKEN, f"the message is {what} twice", expected="each layer once")
 
 
+def open_content(headers: Iterable[tuple[str, str]], body: Content, terms: Terms, spool: Spool) -> OpenedContent:
+    """Open a message of any size and hold it to the terms; what comes out of it is in the spool. Every fault of its
+    bytes is an ``As2Error``; ``EndpointUnavailable`` when the spool has no room."""
+    return _opened(headers, body, terms, spool, OpenedContent)
+
+
 def open_message(headers: Iterable[tuple[str, str]], body: bytes, terms: Terms) -> Opened:
-    """Open a message and hold it to the terms. Every fault, whatever the bytes, is an ``As2Error``."""
+    """Open a message that is in memory."""
+    return _opened(headers, Content.of(body), terms, Spool(), Opened)
+
+
+def _opened(headers: Iterable[tuple[str, str]], body: Content, terms: Terms, spool: Spool, kind: type[_Kind]) -> _Kind:
     limits = terms.limits
-    if len(body) > limits.content:
-        raise As2Error(_BROKEN, f"the body takes {len(body)} bytes", expected=f"at most {limits.content}")
-    entity, opening = entity_of(headers, body, limits), _Opening(terms)
+    if body.size > limits.content:
+        raise As2Error(_BROKEN, f"the body takes {body.size} bytes", expected=f"at most {limits.content}")
+    entity, opening = entity_of(headers, body, limits), _Opening(terms, spool)
     while (inside := opening.off(entity)) is not None:  # ends, since each layer is taken off once
         entity = inside
     _hold_to(terms, opening)
-    return Opened(
-        parts=tuple(_payloads(entity, limits)),
+    return kind(
+        documents=tuple(_documents(entity, limits, spool)),
         verified=opening.verified,
         cipher=opening.cipher,
         compressed=opening.compressed,
-        checked=_checked(entity, opening),
+        covered=_covered(entity, opening),
     )
 
 
@@ -155,7 +179,7 @@ def _hold_to(terms: Terms, opening: _Opening) -> None:
         )  # fmt: skip
 
 
-def _checked(entity: Entity, opening: _Opening) -> bytes:
+def _covered(entity: Entity, opening: _Opening) -> Content:
     """What the integrity check covers: RFC 4130 section 7.3.1, RFC 5402 section 4."""
     if opening.verified is not None:
         return opening.verified.content
@@ -163,20 +187,20 @@ def _checked(entity: Entity, opening: _Opening) -> bytes:
         return entity.body
     if opening.terms.mic_as_received or entity.transfer_encoding == "binary":
         return entity.raw
-    return canonical(entity.raw)
+    return canonical(entity.raw, opening.spool)
 
 
-def _payloads(entity: Entity, limits: Limits) -> Iterable[Payload]:
+def _documents(entity: Entity, limits: Limits, spool: Spool) -> Iterable[Document]:
     if entity.content_type.value in ("multipart/related", "multipart/mixed"):
         for part in split_parts(entity, limits):
-            yield _payload(parse_entity(part, limits))
+            yield _document(parse_entity(part, limits), spool)
     else:
-        yield _payload(entity)
+        yield _document(entity, spool)
 
 
-def _payload(entity: Entity) -> Payload:
-    return Payload(
-        content=decoded(entity),
+def _document(entity: Entity, spool: Spool) -> Document:
+    return Document(
+        content=decoded(entity, spool),
         content_type=entity.get("content-type") or "application/octet-stream",
         filename=entity.filename,
     )

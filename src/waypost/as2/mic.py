@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from waypost.as2.algorithm import Digest, find_digest
 from waypost.as2.failure import As2Error, Disposition
-from waypost.as2.mime import from_base64
+from waypost.as2.transfer import from_base64
+from waypost.core.content import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Mic:
         return self.digest is other.digest and hmac.compare_digest(self.value, other.value)
 
 
-def mic_of(content: bytes, digest: Digest, spelled: str = "") -> Mic:
+def mic_of(content: Content, digest: Digest, spelled: str = "") -> Mic:
     """The check of ``content``."""
     return Mic(digest, digest.of(content), spelled or digest)
 

@@ -1,4 +1,4 @@
-"""MIME entities as bytes: headers, parts and transfer encodings, read within limits and never rewritten.
+"""MIME entities: headers and parts, read within limits and never rewritten, however large.
 
 The exact bytes matter, because signatures and message integrity checks are made over them; so a part is a slice of
 what came in. Lines may end in CR LF or LF; what is written ends in CR LF.
@@ -6,9 +6,6 @@ what came in. Lines may end in CR LF or LF; what is written ends in CR LF.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import quopri
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +14,7 @@ from urllib.parse import unquote
 
 from waypost.as2.failure import As2Error, Disposition
 from waypost.as2.limits import Limits
+from waypost.core.content import Content, Spool
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
 _HEADERS_END = re.compile(rb"\r?\n\r?\n|\A\r?\n")
@@ -24,6 +22,8 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;"]*))')
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_REST_OF_LINE = re.compile(rb"(--)?[ \t]*(\r?\n|\Z)")
+_REST_BYTES, _FALSE_DELIMITERS = 200, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Entity:
     """One MIME entity. ``raw`` is all of it, ``body`` what follows the blank line, still in its transfer encoding."""
 
     headers: tuple[tuple[str, str], ...]
-    raw: bytes
-    body: bytes
+    raw: Content
+    body: Content
 
     def get(self, name: str) -> str:
         """The first header of that name; empty if there is none."""
@@ -74,7 +74,7 @@ class Entity:
         return "".join(c for c in name if c.isprintable()).strip(". ")[:255]
 
 
-def entity_of(headers: Iterable[tuple[str, str]], body: bytes, limits: Limits) -> Entity:
+def entity_of(headers: Iterable[tuple[str, str]], body: Content, limits: Limits) -> Entity:
     """The entity an HTTP request is: its headers apart from its body. ``raw`` is the body alone."""
     kept = tuple(headers)
     check_headers(kept, limits)
@@ -89,15 +89,16 @@ def check_headers(headers: tuple[tuple[str, str], ...], limits: Limits) -> None:
         )
 
 
-def parse_entity(data: bytes, limits: Limits) -> Entity:
+def parse_entity(data: Content, limits: Limits) -> Entity:
     """Read an entity: headers to the first blank line, then the body."""
-    end = _HEADERS_END.search(data, 0, limits.headers)
+    start = data.read(0, limits.headers)
+    end = _HEADERS_END.search(start)
     if end is None:
-        if len(data) > limits.headers:
+        if data.size > limits.headers:
             raise As2Error(_BROKEN, f"no blank line in the first {limits.headers} bytes", expected="MIME headers")
-        head, body = data, b""
+        head, body = start, Content()
     else:
-        head, body = data[: end.start()], data[end.end() :]
+        head, body = start[: end.start()], data.part(end.end())
     headers = tuple(_fields(head.decode("latin-1")))
     check_headers(headers, limits)
     return Entity(headers, data, body)
@@ -113,7 +114,7 @@ def _fields(head: str) -> Iterator[tuple[str, str]]:
         yield match[1], match[2].strip()
 
 
-def split_parts(entity: Entity, limits: Limits) -> list[bytes]:
+def split_parts(entity: Entity, limits: Limits) -> list[Content]:
     """The parts of a multipart, as exact slices: the line end before a delimiter belongs to the delimiter."""
     boundary = entity.content_type.parameters.get("boundary", "")
     if not boundary or len(boundary) > 200:  # RFC 2046 allows 70; partners have been seen with more
@@ -121,7 +122,7 @@ def split_parts(entity: Entity, limits: Limits) -> list[bytes]:
     parts, start = [], -1
     for before, after, last in _delimiters(entity.body, b"--" + boundary.encode("latin-1", "replace")):
         if start >= 0:
-            parts.append(entity.body[start : max(start, before)])
+            parts.append(entity.body.part(start, max(start, before)))
         if last:
             return parts
         if len(parts) >= limits.parts:
@@ -130,77 +131,57 @@ def split_parts(entity: Entity, limits: Limits) -> list[bytes]:
     raise As2Error(_BROKEN, "the multipart does not end", expected=f"a last line --{boundary}--")
 
 
-def _delimiters(body: bytes, mark: bytes) -> Iterator[tuple[int, int, bool]]:
+def _delimiters(body: Content, mark: bytes) -> Iterator[tuple[int, int, bool]]:
     """Where the line before each delimiter ends, where the next line begins, and whether it closes the multipart."""
-    rest_of_line = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
-    at = body.find(mark)
-    while at >= 0:
-        rest = rest_of_line.match(body, at + len(mark))
-        if rest and (at == 0 or body[at - 1 : at] == b"\n"):
-            before = at - 2 if body[at - 2 : at] == b"\r\n" else at - 1
-            yield before, rest.end(), bool(rest[1])
-        at = body.find(mark, at + len(mark))
+    false = 0
+    for at in body.find(mark):
+        before = body.read(max(0, at - 2), min(at, 2))
+        rest = _rest_of_line(body, at + len(mark))
+        if rest is not None and (at == 0 or before.endswith(b"\n")):
+            yield at - (2 if before == b"\r\n" else 1), at + len(mark) + rest.end(), bool(rest[1])
+            continue
+        false += 1
+        if false > _FALSE_DELIMITERS:
+            raise As2Error(_BROKEN, "the boundary is all over the content", expected="a boundary no part holds")
 
 
-def decoded(entity: Entity) -> bytes:
-    """The body without its transfer encoding."""
-    match entity.transfer_encoding:
-        case "base64":
-            return from_base64(entity.body)
-        case "quoted-printable":
-            return quopri.decodestring(entity.body)
-        case "" | "7bit" | "8bit" | "binary":
-            return entity.body
-    raise As2Error(_BROKEN, f"found transfer encoding {entity.transfer_encoding[:40]!r}", expected="base64 or binary")
+def _rest_of_line(body: Content, at: int) -> re.Match[bytes] | None:
+    """What ends the line of a delimiter; the end of what was read is not taken for the end of the body."""
+    found = _REST_OF_LINE.match(body.read(at, _REST_BYTES))
+    return found if found is not None and (found[2] or at + found.end() == body.size) else None
 
 
-def from_base64(text: bytes) -> bytes:
-    """Decode; line ends and missing padding are let pass, anything else is refused."""
-    plain = b"".join(text.split()).rstrip(b"=")
-    try:
-        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
-    except binascii.Error as error:
-        raise As2Error(_BROKEN, f"the content is not base64 ({error})") from error
+def canonical(content: Content, spool: Spool) -> Content:
+    """``content`` with every line ended by CR LF; itself where all are."""
+    ended = spool.keep(canonical_pieces(content.pieces()))
+    return content if ended.size == content.size else ended
 
 
-def cms_bytes(entity: Entity) -> bytes:
-    """The CMS structure in a body. HTTP has no transfer encoding, so partners say base64 and send binary, and the
-    other way round: DER begins with a SEQUENCE (0x30) and a length that is no base64 character."""
-    if entity.body[:1] == b"\x30" and entity.body[1:2] >= b"\x80":
-        return entity.body
-    if entity.transfer_encoding == "base64" or entity.body[:2] in (b"MI", b"MD"):
-        return from_base64(entity.body)
-    return entity.body
+def canonical_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a content with every line ended by CR LF."""
+    last = b"\n"
+    for piece in pieces:
+        yield _BARE_LF.sub(b"\r\n", last + piece)[len(_BARE_LF.sub(b"\r\n", last)) :]
+        last = piece[-1:] or last
 
 
-def canonical(data: bytes) -> bytes:
-    """``data`` with every line ended by CR LF."""
-    return _BARE_LF.sub(b"\r\n", data)
-
-
-def signed_forms(part: bytes) -> Iterator[bytes]:
+def signed_forms(part: Content, spool: Spool) -> Iterator[Content]:
     """What may have been signed, the likeliest first: the part as it came, in canonical form, and either without its
     last line end, which libas2 and others leave out where the part is a multipart itself."""
     yield part
-    ended = canonical(part)
-    if ended != part:
+    ended = canonical(part, spool)
+    if ended is not part:
         yield ended
-    if ended.endswith(b"\r\n"):
-        yield ended[:-2]
+    if ended.read(max(0, ended.size - 2), 2) == b"\r\n":
+        yield ended.part(0, ended.size - 2)
 
 
-def encoded(headers: Mapping[str, str], content: bytes) -> bytes:
-    """``content`` in the transfer encoding the headers name."""
-    if headers.get("Content-Transfer-Encoding") == "base64":
-        return base64.encodebytes(content).replace(b"\n", b"\r\n")
-    return content
-
-
-def write_multipart(parts: Iterable[bytes]) -> tuple[str, bytes]:
+def write_multipart(parts: Iterable[Content]) -> tuple[str, Content]:
     """A boundary no part holds, and the multipart made with it."""
     kept = list(parts)
     boundary = f"=_{secrets.token_hex(16)}"
-    while any(boundary.encode() in part for part in kept):
+    while any(next(part.find(boundary.encode()), None) is not None for part in kept):
         boundary = f"=_{secrets.token_hex(16)}"
     mark = b"--" + boundary.encode()
-    return boundary, b"".join(mark + b"\r\n" + part + b"\r\n" for part in kept) + mark + b"--\r\n"
+    pieces = [piece for part in kept for piece in (Content.of(mark + b"\r\n"), part, Content.of(b"\r\n"))]
+    return boundary, Content.joined([*pieces, Content.of(mark + b"--\r\n")])

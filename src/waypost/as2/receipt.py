@@ -16,8 +16,7 @@ from waypost.as2.limits import LIMITS, Limits
 from waypost.as2.mic import Mic, read_mic
 from waypost.as2.mime import (
     Entity,
-    canonical,
-    cms_bytes,
+    canonical_pieces,
     entity_of,
     parse_entity,
     signed_forms,
@@ -26,6 +25,8 @@ from waypost.as2.mime import (
 )
 from waypost.as2.outgoing import signed_entity
 from waypost.as2.signature import Verifier, verify
+from waypost.as2.transfer import cms_bytes
+from waypost.core.content import Content, Spool
 from waypost.core.errors import ContractError
 
 _BROKEN = Disposition.UNEXPECTED_PROCESSING_ERROR
@@ -78,17 +79,17 @@ def write_receipt(
         "Date": format_datetime(now),
         "MIME-Version": "1.0",
     }
-    return {**addressed, **headers}, body
+    return {**addressed, **headers}, body.whole()
 
 
-def _explanation(answer: Answer) -> bytes:
+def _explanation(answer: Answer) -> Content:
     text = answer.text or f"The message was {'received' if answer.disposition.accepted else 'refused'}."
     plain = "".join(c if c.isascii() and (c.isprintable() or c == "\n") else "?" for c in text)
     head = b"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
-    return head + canonical(plain.encode()) + b"\r\n"
+    return Content.of(head + b"".join(canonical_pieces([plain.encode()])) + b"\r\n")
 
 
-def _notification(head: Head, answer: Answer) -> bytes:
+def _notification(head: Head, answer: Answer) -> Content:
     fields = {
         "Reporting-UA": "Waypost",
         "Original-Recipient": f"rfc822; {write_name(head.receiver)}",
@@ -100,7 +101,7 @@ def _notification(head: Head, answer: Answer) -> bytes:
         fields["Received-Content-MIC"] = str(answer.mic)
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     head_lines = b"Content-Type: message/disposition-notification\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
-    return head_lines + lines.encode("ascii", "replace")
+    return Content.of(head_lines + lines.encode("ascii", "replace"))
 
 
 def read_receipt(headers: Iterable[tuple[str, str]], body: bytes, terms: Terms) -> Receipt:
@@ -108,7 +109,7 @@ def read_receipt(headers: Iterable[tuple[str, str]], body: bytes, terms: Terms) 
     limits = terms.limits
     if len(body) > limits.structure:
         raise As2Error(_BROKEN, f"the receipt takes {len(body)} bytes", expected=f"at most {limits.structure}")
-    entity, signer = entity_of(headers, body, limits), None
+    entity, signer = entity_of(headers, Content.of(body), limits), None
     if entity.content_type.value == "multipart/signed":
         entity, signer = _verified(entity, terms)
     elif terms.require_signed:
@@ -121,7 +122,7 @@ def read_receipt(headers: Iterable[tuple[str, str]], body: bytes, terms: Terms) 
     wanted = [part for part in parts if part.content_type.value == "message/disposition-notification"]
     if len(wanted) != 1:
         raise As2Error(_BROKEN, f"found {len(wanted)} notifications in the receipt", expected="one")
-    text = next((part.body for part in parts if part.content_type.value == "text/plain"), b"")
+    text = next((part.body.whole() for part in parts if part.content_type.value == "text/plain"), b"")
     return _receipt(_fields_of(wanted[0], limits), text.decode("utf-8", "replace").strip()[:4096], signer)
 
 
@@ -130,14 +131,16 @@ def _verified(entity: Entity, terms: Terms) -> tuple[Entity, Credential]:
     if len(parts) != 2:
         raise As2Error(_BROKEN, f"found {len(parts)} parts in multipart/signed", expected="a report and a signature")
     verifier = Verifier(credentials=terms.partner, now=terms.now, limits=terms.limits, legacy=terms.legacy)
-    verified = verify(cms_bytes(parse_entity(parts[1], terms.limits)), signed_forms(parts[0]), verifier)
+    spool = Spool()  # in memory: a receipt is small
+    signature = cms_bytes(parse_entity(parts[1], terms.limits), spool)
+    verified = verify(signature, signed_forms(parts[0], spool), verifier, spool)
     return parse_entity(verified.content, terms.limits), verified.credential
 
 
 def _fields_of(notification: Entity, limits: Limits = LIMITS) -> Entity:
     """The fields of a notification, whose body looks like headers; blank lines between groups are let pass."""
-    lines = [line for line in notification.body.splitlines() if line.strip()]
-    return parse_entity(b"\r\n".join(lines) + b"\r\n\r\n", limits)
+    lines = [line for line in notification.body.whole().splitlines() if line.strip()]
+    return parse_entity(Content.of(b"\r\n".join(lines) + b"\r\n\r\n"), limits)
 
 
 def _receipt(fields: Entity, text: str, signer: Credential | None) -> Receipt:

@@ -12,12 +12,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from waypost.as2 import cms
 from waypost.as2.algorithm import Digest, allowed_digest
 from waypost.as2.certificate import Credential, Use
 from waypost.as2.failure import As2Error, Disposition, reading
+from waypost.as2.hollow import Octets, read_hollow, wrapped
 from waypost.as2.limits import Limits
+from waypost.core.content import Content, Spool
 
 HASHES: dict[Digest, type[hashes.HashAlgorithm]] = {
     Digest.SHA1: hashes.SHA1, Digest.SHA224: hashes.SHA224, Digest.SHA256: hashes.SHA256,
@@ -32,7 +35,7 @@ class Verified:
 
     credential: Credential
     digest: Digest
-    content: bytes
+    content: Content
     pss: bool
 
 
@@ -47,9 +50,9 @@ class Verifier:
 
 
 def sign(
-    content: bytes, signer: Credential, digest: Digest, *, now: datetime, pss: bool = False, detached: bool = True
-) -> bytes:
-    """The DER of SignedData over exactly these bytes, with the signer's certificate inside."""
+    content: Content, signer: Credential, digest: Digest, *, now: datetime, pss: bool = False, detached: bool = True
+) -> Content:
+    """SignedData in DER over exactly these bytes, with the signer's certificate inside."""
     attributes = cms.Cms.CMSAttributes([
         cms.Cms.CMSAttribute({"type": "content_type", "values": ["data"]}),
         cms.Cms.CMSAttribute({"type": "signing_time", "values": [cms.Core.UTCTime(now)]}),
@@ -70,7 +73,7 @@ def sign(
         "signature_algorithm": algorithm,
         "signature": signer.key.sign(attributes.dump(), scheme, HASHES[digest]()),
     }
-    encapsulated = {"content_type": "data"} if detached else {"content_type": "data", "content": content}
+    encapsulated = {"content_type": "data"} if detached else {"content_type": "data", "content": b""}
     signed = {
         "version": "v1",
         "digest_algorithms": [{"algorithm": digest.short}],
@@ -78,7 +81,10 @@ def sign(
         "certificates": [cms.asn1_certificate(signer)],
         "signer_infos": [signer_info],
     }
-    return cms.content_info("signed_data", cms.Cms.SignedData(signed))
+    structure = cms.Cms.SignedData(signed)
+    if detached:
+        return Content.of(cms.content_info("signed_data", structure))
+    return wrapped("signed_data", structure, content)
 
 
 def _pss_parameters(digest: Digest) -> dict[str, Any]:
@@ -89,35 +95,29 @@ def _pss_parameters(digest: Digest) -> dict[str, Any]:
     }
 
 
-def verify(der: bytes, forms: Iterable[bytes] | None, verifier: Verifier) -> Verified:
+def verify(signature: Content, forms: Iterable[Content] | None, verifier: Verifier, spool: Spool) -> Verified:
     """Check a signature against one of the partner's certificates.
 
     ``forms`` are what the signed bytes may have been, tried in turn; None where the signature holds them (opaque).
     An ``As2Error`` says authentication-failed for a wrong signer or signature, integrity-check-failed for changed
     content, insufficient-message-security for a digest that is too weak.
     """
-    if forms is not None and len(der) > verifier.limits.structure:
-        raise As2Error(_FALSE, f"the signature takes {len(der)} bytes", expected=f"≤ {verifier.limits.structure}")
     with reading(_FALSE, "the signature"):
-        kind, signed = cms.load(der)
-        if kind != "signed_data":
-            raise As2Error(_FALSE, f"found CMS content {kind!r}", expected="signed_data")
-        encapsulated = signed["encap_content_info"]
+        hollow = read_hollow(signature, ("signed_data",), verifier.limits.structure, _FALSE)
+        signed = hollow.structure
         if forms is None:
-            forms = [_octets(encapsulated["content"])]
-        signers = cms.bounded(signed["signer_infos"], verifier.limits.structure, _FALSE, "signers")
-        signer, credential = _signer(signers, verifier)
+            forms = [_content_in(hollow.octets, spool)]
+        signer, credential = _signer(list(signed["signer_infos"]), verifier)
         digest = allowed_digest(signer["digest_algorithm"]["algorithm"].native, legacy=verifier.legacy)
-        content = _content_signed(signer, forms, digest, encapsulated["content_type"].dotted)
+        content = _content_signed(signer, forms, digest, signed["encap_content_info"]["content_type"].dotted)
         pss = _check_signature(signer, credential, digest, content)
     return Verified(credential, digest, content, pss)
 
 
-def _octets(content: Any) -> bytes:
-    value = content.native
-    if not isinstance(value, bytes):
+def _content_in(octets: Octets | None, spool: Spool) -> Content:
+    if octets is None:
         raise As2Error(_CHANGED, "the signature holds no content", expected="signed content")
-    return value
+    return octets.content(spool)
 
 
 def _signer(signers: Sequence[Any], verifier: Verifier) -> tuple[Any, Credential]:
@@ -137,12 +137,12 @@ def _signer(signers: Sequence[Any], verifier: Verifier) -> tuple[Any, Credential
     )  # fmt: skip
 
 
-def _content_signed(signer: Any, forms: Iterable[bytes], digest: Digest, content_type: str) -> bytes:
+def _content_signed(signer: Any, forms: Iterable[Content], digest: Digest, content_type: str) -> Content:
     """The form of the content whose digest was signed."""
     attributes = signer["signed_attrs"]
     if not attributes:  # then the signature is over the content itself, and says itself whether it was changed
         content = next(iter(forms))
-        if content[:1] == b"\x31":  # signed attributes of another message, passed off as content
+        if content.read(0, 1) == b"\x31":  # signed attributes of another message, passed off as content
             raise As2Error(_FALSE, "the content is a set of signed attributes", expected="a MIME entity")
         return content
     values = {attribute["type"].native: attribute["values"] for attribute in attributes}
@@ -157,7 +157,7 @@ def _content_signed(signer: Any, forms: Iterable[bytes], digest: Digest, content
     raise As2Error(_CHANGED, f"the {digest} digest of the content is not the signed one", expected="unchanged content")
 
 
-def _check_signature(signer: Any, credential: Credential, digest: Digest, content: bytes) -> bool:
+def _check_signature(signer: Any, credential: Credential, digest: Digest, content: Content) -> bool:
     """Whether it is PSS; an ``As2Error`` if it is false."""
     algorithm = signer["signature_algorithm"]
     name = algorithm["algorithm"].native
@@ -170,9 +170,10 @@ def _check_signature(signer: Any, credential: Credential, digest: Digest, conten
         raise As2Error(_FALSE, f"the signature algorithm is {name!r}", expected=f"RSA with {digest}")
     attributes = signer["signed_attrs"]
     # As SET OF, though it is sent under an implicit tag: RFC 5652 section 5.4.
-    signed = b"\x31" + attributes.dump()[1:] if attributes else content
+    signed = Content.of(b"\x31" + attributes.dump()[1:]) if attributes else content
+    hashed = Prehashed(HASHES[digest]())
     try:
-        credential.public_key.verify(signer["signature"].native, signed, scheme, HASHES[digest]())
+        credential.public_key.verify(signer["signature"].native, digest.of(signed), scheme, hashed)
     except InvalidSignature as error:
         raise As2Error(
             _FALSE, f"the signature was not made with the key of {credential}", expected="a true signature"

@@ -14,6 +14,7 @@ from typer.main import get_command
 from waypost.cli import failure
 from waypost.cli.option import expanded
 from waypost.cli.verb import (
+    chaining,
     checking,
     describing,
     doctor,
@@ -22,6 +23,7 @@ from waypost.cli.verb import (
     edi_checking,
     edi_generating,
     edi_partner,
+    edi_redacting,
     expecting,
     grouping,
     keeping,
@@ -78,8 +80,14 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi explain", edi_partner.explain),
         ("edi view", edi_partner.view),
         ("edi ack", edi_acknowledging.ack),
+        ("edi redact", edi_redacting.redact),
         ("edi generate", edi_generating.generate),
         ("edi import", edi_checking.import_),
+    ),
+    "Follow business chains": (
+        ("chain orders", chaining.orders),
+        ("chain claims", chaining.claims),
+        ("chain questions", chaining.questions),
     ),
     "Work with partners": (
         ("partner new", partner.new),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from waypost.cli.reference_edi import schemas_page
+from waypost.cli.reference_edi import redaction_page, schemas_page
 from waypost.cli.reference_map import functions_page, map_page
 from waypost.cli.scaffold import PARTNER_WORDS, template
 from waypost.core.describe.page import (
@@ -34,6 +34,7 @@ OTHERS = (
     ("mapping.md", "Maps: maps/*.map.yaml"),
     ("functions.md", "Functions of expressions"),
     ("edi-schemas.md", "EDI schemas that come along"),
+    ("edi-redaction.md", "What redaction of EDI replaces"),
     ("cli.md", "The command line"),
     ("errors.md", "Errors"),
     ("states.md", "States of a message"),
@@ -47,6 +48,7 @@ def pages(registry: Registry, command: Any) -> dict[str, str]:
         **component_pages(registry),
         **_file_pages(),
         "edi-schemas.md": schemas_page(),
+        "edi-redaction.md": redaction_page(),
         "cli.md": cli_page(command),
         "errors.md": _errors_page(),
         "states.md": states_page(),

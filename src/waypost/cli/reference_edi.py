@@ -46,3 +46,40 @@ def _modules() -> list[ModuleType]:
 
 def _said(module: ModuleType) -> str:
     return markdown((module.__doc__ or "").strip())
+
+
+def redaction_page() -> str:
+    """What is replaced when a file is redacted: element, treatment and category, as the declarations say."""
+    from waypost.formats.edi.redact.policy import CATEGORIES, KEEPABLE
+
+    parts = [
+        NOTICE, "# What redaction replaces",
+        "`waypost edi redact` and the step `redact` replace the values of these elements. The letter is that of the "
+        "identifiers in 45 CFR 164.514(b)(2)(i). An element is named by its number in the data dictionary, or by its "
+        "place; a qualifier in the column *where* says it for values that stand behind that qualifier.",
+        "An element that is not here is masked, unless it is a code of up to three characters, a value of a closed "
+        "list of its schema, a number that measures or counts, or a time of day. What is *kept if like* a pattern is "
+        "masked where it is not. Segments that no schema knows, binary data and bytes outside interchanges are masked "
+        "whole.",
+        f"`--keep` leaves as they are: {', '.join(f'`{word}`' for word in KEEPABLE)}. Providers, payers and partners "
+        "are parties by the qualifier of the segment that opens their loop.",
+        table(["category", "identifiers"], [[letter, words] for letter, words in CATEGORIES.items()]),
+    ]  # fmt: skip
+    for standard, title in _STANDARDS.items():
+        parts += [f"## {title}", table(["element", "where", "becomes", "category", "kept by"],
+                                       list(_treatments(standard)))]  # fmt: skip
+    return joined(parts)
+
+
+def _treatments(standard: str) -> Iterator[list[str]]:
+    from waypost.formats.edi.redact.policy import policy
+    from waypost.formats.edi.schema.load import library
+
+    declared = policy(standard)
+    names = library().labels(standard).elements
+    for place, qualifier, said in declared.declared() if declared else ():
+        kept = f"kept if like `{said.like}`".replace("|", "\\|") if said.like else "kept"
+        becomes = kept if said.makes == "keep" else said.makes
+        name = f" {names[place]}" if place in names else ""
+        keep = f"`{said.group}`" if said.group else ""
+        yield [f"`{place}`{name}", f"`{qualifier}`" if qualifier else "", becomes, said.category, keep]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
-from waypost.connectors.as2_connection import As2Connection, in_turn
+from waypost.connectors.as2_connection import As2Connection
 from waypost.connectors.http_connection import HttpConnection, HttpConnectionOptions
-from waypost.core.errors import DataError, EndpointError, WaypostError
+from waypost.core.content import Content
+from waypost.core.errors import DataError, EndpointError, EndpointUnavailable, WaypostError
 from waypost.core.event import EndpointLost
 from waypost.core.grants import Grants, HttpRequest, HttpResponse
 from waypost.core.problem import problem
@@ -21,7 +22,7 @@ from waypost.core.problem import problem
 if TYPE_CHECKING:
     from waypost.as2.failure import As2Error
     from waypost.as2.header import Head
-    from waypost.as2.incoming import Opened
+    from waypost.as2.incoming import OpenedContent
 
 _TRIES, _FIRST_SECONDS = 6, 5.0
 """How often an asynchronous receipt is sent, and the pause after the first failure; it doubles."""
@@ -36,14 +37,14 @@ class Asked:
 
     head: Head
     headers: Mapping[str, str]
-    body: bytes
+    content: Content
 
     @staticmethod
     def of(request: HttpRequest) -> Asked:
         """``As2Error`` for one without AS2 headers."""
         from waypost.as2.header import read_head
 
-        return Asked(read_head(request.headers.items()), dict(request.headers), request.body)
+        return Asked(read_head(request.headers.items()), dict(request.headers), request.content)
 
     @property
     def is_receipt(self) -> bool:
@@ -51,15 +52,15 @@ class Asked:
         from waypost.as2.mime import structured
 
         kind = structured(self.headers.get("content-type", ""))
-        start = self.body[:8192].lower()
+        start = self.content.read(0, 8192).lower()
         signed = kind.value == "multipart/signed" and b"multipart/report" in start
         return kind.value == "multipart/report" or (signed and b"disposition-notification" in start)
 
-    def opened(self, partner: As2Connection) -> Opened:
-        """``As2Error`` for what cannot be opened, or is not as agreed."""
-        from waypost.as2.incoming import open_message
+    def opened(self, partner: As2Connection, limit_bytes: int) -> OpenedContent:
+        """``As2Error`` for what cannot be opened, or is not as agreed. Blocks."""
+        from waypost.as2.incoming import open_content
 
-        return open_message(self.headers.items(), self.body, partner.terms())
+        return open_content(self.headers.items(), self.content, partner.terms(content_bytes=limit_bytes), partner.spool)
 
 
 class As2Answers:
@@ -92,24 +93,24 @@ class As2Answers:
         headers, body = write_receipt(plain, answer, ours=(), now=now, message_id=_new_id("waypost"))
         return HttpResponse(200, body, headers)
 
-    async def accepted(self, partner: As2Connection, asked: Asked, opened: Opened) -> HttpResponse:
+    async def accepted(self, partner: As2Connection, asked: Asked, opened: OpenedContent) -> HttpResponse:
         """The message is durable."""
         from waypost.as2.failure import Disposition
 
-        mic = self._mic(partner, asked, opened)
+        mic = await asyncio.to_thread(self._mic, partner, asked, opened)
         await asyncio.to_thread(self._keep, partner, asked, opened, str(mic or ""))
         refuses = mic is None and asked.head.receipt is not None
         disposition = Disposition.UNSUPPORTED_MIC_ALGORITHMS if refuses else Disposition.PROCESSED
         return await self._said(partner, asked, disposition, mic)
 
-    async def repeated(self, partner: As2Connection, asked: Asked, opened: Opened) -> HttpResponse:
+    async def repeated(self, partner: As2Connection, asked: Asked, opened: OpenedContent) -> HttpResponse:
         """The message was accepted before: the receipt it got then, or one that says so."""
         from waypost.as2.failure import Disposition
 
         kept = await asyncio.to_thread(partner.archive.receipt, "received", asked.head.message_id)
         if kept is not None and asked.head.receipt is not None:
             return await self._sent(partner, asked, dict(kept.headers), kept.body)
-        mic = self._mic(partner, asked, opened)
+        mic = await asyncio.to_thread(self._mic, partner, asked, opened)
         if await asyncio.to_thread(partner.archive.facts, "received", asked.head.message_id) is None:
             await asyncio.to_thread(self._keep, partner, asked, opened, str(mic or ""))  # died before it was kept
         return await self._said(partner, asked, Disposition.DUPLICATE_DOCUMENT, mic)
@@ -128,6 +129,11 @@ class As2Answers:
             return problem(503, "the message cannot be kept now; send it again", headers={"retry-after": "5"})
         return await self._said(partner, asked, Disposition.UNEXPECTED_PROCESSING_ERROR, None, str(cause))
 
+    def no_room(self, partner: As2Connection, cause: EndpointUnavailable) -> HttpResponse:
+        """The message cannot be opened or kept for lack of room; nothing of it is taken."""
+        self._grants.events.emit(EndpointLost(endpoint=partner.options.them, cause=str(cause)))
+        return problem(503, "there is no room for the message now; send it again", headers={"retry-after": "60"})
+
     async def receipt(self, partner: As2Connection, asked: Asked) -> HttpResponse:
         """A receipt of something we sent, kept where its delivery looks for it. One that is no receipt of ours is
         refused: nothing may settle a delivery but the partner's own word."""
@@ -135,34 +141,36 @@ class As2Answers:
         from waypost.as2.receipt import read_receipt
 
         try:
-            read = await in_turn(read_receipt, list(asked.headers.items()), asked.body, partner.terms(receipt=True))
+            terms = partner.terms(receipt=True)
+            body = asked.content.read(0, terms.limits.structure + 1)
+            read = await asyncio.to_thread(read_receipt, list(asked.headers.items()), body, terms)
         except As2Error as error:
             return problem(400, str(error))
         message_id = read.original_message_id
         if await asyncio.to_thread(partner.archive.facts, "sent", message_id) is None:
             return problem(404, f"no message {message_id[:200]!r} was sent to {asked.head.sender}")
-        kept = KeptReceipt(at=partner.now().isoformat(), headers=_shown(asked.headers), body=asked.body)
+        kept = KeptReceipt(at=partner.now().isoformat(), headers=_shown(asked.headers), body=body)
         await asyncio.to_thread(partner.archive.keep_receipt, "sent", message_id, kept)
         return HttpResponse(200)
 
     # ── receipts we give ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _mic(self, partner: As2Connection, asked: Asked, opened: Opened) -> Any:
+    def _mic(self, partner: As2Connection, asked: Asked, opened: OpenedContent) -> Any:
         wanted = asked.head.receipt.micalgs if asked.head.receipt is not None else ()
         return opened.mic(wanted, legacy=partner.options.legacy)
 
-    def _keep(self, partner: As2Connection, asked: Asked, opened: Opened, mic: str) -> None:
-        first = opened.parts[0]
+    def _keep(self, partner: As2Connection, asked: Asked, opened: OpenedContent, mic: str) -> None:
+        first = opened.documents[0]
         facts = Facts(
             message_id=asked.head.message_id, sender=asked.head.sender, receiver=asked.head.receiver,
             at=partner.now().isoformat(), mic=mic, subject=asked.head.subject, filename=first.filename,
             content_type=first.content_type, headers=_shown(asked.headers),
         )  # fmt: skip
-        files = {f"content{number or ''}": part.content for number, part in enumerate(opened.parts)}
-        files["message"] = asked.body
+        files = {f"content{number or ''}": document.content for number, document in enumerate(opened.documents)}
+        files["message"] = asked.content
         if opened.verified is not None:
             der = opened.verified.credential.der
-            files[f"signer-{hashlib.sha256(der).hexdigest()[:16]}.der"] = der
+            files[f"signer-{hashlib.sha256(der).hexdigest()[:16]}.der"] = Content.of(der)
         partner.archive.keep("received", facts, files)
 
     async def _said(
@@ -173,7 +181,7 @@ class As2Answers:
         if asked.head.receipt is None:
             return HttpResponse(200)
         answer = Answer(disposition=disposition, mic=mic, text=text)
-        headers, body = await in_turn(
+        headers, body = await asyncio.to_thread(
             write_receipt, asked.head, answer, ours=partner.ours, now=partner.now(),
             message_id=_new_id(partner.options.us), legacy=partner.options.legacy,
         )  # fmt: skip

@@ -22,6 +22,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from waypost.core.content import Content
+from waypost.core.errors import EndpointUnavailable
+
 Side = Literal["sent", "received"]
 
 
@@ -63,13 +66,11 @@ class As2Archive:
         name = hashlib.sha256(message_id.encode()).hexdigest()[:40]
         return self.root / side / name[:2] / name
 
-    def keep(self, side: Side, facts: Facts, files: Mapping[str, bytes]) -> None:
+    def keep(self, side: Side, facts: Facts, files: Mapping[str, Content]) -> None:
         """Keep a message; what is kept of it already is replaced. Facts come last: without them there is nothing."""
         folder = self.folder(side, facts.message_id)
-        for name, content in files.items():
-            _write(folder / name, content)
-        sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        _write(folder / "facts.json", _json({**asdict(facts), "files": sums}))
+        sums = {name: _write(folder / name, content) for name, content in files.items()}
+        _write(folder / "facts.json", Content.of(_json({**asdict(facts), "files": sums})))
 
     def facts(self, side: Side, message_id: str) -> Facts | None:
         """What is kept of a message."""
@@ -80,9 +81,9 @@ class As2Archive:
         folder = self.folder(side, message_id)
         if (folder / "receipt.json").exists():
             return
-        _write(folder / "receipt", receipt.body)
+        _write(folder / "receipt", Content.of(receipt.body))
         told = {"at": receipt.at, "headers": dict(receipt.headers), "sha256": hashlib.sha256(receipt.body).hexdigest()}
-        _write(folder / "receipt.json", _json(told))
+        _write(folder / "receipt.json", Content.of(_json(told)))
 
     def receipt(self, side: Side, message_id: str) -> KeptReceipt | None:
         """The receipt of a message, once there is one."""
@@ -132,7 +133,8 @@ def _facts(folder: Path) -> Facts | None:
 
 def _sum(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
 
@@ -141,15 +143,30 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(made, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(made, path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
+def _write(path: Path, content: Content) -> str:
+    """Write a file whole; its SHA-256. ``EndpointUnavailable`` when there is no room."""
+    made, digest = path.with_name(f".{path.name}.{os.getpid()}"), hashlib.sha256()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(made, "wb") as file:
+            for piece in content.pieces():
+                digest.update(piece)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        made.unlink(missing_ok=True)
+        raise EndpointUnavailable(
+            f"{content.size} bytes cannot be archived: {error.strerror}", where=str(path.parent),
+            expected="room on its disk", remedy="make room",
+        ) from error  # fmt: skip
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from waypost.connectors.as2_archive import As2Archive
 from waypost.connectors.http_connection import HttpAnswer, HttpConnection, HttpConnectionOptions
+from waypost.core.content import Content, Spool
 from waypost.core.errors import ConfigurationRefused
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from waypost.as2.certificate import Credential
     from waypost.as2.header import ReceiptRequest
     from waypost.as2.incoming import Terms
-    from waypost.as2.outgoing import Built, Payload
+    from waypost.as2.outgoing import BuiltContent, Document
 
 _ANSWER, _CONNECT, _RECEIPT = Duration(120), Duration(10), Duration(300)
 DIGESTS = Literal["none", "sha-1", "sha-224", "sha-256", "sha-384", "sha-512"]
@@ -114,11 +113,16 @@ class As2ConnectionOptions:
     archive: Annotated[
         str, Option("Folder of what was sent and received with its receipts, relative to the project.")
     ] = "as2-archive"
+    spool: Annotated[
+        str, Option("Folder of messages larger than 1 MiB while they come or go, relative to the project.")
+    ] = "as2-spool"
     user: Annotated[str, Option("User of basic authentication.")] = ""
     password: Annotated[Secret | None, Option("Password of basic authentication.")] = None
     ca_file: Annotated[str, Option("PEM file of the authorities to trust in place of the system's.")] = ""
     connect_seconds: Annotated[Duration, Option("Longest wait for a connection.", minimum=0.01)] = _CONNECT
-    timeout_seconds: Annotated[Duration, Option("Longest wait for a whole answer.", minimum=0.01)] = _ANSWER
+    timeout_seconds: Annotated[
+        Duration, Option("Longest wait for a whole answer; a second more for each 100 kB sent.", minimum=0.01)
+    ] = _ANSWER
 
     def faults(self) -> Iterator[OptionFault]:
         yield from self._http().faults()
@@ -177,6 +181,7 @@ class As2Connection:
     def __init__(self, options: As2ConnectionOptions, grants: Grants) -> None:
         self.options, self._grants = options, grants
         self.archive = As2Archive(grants.root / options.archive)
+        self.spool = Spool(grants.root / options.spool)
         self.http = HttpConnection(options._http(), grants)
         self._ours: tuple[Credential, ...] = ()
         self._theirs: tuple[Credential, ...] = ()
@@ -204,21 +209,26 @@ class As2Connection:
         """The time by the granted clock."""
         return datetime.fromtimestamp(self._grants.clock.now() / 1_000_000, UTC)
 
-    def build(self, payload: Payload) -> Built:
-        """The protected body of a message."""
-        from waypost.as2.outgoing import build
+    def build(self, document: Document) -> BuiltContent:
+        """The protected body of a message. Blocks. ``EndpointUnavailable`` when the spool has no room."""
+        from waypost.as2.outgoing import Maker
 
-        return build(payload, self._protection(), ours=self._ours, partner=self._theirs, now=self.now())
+        maker = Maker(
+            protection=self._protection(), ours=self._ours, partner=self._theirs, now=self.now(), spool=self.spool
+        )
+        return maker.build(document)
 
-    def terms(self, *, receipt: bool = False) -> Terms:
-        """What is asked of a message that comes in, or of a receipt."""
+    def terms(self, *, receipt: bool = False, content_bytes: int = 0) -> Terms:
+        """What is asked of a message that comes in, of at most ``content_bytes``, or of a receipt."""
         from waypost.as2.incoming import Terms
+        from waypost.as2.limits import LIMITS, Limits
 
         options = self.options
         return Terms(
             ours=self._ours, partner=self._theirs, now=self.now(), legacy=options.legacy,
             require_signed=options.signed_receipt if receipt else options.require_signed,
             require_encrypted=options.require_encrypted and not receipt, mic_as_received=options.mic_as_received,
+            limits=Limits(content=content_bytes) if content_bytes else LIMITS,
         )  # fmt: skip
 
     @property
@@ -241,9 +251,11 @@ class As2Connection:
             address=options.receipt_address,
         )  # fmt: skip
 
-    async def post(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def post(self, headers: Mapping[str, str], body: Content) -> HttpAnswer:
         """Send a message to the partner's address."""
-        return await self.http.call("POST", "", headers=headers, body=body, limit_bytes=1 << 20)
+        return await self.http.send_content(
+            headers, body, limit_bytes=1 << 20, timeout_seconds=self.options.timeout_seconds + body.size / 100_000
+        )
 
     def _digest(self) -> Any:
         from waypost.as2.algorithm import Digest
@@ -298,20 +310,6 @@ class As2Connection:
         if self._grants.read_file is None:
             raise ConfigurationRefused(f"no file {path!r} is granted", where=f"connection {self._grants.name}")
         return self._grants.read_file(path)
-
-
-_TURN = threading.Lock()
-
-
-async def in_turn(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What ``call`` gives, in a thread and alone: the ASN.1 library makes its classes ready at first use, and threads
-    that do so at once read sound content as damaged."""
-
-    def alone() -> Any:
-        with _TURN:
-            return call(*arguments, **named)
-
-    return await asyncio.to_thread(alone)
 
 
 def as2_connection(name: str, grants: Grants) -> As2Connection:

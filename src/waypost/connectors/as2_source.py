@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from waypost.connectors.as2_answer import As2Answers, Asked
-from waypost.connectors.as2_connection import As2Connection, as2_connection, in_turn
+from waypost.connectors.as2_connection import As2Connection, as2_connection
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import ConfigurationRefused, EndpointUnavailable, WaypostError
 from waypost.core.grants import Grants, HttpRequest, HttpResponse, RouteClosed
@@ -37,9 +37,9 @@ from waypost.core.traits import SourceTraits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from waypost.as2.outgoing import Payload
+    from waypost.as2.outgoing import Document
 
-_WAIT, _LIMIT, _PIECE = Duration(60), Size(64 << 20), 1 << 20
+_WAIT, _LIMIT = Duration(60), Size(64 << 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,9 @@ class As2SourceOptions:
         tuple[ConnectionRef, ...], Option("The partners taken from, as named in connections.yaml.", kinds=("as2",))
     ]
     timeout_seconds: Annotated[Duration, Option("Longest wait of a partner.", minimum=0.001)] = _WAIT
-    limit_bytes: Annotated[Size, Option("Largest request taken.", minimum=1, maximum=64 << 20)] = _LIMIT
+    limit_bytes: Annotated[
+        Size, Option("Largest message taken, as it comes and once it is opened.", minimum=1, maximum=64 << 30)
+    ] = _LIMIT
 
     def faults(self) -> Iterator[OptionFault]:
         if not self.path.startswith("/"):
@@ -64,7 +66,7 @@ class Taken:
 
     partner: As2Connection
     asked: Asked
-    parts: Sequence[Payload]
+    documents: Sequence[Document]
     done: asyncio.Future[WaypostError | None]
     left: int = field(default=0)
     """Documents that are not durable yet."""
@@ -106,8 +108,10 @@ class As2Source:
                     expected="one for each pair of AS2 names",
                 )  # fmt: skip
             self._partners[names] = partner
-        limit = self._options.limit_bytes
-        self._grants.listener.mount("POST", self._options.path, self._answer, limit_bytes=limit)
+        spool = as2_connection(self._options.connections[0], self._grants).spool.folder
+        self._grants.listener.mount(
+            "POST", self._options.path, self._answer, limit_bytes=self._options.limit_bytes, spool=spool
+        )
         self._is_open = True
 
     async def receive(self) -> As2Delivery | None:
@@ -157,13 +161,15 @@ class As2Source:
 
         key = (asked.head.sender, asked.head.message_id)
         try:
-            opened = await in_turn(asked.opened, partner)
+            opened = await asyncio.to_thread(asked.opened, partner, self._options.limit_bytes)
         except As2Error as error:
             return await self._answers.refused(partner, asked, error)
-        if self._grants.positions.arrival_done(*_arrival_of(asked, len(opened.parts) - 1)):
+        except EndpointUnavailable as error:
+            return self._answers.no_room(partner, error)
+        if self._grants.positions.arrival_done(*_arrival_of(asked, len(opened.documents) - 1)):
             return await self._answers.repeated(partner, asked, opened)
         # it may be sent again while its first sending is being made durable
-        done = self._under_way.get(key) or self._begin(partner, asked, opened.parts)
+        done = self._under_way.get(key) or self._begin(partner, asked, opened.documents)
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
                 cause = await asyncio.shield(done)
@@ -174,14 +180,14 @@ class As2Source:
         return await self._answers.accepted(partner, asked, opened)
 
     def _begin(
-        self, partner: As2Connection, asked: Asked, parts: Sequence[Payload]
+        self, partner: As2Connection, asked: Asked, documents: Sequence[Document]
     ) -> asyncio.Future[WaypostError | None]:
         done: asyncio.Future[WaypostError | None] = asyncio.get_running_loop().create_future()
         key = (asked.head.sender, asked.head.message_id)
         self._under_way[key] = done
         done.add_done_callback(lambda _: self._under_way.pop(key, None))
-        taken = Taken(partner, asked, parts, done, len(parts))
-        self._queue += [As2Delivery(taken, number) for number in range(len(parts))]
+        taken = Taken(partner, asked, documents, done, len(documents))
+        self._queue += [As2Delivery(taken, number) for number in range(len(documents))]
         self._arrived.set()
         return done
 
@@ -199,17 +205,16 @@ class As2Delivery:
     records: Sequence[Received] | None = None
 
     def __init__(self, taken: Taken, number: int) -> None:
-        self.taken, self._payload = taken, taken.parts[number]
+        self.taken, self._document = taken, taken.documents[number]
         name, identity = _arrival_of(taken.asked, number)
         self.arrival: Arrival | None = Arrival(
-            name=name, identity=identity, size=len(self._payload.content), content_type=self._payload.content_type,
-            headers=_headers(taken.asked, self._payload),
+            name=name, identity=identity, size=self._document.content.size, content_type=self._document.content_type,
+            headers=_headers(taken.asked, self._document),
         )  # fmt: skip
 
     async def read(self, offset: int) -> AsyncIterator[bytes]:
-        content = self._payload.content
-        for start in range(offset, len(content), _PIECE):
-            yield content[start : start + _PIECE]
+        for piece in self._document.content.pieces(offset):
+            yield piece
 
     async def accept(self) -> None:
         self.taken.left -= 1
@@ -224,10 +229,10 @@ class As2Delivery:
         """Nobody waits for what the flow makes of it."""
 
 
-def _headers(asked: Asked, payload: Payload) -> Mapping[str, str]:
+def _headers(asked: Asked, document: Document) -> Mapping[str, str]:
     head = asked.head
     return {
         "as2.from": head.sender, "as2.to": head.receiver, "as2.message_id": head.message_id,
         **({"as2.subject": head.subject} if head.subject else {}),
-        **({"as2.filename": payload.filename} if payload.filename else {}),
+        **({"as2.filename": document.filename} if document.filename else {}),
     }  # fmt: skip

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
-from waypost.connectors.as2_connection import As2Connection, as2_connection, in_turn
+from waypost.connectors.as2_connection import As2Connection, as2_connection
 from waypost.connectors.http_path import PathTemplate
 from waypost.connectors.http_status import refusal_of
 from waypost.core.component import Outbound, Outcome
+from waypost.core.content import Content
 from waypost.core.errors import ContractError, EndpointTimeout, WaypostError
 from waypost.core.grants import Grants
 from waypost.core.message import id_text
@@ -33,7 +34,7 @@ from waypost.core.spec import ConnectionRef, Option, OptionFault
 from waypost.core.traits import Repetition, TargetTraits
 
 if TYPE_CHECKING:
-    from waypost.as2.outgoing import Built, Payload
+    from waypost.as2.outgoing import BuiltContent, Document
     from waypost.as2.receipt import Receipt
 
 LOOK_SECONDS = 0.2
@@ -113,22 +114,22 @@ class As2Target:
 
     async def _sent(self, partner: As2Connection, message: Outbound, message_id: str) -> Outcome:
         from waypost.as2.header import Head, write_head
-        from waypost.as2.outgoing import Payload
+        from waypost.as2.outgoing import Document
 
         options = self._options
         kind = options.content_type or message.content_type or "application/octet-stream"
-        payload = Payload(
-            content=message.body, content_type=kind,
+        document = Document(
+            content=Content.of(message.body), content_type=kind,
             filename=self._filename.fill(lambda name: _value(message, name)).removeprefix("/"),
         )  # fmt: skip
-        built = await in_turn(partner.build, payload)
+        built = await asyncio.to_thread(partner.build, document)
         request = partner.receipt_request()
         head = Head(
             sender=partner.options.us, receiver=partner.options.them, message_id=message_id, subject=options.subject,
             receipt=request,
         )  # fmt: skip
         headers = {**write_head(head), **built.headers}
-        await asyncio.to_thread(self._keep, partner, head.message_id, payload, built, headers)
+        await asyncio.to_thread(self._keep, partner, head.message_id, document, built, headers)
         answer = await partner.post(headers, built.body)
         if not 200 <= answer.status < 300:
             where = f"POST {partner.address}"
@@ -147,14 +148,15 @@ class As2Target:
         return await self._judged(partner, message, message_id, kept, keep=True)
 
     def _keep(
-        self, partner: As2Connection, message_id: str, payload: Payload, built: Built, headers: Mapping[str, str]
-    ) -> None:
+        self, partner: As2Connection, message_id: str, document: Document, built: BuiltContent,
+        headers: Mapping[str, str],
+    ) -> None:  # fmt: skip
         facts = Facts(
             message_id=message_id, sender=partner.options.us, receiver=partner.options.them,
-            at=partner.now().isoformat(), mic=str(built.mic), subject=self._options.subject, filename=payload.filename,
-            content_type=payload.content_type, headers=dict(headers),
+            at=partner.now().isoformat(), mic=str(built.mic), subject=self._options.subject, filename=document.filename,
+            content_type=document.content_type, headers=dict(headers),
         )  # fmt: skip
-        partner.archive.keep("sent", facts, {"content": payload.content, "message": built.body})
+        partner.archive.keep("sent", facts, {"content": document.content, "message": built.body})
 
     async def _awaited(self, partner: As2Connection, message: Outbound, message_id: str) -> Outcome:
         clock, limit = self._grants.clock, partner.options.receipt_seconds
@@ -184,7 +186,7 @@ class As2Target:
             return failed(ContractError(f"nothing is kept of {message_id}", where=partner.address), "unknown receipt")
         terms = partner.terms(receipt=True)
         try:
-            receipt = await in_turn(read_receipt, list(kept.headers.items()), kept.body, terms)
+            receipt = await asyncio.to_thread(read_receipt, list(kept.headers.items()), kept.body, terms)
         except As2Error as error:
             return failed(ContractError(f"its receipt is none: {error}", where=partner.address), "receipt refused")
         refusal = judge(receipt, message_id=message_id, mic=read_mic(facts.mic))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from waypost.connectors.http_guard import denied, guarded_resolver, is_denied
+from waypost.core.content import Content
 from waypost.core.errors import ConfigurationRefused, EndpointError, EndpointTimeout, EndpointUnavailable
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
@@ -153,6 +154,18 @@ class HttpConnection:
     ) -> HttpAnswer:  # fmt: skip
         """Ask once. ``path`` is already percent-encoded. Raises ``EndpointUnavailable`` when nothing was sent,
         ``EndpointTimeout`` when it may have been done there."""
+        return await self._ask(method, path, headers, _sendable(body), limit_bytes, self.options.timeout_seconds)
+
+    async def send_content(
+        self, headers: Mapping[str, str], content: Content, *, limit_bytes: int, timeout_seconds: float
+    ) -> HttpAnswer:
+        """Post content of any size, piece by piece, with its length. Errors as of ``call``."""
+        headers = {**headers, "Content-Length": str(content.size)}
+        return await self._ask("POST", "", headers, _sent_in_pieces(content), limit_bytes, timeout_seconds)
+
+    async def _ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None, data: Any, limit_bytes: int, seconds: float
+    ) -> HttpAnswer:
         import aiohttp
         from yarl import URL
 
@@ -161,17 +174,18 @@ class HttpConnection:
         progress = _Progress()
         try:
             async with self._session.request(
-                method, URL(self.address + path, encoded=True), data=_sendable(body), headers=headers,
+                method, URL(self.address + path, encoded=True), data=data, headers=headers,
                 allow_redirects=False, trace_request_ctx=progress,
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=self.options.connect_seconds),
             ) as response:  # fmt: skip
                 said, cut = await _read(response, limit_bytes)
                 return HttpAnswer(response.status, self._scrub(said), self._shown(response.headers.items()), cut)
         except aiohttp.InvalidURL:
             raise ConfigurationRefused(f"no usable URL: {path!r}", where=self.address) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._lost(error, f"{method} {self.address}{path}", progress.sent) from None
+            raise self._lost(error, f"{method} {self.address}{path}", progress.sent, seconds) from None
 
-    def _lost(self, error: BaseException, where: str, sent: bool) -> EndpointError:
+    def _lost(self, error: BaseException, where: str, sent: bool, seconds: float) -> EndpointError:
         refused = _certificate_error(error, where)
         if refused is not None:
             return refused
@@ -180,7 +194,7 @@ class HttpConnection:
         if not sent:
             found = "no connection in time" if timed_out else f"cannot connect: {cause}"
             return EndpointUnavailable(found, where=where, remedy="check that the system runs and can be reached")
-        found = f"no answer within {self.options.timeout_seconds:g} s" if timed_out else f"connection lost: {cause}"
+        found = f"no answer within {seconds:g} s" if timed_out else f"connection lost: {cause}"
         return EndpointTimeout(found, where=where, expected="an answer", remedy="it may have been done there")
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -219,6 +233,11 @@ class HttpConnection:
 def _sendable(body: bytes | None) -> bytes | io.BytesIO | None:
     """A large body goes out in pieces, so that the event loop is not held."""
     return io.BytesIO(body) if body is not None and len(body) > _WHOLE_BYTES else body
+
+
+async def _sent_in_pieces(content: Content) -> AsyncIterator[bytes]:
+    for piece in content.pieces():
+        yield piece
 
 
 async def _note_sent(session: Any, context: Any, params: Any) -> None:

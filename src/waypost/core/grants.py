@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from waypost.core.clock import Clock, Random, SystemClock, SystemRandom
+from waypost.core.content import Content
 from waypost.core.event import Events
 
 
 class HttpRequest(Protocol):
-    """An inbound request, read whole to the listener's limit."""
+    """An inbound request, read whole to the limit of its route."""
 
     @property
     def method(self) -> str: ...
@@ -38,7 +39,14 @@ class HttpRequest(Protocol):
         ...
 
     @property
-    def body(self) -> bytes: ...
+    def content(self) -> Content:
+        """The body, whatever its size."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The body in memory: not for routes with a spool, whose bodies may be larger."""
+        ...
 
     @property
     def gone(self) -> bool:
@@ -76,8 +84,11 @@ class HttpListener(Protocol):
         """Whether routes are about to be mounted anew, and callers wait for them meanwhile."""
         ...
 
-    def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:
-        """Answer ``method path`` by ``handler``. Raises ``ConfigurationRefused`` when the route is taken."""
+    def mount(
+        self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int, spool: Path | None = None
+    ) -> None:
+        """Answer ``method path`` by ``handler``. Bodies larger than 1 MiB are in files of the folder ``spool``, where
+        there is one, else in memory. Raises ``ConfigurationRefused`` when the route is taken."""
         ...
 
     def unmount(self, method: str, path: str) -> None: ...

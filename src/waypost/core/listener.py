@@ -1,8 +1,9 @@
 """The one HTTP listener of an installation, and the limits that keep a stranger from taking it over.
 
 Whatever answers over HTTP mounts its routes here: sources, gateway, console. It listens on loopback only, until
-callers can be authenticated. A request is read whole before its handler runs, within limits of size and time that
-hold for every route; what is refused is answered with a problem document (RFC 9457).
+callers can be authenticated. A request is read whole before its handler runs, into memory or the spool of its route,
+within limits of size and time that hold for every route; what is refused is answered with a problem document
+(RFC 9457).
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from waypost.core.binding import address_of, bind
+from waypost.core.content import MEMORY_BYTES, Content, Draft, Spool
 from waypost.core.errors import ErrorClass, WaypostError
 from waypost.core.event import Event, Events, Level
 from waypost.core.grants import HttpHandler, HttpResponse, RouteClosed
@@ -63,12 +66,16 @@ class RequestFailed(Event):
 class Request:
     """An inbound request, read whole. See ``core.grants.HttpRequest``."""
 
-    __slots__ = ("__dict__", "_scope", "body", "method", "parameters", "path")
+    __slots__ = ("__dict__", "_scope", "content", "method", "parameters", "path")
 
-    def __init__(self, scope: Scope, parameters: Mapping[str, str], body: bytes) -> None:
-        self._scope, self.parameters, self.body = scope, parameters, body
+    def __init__(self, scope: Scope, parameters: Mapping[str, str], content: Content) -> None:
+        self._scope, self.parameters, self.content = scope, parameters, content
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+
+    @cached_property
+    def body(self) -> bytes:
+        return self.content.whole()
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -114,8 +121,10 @@ class Listener:
     def address(self) -> str:
         return self._address
 
-    def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:
-        self._routes.add(method.upper(), path, Route(handler, limit_bytes))
+    def mount(
+        self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int, spool: Path | None = None
+    ) -> None:
+        self._routes.add(method.upper(), path, Route(handler, limit_bytes, spool))
 
     def unmount(self, method: str, path: str) -> None:
         self._routes.remove(method.upper(), path)
@@ -180,7 +189,7 @@ class Listener:
         if found.route is None:
             return problem(404, "nothing is mounted at this path")
         with self._body_room() as room:
-            body = await self._read(scope, receive, found.route.limit_bytes, room)
+            body = await self._read(scope, receive, found.route, room)
             try:
                 return await self._handle(found.route, Request(scope, found.parameters, body))
             except RouteClosed:
@@ -230,14 +239,15 @@ class Listener:
         finally:
             self._waiting_bytes -= taken
 
-    async def _read(self, scope: Scope, receive: Receive, limit: int, room: Callable[[int], bool]) -> bytes:
-        declared = _declared_length(scope)
+    async def _read(self, scope: Scope, receive: Receive, route: Route, room: Callable[[int], bool]) -> Content:
+        declared, limit = _declared_length(scope), route.limit_bytes
         if declared == 0:
-            return b""
+            return Content()
         if declared is not None and declared > limit:
             raise _Refused(_too_large(limit))
         parts: list[bytes] = []
-        size = 0
+        size, draft = 0, Spool(route.spool).begin()
+        scope["waypost.spooled"] = route.spool is not None
         while True:
             event = await receive()
             if event["type"] == "http.disconnect":
@@ -246,13 +256,26 @@ class Listener:
             size += len(part)
             if size > limit:
                 raise _Refused(_too_large(limit))
-            if not room(len(part)):
+            if (route.spool is None or size <= MEMORY_BYTES) and not room(len(part)):
                 raise _Refused(_busy())
-            if not event["more_body"] and not parts:
-                return part
             parts.append(part)
+            if not event["more_body"] or (route.spool is not None and sum(map(len, parts)) >= MEMORY_BYTES):
+                await self._write(scope, draft, parts, on_disk=route.spool is not None and size > MEMORY_BYTES)
+                parts = []
             if not event["more_body"]:
-                return b"".join(parts)
+                return draft.finish()
+
+    async def _write(self, scope: Scope, draft: Draft, parts: Sequence[bytes], *, on_disk: bool) -> None:
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if not on_disk:
+            draft.write(data)
+            return
+        try:
+            await asyncio.to_thread(draft.write, data)
+        except WaypostError as error:
+            self._events.emit(RequestFailed(method=scope["method"], path=scope["path"], cause=str(error)))
+            no_room = "there is no room for the body now; send it again"
+            raise _Refused(problem(503, no_room, headers={"retry-after": "60"})) from error
 
 
 def _too_large(limit: int) -> HttpResponse:

@@ -22,6 +22,10 @@ class CallerLimits:
     take_seconds: float
 
 
+PROGRESS_BYTES = 1 << 20
+"""Of a body that goes to a spool, so much must come within ``body_seconds``, again and again."""
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """Keeps ``limits``; ``refusal`` makes the whole bytes of a refusal."""
 
@@ -30,6 +34,7 @@ class LimitedProtocol(HttpToolsProtocol):
     head_open = True
     body_open = False
     unfinished_bytes = 0
+    body_bytes = 0
     header_bytes = 0
     refused = False
     send_timer: asyncio.TimerHandle | None = None
@@ -65,7 +70,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self.head_open, self.body_open = False, True
+        self.head_open, self.body_open, self.body_bytes = False, True, 0
         self._expect_nothing()
         if len(self.url) + self.header_bytes > self.limits.head_bytes:
             self._refuse(431, f"the headers are larger than {self.limits.head_bytes} bytes")
@@ -76,8 +81,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = self.cycle.keep_alive and not self.expect_100_continue
 
     def on_body(self, body: bytes) -> None:
-        if not self.refused:
-            super().on_body(body)
+        if self.refused:
+            return
+        super().on_body(body)
+        self.body_bytes += len(body)
+        if self.body_bytes >= PROGRESS_BYTES and self.scope.get("waypost.spooled"):
+            # A large body may take long, as long as it comes on; it is on disk, and takes no memory meanwhile.
+            self.body_bytes = 0
+            self._expect_nothing()
 
     def on_message_complete(self) -> None:
         self.body_open = False

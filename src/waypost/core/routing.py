@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 from waypost.core.errors import ConfigurationRefused
@@ -15,10 +16,11 @@ _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who answers a method on a path, and how large a body may be."""
+    """Who answers a method on a path, how large a body may be, and in which folder large ones are, if not in memory."""
 
     handler: HttpHandler
     limit_bytes: int
+    spool: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

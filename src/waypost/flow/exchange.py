@@ -82,11 +82,13 @@ def _rows(
         times = [r.at for r in history.story if isinstance(r, Delivered) and ref in unpack_refs(r.refs)]
         if form is None or not bodies or not times:
             continue
-        row = _said(form, bodies[-1].bodies.data, sent=True)
+        sent = bodies[-1].bodies.data
+        row = _said(form, sent, sent=True)
         if row is not None:
-            yield {**row, "direction": "sent", "message": id_text(found.message), "flow": found.flow, "at": times[0],
-                   "keys": keys, "state": found.state, "target": target, "times_sent": len(times),
-                   "begun_at": found.received_at}  # fmt: skip
+            part = {"raw": base64.b64encode(sent).decode()} if content else {}
+            yield {**row, **part, "direction": "sent", "message": id_text(found.message),
+                   "flow": found.flow, "at": times[0], "keys": keys, "state": found.state, "target": target,
+                   "times_sent": len(times), "begun_at": found.received_at}  # fmt: skip
 
 
 def _said(form: StampingFormat, content: bytes, *, sent: bool) -> dict[str, Any] | None:

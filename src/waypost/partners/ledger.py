@@ -32,7 +32,7 @@ def _agreed(partner: Partner, project: Project) -> Iterator[Rule]:
         if agreed is None:
             continue
         for number, one in enumerate(agreed.send.expect):
-            due = _deadline(one.within, project, partner.options.calendar if one.working_time else "")
+            due = deadline(one.within, project, partner.options.calendar if one.working_time else "")
             line = partner.file.line((standard, "send", "expect", number))
             yield Rule(one.what, standard, partner.name, "sent", due, sets=frozenset(one.sets),
                        source=f"{partner.file.name}:{line}")  # fmt: skip
@@ -40,18 +40,19 @@ def _agreed(partner: Partner, project: Project) -> Iterator[Rule]:
         if owed.within is not None and owed.functional == "always":
             kind = owed.kind or ("997" if standard == "x12" else "CONTRL")
             line = partner.file.line((standard, "receive", "acknowledge"))
-            due = _deadline(owed.within, project, partner.options.calendar)
+            due = deadline(owed.within, project, partner.options.calendar)
             yield Rule(kind, standard, partner.name, "received", due, source=f"{partner.file.name}:{line}")
 
 
 def _written(one: ExpectOptions, flow: str, project: Project, place: str) -> Rule:
     standard, _, what = one.what.partition("/")
-    due = _deadline(one.within, project, one.calendar)
+    due = deadline(one.within, project, one.calendar)
     sent = one.source != ""
     return Rule(what, standard, str(one.source or one.to), "sent" if sent else "received", due, flow, source=place)
 
 
-def _deadline(seconds: float, project: Project, calendar: str) -> Callable[[int], int]:
+def deadline(seconds: float, project: Project, calendar: str) -> Callable[[int], int]:
+    """What gives the moment (UTC µs) so many seconds after another, by a calendar of the project or by the clock."""
     known = _calendar(project, calendar)
     if known is None:
         return lambda moment: moment + round(seconds * 1_000_000)

@@ -24,6 +24,7 @@ from waypost.as2.mic import mic_of
 from waypost.as2.mime import parse_entity
 from waypost.as2.outgoing import Compression, Protection, build
 from waypost.as2.receipt import Answer, read_receipt, write_receipt
+from waypost.core.content import Content, Spool
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, public, terms
 
 _LIMITS = Limits(content=1 << 20)
@@ -55,7 +56,7 @@ def sound_messages() -> list[bytes]:
     for protection in _PROTECTIONS:
         built = build(ORDER, protection, ours=(ACME,), partner=(public(GLOBEX),), now=NOW)
         made.append(_request({**write_head(HEAD), **built.headers}, built.body))
-    answer = Answer(disposition=Disposition.PROCESSED, mic=mic_of(ORDER.content, Digest.SHA256))
+    answer = Answer(disposition=Disposition.PROCESSED, mic=mic_of(Content.of(ORDER.content), Digest.SHA256))
     for request in (HEAD.receipt, ReceiptRequest()):
         head = Head(sender="globex", receiver="Acme Corp", message_id="<1@globex>", receipt=request)
         made.append(_request(*write_receipt(head, answer, ours=(ACME,), now=NOW, message_id="<2@acme>")))
@@ -87,8 +88,9 @@ def mutant(chance: random.Random, sound: Sequence[bytes]) -> bytes:
             case _:
                 made[at : at + 1] = bytes([(made[at] ^ (1 << chance.randrange(8))) if at < len(made) else 0])
     if chance.randrange(20) == 0:
-        der = encrypt(bytes(made), choose((public(GLOBEX),), Use.ENCRYPT, NOW), Cipher.AES128_CBC)
-        return _request({**write_head(HEAD), "Content-Type": "application/pkcs7-mime"}, der)
+        recipient = choose((public(GLOBEX),), Use.ENCRYPT, NOW)
+        sealed = encrypt(Content.of(bytes(made)), recipient, Cipher.AES128_CBC, Spool())
+        return _request({**write_head(HEAD), "Content-Type": "application/pkcs7-mime"}, sealed.whole())
     return bytes(made)
 
 
@@ -96,14 +98,15 @@ def read_all(request: bytes) -> int:
     """Read it as a message and as a receipt; how many of the readers took it. Raises nothing but a defect of ours."""
     taken = 0
     try:
-        entity = parse_entity(request, _LIMITS)
+        entity = parse_entity(Content.of(request), _LIMITS)
+        body = entity.body.whole()
     except As2Error:
         return taken
     judged = terms(limits=_LIMITS)
     for read in (
         lambda: read_head(entity.headers, _LIMITS),
-        lambda: open_message(entity.headers, entity.body, judged),
-        lambda: read_receipt(entity.headers, entity.body, judged),
+        lambda: open_message(entity.headers, body, judged),
+        lambda: read_receipt(entity.headers, body, judged),
     ):
         try:
             read()

@@ -21,6 +21,7 @@ from waypost.as2.incoming import Opened, open_message
 from waypost.as2.limits import LIMITS
 from waypost.as2.mime import parse_entity
 from waypost.as2.outgoing import Built, Compression, Payload, Protection, TransferEncoding, build
+from waypost.core.content import Content
 from waypost.testing.as2_oracles import LibAs2, OpenSsl, Oracle, OracleRefused, find_libas2, find_openssl
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, ORDER, public, terms
 
@@ -85,8 +86,8 @@ def _build(payload: Payload, protection: Protection) -> Built:
 
 
 def _open(mime: bytes) -> Opened:
-    entity = parse_entity(mime, LIMITS)
-    return open_message(entity.headers, entity.body, terms())
+    entity = parse_entity(Content.of(mime), LIMITS)
+    return open_message(entity.headers, entity.body.whole(), terms())
 
 
 def _round_trip(payload: Payload, protection: Protection) -> str:

@@ -8,6 +8,7 @@ from waypost.as2.failure import As2Error
 from waypost.as2.header import Head, ReceiptRequest, read_head, read_name, write_head, write_name
 from waypost.as2.limits import Limits
 from waypost.as2.mime import parse_entity
+from waypost.core.content import Content
 from waypost.core.errors import ConfigurationRefused
 
 SOUND = [("AS2-From", "acme"), ("AS2-To", "globex"), ("Message-ID", "<1@acme>")]
@@ -76,4 +77,4 @@ def test_too_many_headers_are_refused() -> None:
 
 def test_an_entity_without_an_end_of_headers_is_not_searched_beyond_the_limit() -> None:
     with pytest.raises(As2Error, match="no blank line in the first 1000 bytes"):
-        parse_entity(b"X: y\r\n" * 10_000, Limits(headers=1000))
+        parse_entity(Content.of(b"X: y\r\n" * 10_000), Limits(headers=1000))

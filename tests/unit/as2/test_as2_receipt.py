@@ -12,9 +12,10 @@ from waypost.as2.header import Head, ReceiptRequest
 from waypost.as2.limits import Limits
 from waypost.as2.mic import Mic, mic_of, read_mic
 from waypost.as2.receipt import Answer, Receipt, judge, read_receipt, write_receipt
+from waypost.core.content import Content
 from waypost.testing.as2_people import ACME, GLOBEX, NOW, make_credential, terms
 
-MIC = mic_of(b"what was sent", Digest.SHA256)
+MIC = mic_of(Content.of(b"what was sent"), Digest.SHA256)
 SIGNED = ReceiptRequest(signed=True, micalgs=("sha-256",))
 HEAD = Head(sender="Globex Inc", receiver="acme", message_id="<7@globex>", receipt=SIGNED)
 
@@ -128,8 +129,8 @@ def test_a_receipt_proves_delivery_only_with_the_right_check() -> None:
         (replace(GOOD, original_message_id="<other>"), "expected a receipt for this message"),
         (replace(GOOD, accepted=False, said="processed/error: x", text="call us"), "processed/error: x': call us"),
         (replace(GOOD, mic=None), "says nothing of what was received"),
-        (replace(GOOD, mic=mic_of(b"something else", Digest.SHA256)), "received other bytes"),
-        (replace(GOOD, mic=mic_of(b"what was sent", Digest.SHA512)), "received other bytes"),
+        (replace(GOOD, mic=mic_of(Content.of(b"something else"), Digest.SHA256)), "received other bytes"),
+        (replace(GOOD, mic=mic_of(Content.of(b"what was sent"), Digest.SHA512)), "received other bytes"),
     ],
 )
 def test_a_receipt_that_proves_nothing_says_why(receipt: Receipt, said: str) -> None:
@@ -139,7 +140,7 @@ def test_a_receipt_that_proves_nothing_says_why(receipt: Receipt, said: str) -> 
 
 @pytest.mark.parametrize("spelled", ["sha1", "SHA-1", "rsa-sha1", " sha_1"])
 def test_a_check_is_read_in_every_spelling(spelled: str) -> None:
-    mic = mic_of(b"x", Digest.SHA1, spelled)
+    mic = mic_of(Content.of(b"x"), Digest.SHA1, spelled)
     assert read_mic(str(mic)).same(mic)
 
 

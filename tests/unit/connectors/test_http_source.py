@@ -14,6 +14,7 @@ import pytest
 from waypost.connectors.http_source import HttpDelivery, HttpSource, HttpSourceOptions
 from waypost.core.clock import ManualClock
 from waypost.core.component import Answer, NamedDelivery
+from waypost.core.content import Content
 from waypost.core.errors import (
     BugError,
     ConfigurationRefused,
@@ -41,6 +42,10 @@ class Asked:
     path: str = "/orders"
     gone: bool = False
 
+    @property
+    def content(self) -> Content:
+        return Content.of(self.body)
+
 
 class Mounts:
     """A listener that only remembers what was mounted."""
@@ -52,7 +57,9 @@ class Mounts:
         self.routes: dict[tuple[str, str], HttpHandler] = {}
         self.limits: dict[tuple[str, str], int] = {}
 
-    def mount(self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int) -> None:
+    def mount(
+        self, method: str, path: str, handler: HttpHandler, *, limit_bytes: int, spool: Path | None = None
+    ) -> None:
         self.routes[method, path], self.limits[method, path] = handler, limit_bytes
 
     def unmount(self, method: str, path: str) -> None:

@@ -102,13 +102,14 @@ class As2PartnerSimulator:
         from waypost.as2.header import Head, ReceiptRequest, write_head
         from waypost.as2.outgoing import Payload, Protection, build
         from waypost.as2.receipt import judge, read_receipt
-        from waypost.connectors.as2_connection import in_turn
 
         self._sent += 1
         message_id = f"<{self._sent}.{os.urandom(4).hex()}@{self.names.ours.lower()}>"
         terms = self._terms()
         payload = Payload(content=content, content_type="application/edifact", filename=f"{self._sent}.edi")
-        built = await in_turn(build, payload, Protection(), ours=terms.ours, partner=terms.partner, now=terms.now)
+        built = await asyncio.to_thread(
+            build, payload, Protection(), ours=terms.ours, partner=terms.partner, now=terms.now
+        )
         request = ReceiptRequest(signed=True, signed_required=True, micalgs=("sha-256",))
         head = Head(sender=self.names.ours, receiver=self.names.theirs, message_id=message_id, receipt=request)
         headers = {**write_head(head), **built.headers}
@@ -119,7 +120,7 @@ class As2PartnerSimulator:
             said = await r.read()
             if r.status != 200:
                 raise ContractError(f"answered {r.status}", where=self.deliver_to, expected="200 and a receipt")
-            receipt = await in_turn(read_receipt, list(r.headers.items()), said, terms)
+            receipt = await asyncio.to_thread(read_receipt, list(r.headers.items()), said, terms)
         refusal = judge(receipt, message_id=message_id, mic=built.mic)
         self.receipts.append(str(refusal or "processed"))
         if refusal is not None:
@@ -139,12 +140,11 @@ class As2PartnerSimulator:
         from waypost.as2.header import read_head
         from waypost.as2.incoming import open_message
         from waypost.as2.receipt import Answer, write_receipt
-        from waypost.connectors.as2_connection import in_turn
 
         body, terms = await request.read(), self._terms()
         head = read_head(request.headers.items())
         try:
-            opened = await in_turn(open_message, list(request.headers.items()), body, terms)
+            opened = await asyncio.to_thread(open_message, list(request.headers.items()), body, terms)
             repeated = head.message_id in self.message_ids
             if not repeated:
                 self.message_ids.append(head.message_id)
@@ -155,7 +155,9 @@ class As2PartnerSimulator:
         except As2Error as error:
             answer = Answer(disposition=error.disposition, text=str(error))
         number = f"<receipt.{os.urandom(8).hex()}@{self.names.ours.lower()}>"
-        headers, said = await in_turn(write_receipt, head, answer, ours=terms.ours, now=terms.now, message_id=number)
+        headers, said = await asyncio.to_thread(
+            write_receipt, head, answer, ours=terms.ours, now=terms.now, message_id=number
+        )
         return web.Response(body=said, headers=headers)
 
     def _keep(self, content: bytes, filename: str) -> None:

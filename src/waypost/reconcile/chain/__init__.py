@@ -1,0 +1,1 @@
+"""Chains of business documents: what was ordered, confirmed, shipped, invoiced, paid; claimed, answered, posted."""
