@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waypost.core.clock import MICROSECONDS, moment_text
+from waypost.core.clock import moment_text
 from waypost.core.errors import AuthorisationRefused, ContractError, EndpointUnavailable, WaypostError
-from waypost.core.message import Message, id_text
+from waypost.core.message import Message
 from waypost.flow.check_room import CheckIn, Contents
 from waypost.flow.compiled import CompiledStep, Question
 from waypost.flow.differ import differences
-from waypost.flow.effects import pack_answer, unpack_answer
+from waypost.flow.effects import Asking, Wanted, claim_answer, pack_answer, unpack_answer
 from waypost.flow.reference_step import ReferenceLook
 from waypost.testing.cases.declared import AnswerOptions
 from waypost.testing.cases.match import exact, shown
@@ -48,7 +48,8 @@ class Answers:
         self, given: Mapping[str, Sequence[AnswerOptions]], contents: Contents, *, otherwise_nothing: bool = False
     ) -> None:
         self._given, self._contents, self._otherwise_nothing = dict(given), contents, otherwise_nothing
-        self._claimed: dict[tuple[str, str], tuple[bytes, int]] = {}
+        self._claimed: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        self._asking = Asking(b"")
         self.unanswered: list[str] = []
 
     def add(self, given: Mapping[str, Sequence[AnswerOptions]]) -> None:
@@ -94,14 +95,17 @@ class Answers:
         if self._otherwise_nothing:
             return None
         if step.asks == "claim":
-            return self._claim(asked, question.message)
+            return self._claim(question)
         return ContractError(self.lacking(step.name, asked), where=f"step {step.name}")
 
-    def _claim(self, asked: Mapping[str, Any], message: Message) -> dict[str, str] | None:
-        """Who had a key before, within the time it is kept."""
-        key, keep = (str(asked["scope"]), str(asked["claim"])), int(asked["keep_seconds"]) * MICROSECONDS
-        first, until = self._claimed.get(key, (b"", 0))
-        if first and (not until or message.received_at < until):
-            return {"original": id_text(first)}
-        self._claimed[key] = message.id, message.received_at + keep if keep else 0
-        return None
+    def _claim(self, question: Question) -> Any:
+        """Who had the keys before, within the time they are kept."""
+        return claim_answer(question, [self._holder(one, question.message) for one in self._asking.wanted(question)])
+
+    def _holder(self, wanted: Wanted, message: Message) -> bytes:
+        holder, until = self._claimed.get((wanted.scope, wanted.key), (b"", 0))
+        if holder and (not until or message.received_at < until):
+            return b"" if holder == wanted.message else holder
+        until = message.received_at + wanted.keep_us if wanted.keep_us else 0
+        self._claimed[wanted.scope, wanted.key] = wanted.message, until
+        return b""
