@@ -13,8 +13,8 @@ import msgspec
 
 from benchmarks.process import Running
 from waypost.core.errors import WaypostError
-from waypost.flow.client import FINDING, control_path, finder_path
-from waypost.flow.wire import ask_once
+from waypost.flow.process.client import FINDING, control_path, finder_path
+from waypost.flow.sharing.wire import ask_once
 
 
 async def ask(root: Path, verb: str, **params: Any) -> Any:

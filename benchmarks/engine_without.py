@@ -10,7 +10,7 @@ import sys
 from types import SimpleNamespace
 
 from waypost.cli.main import main
-from waypost.flow import compiled
+from waypost.flow.batch import compiled
 from waypost.store.derived import CommittedGroup
 from waypost.store.index import SearchIndex
 

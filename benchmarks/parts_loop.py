@@ -19,12 +19,12 @@ from benchmarks.project import make_project, order
 from waypost.core.clock import SystemClock, SystemRandom
 from waypost.core.event import Events
 from waypost.core.proof import digester
-from waypost.flow.assemble import Surroundings
-from waypost.flow.compiled import CompiledFlow
-from waypost.flow.effects import LiveEffects
-from waypost.flow.load import Load, accepted_record, decode_load, outbounds_of, produced_record
-from waypost.flow.project import load_project
-from waypost.flow.versions import Versions
+from waypost.flow.batch.assemble import Surroundings
+from waypost.flow.batch.compiled import CompiledFlow
+from waypost.flow.batch.effects import LiveEffects
+from waypost.flow.batch.load import Load, accepted_record, decode_load, outbounds_of, produced_record
+from waypost.flow.batch.versions import Versions
+from waypost.flow.declared.project import load_project
 from waypost.store.codec import Codec
 from waypost.store.derived import CommittedGroup
 from waypost.store.frame import Packed

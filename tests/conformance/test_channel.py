@@ -11,7 +11,7 @@ import pytest
 from waypost.core.errors import BugError
 from waypost.core.grants import Grants
 from waypost.core.registry import load_components, registry
-from waypost.flow.worker import RunOptions, Worker
+from waypost.flow.process.worker import RunOptions, Worker
 
 COVERS = {("source", "channel"), ("target", "channel")}
 

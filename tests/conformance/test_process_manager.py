@@ -11,7 +11,7 @@ import pytest
 
 from waypost.core.component import Dropped, Failed, Request
 from waypost.core.errors import ContractError
-from waypost.flow import engine as engine_module
+from waypost.flow.running import engine as engine_module
 from waypost.testing.boundary_bench import Bench
 from waypost.testing.boundary_kit import BoundaryConformance
 from waypost.testing.step_kit import build_step

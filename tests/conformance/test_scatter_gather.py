@@ -11,7 +11,7 @@ import pytest
 
 from waypost.core.component import Request
 from waypost.core.errors import ContractError, EndpointUnavailable
-from waypost.flow import engine as engine_module
+from waypost.flow.running import engine as engine_module
 from waypost.testing.boundary_bench import Bench
 from waypost.testing.boundary_kit import BoundaryConformance, played
 from waypost.testing.boundary_system import Mortal

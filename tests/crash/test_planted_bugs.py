@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from waypost.core.errors import CommitFailed
-from waypost.flow import rebalance
-from waypost.flow.moving import MessageMove
+from waypost.flow.running import rebalance
+from waypost.flow.sharing.moving import MessageMove
 from waypost.store import retention
 from waypost.store.carrying import taken_away
 from waypost.store.chunk import ChunkFolder

@@ -12,12 +12,12 @@ from waypost.connectors.memory import Channel, channel
 from waypost.core.clock import ManualClock, SeededRandom, SystemClock
 from waypost.core.component import Request
 from waypost.core.event import Event, Events
-from waypost.flow import engine as engine_module
-from waypost.flow.assemble import Surroundings
-from waypost.flow.control import Control
-from waypost.flow.engine import Engine
-from waypost.flow.project import load_project
-from waypost.flow.versions import Versions
+from waypost.flow.batch.assemble import Surroundings
+from waypost.flow.batch.versions import Versions
+from waypost.flow.declared.project import load_project
+from waypost.flow.process.control import Control
+from waypost.flow.running import engine as engine_module
+from waypost.flow.running.engine import Engine
 from waypost.store.check_room import CheckRoom
 from waypost.store.commit import Limits
 from waypost.store.embedded import EmbeddedStore

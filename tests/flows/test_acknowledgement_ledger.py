@@ -11,7 +11,7 @@ import pytest
 from tests.flows.system import System
 from tests.flows.test_control_number import Mailbox, interchanges
 from tests.flows.trading import CONFIRMATION, IN, ORDERS, OUT, SENDING, deliver, project
-from waypost.flow.project import load_project, read_files
+from waypost.flow.declared.project import load_project, read_files
 from waypost.partners.ledger import books
 from waypost.partners.simulate import Traffic, simulate
 from waypost.reconcile.expectation import Books, message_states

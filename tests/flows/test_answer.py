@@ -147,7 +147,7 @@ async def test_an_accepted_message_is_answered_after_its_commit_with_its_id(tmp_
 
 
 async def test_messages_a_person_sends_leave_no_caller_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("waypost.flow.answers.UNASKED", 3)
+    monkeypatch.setattr("waypost.flow.sharing.answers.UNASKED", 3)
     system = await serving(tmp_path)
     for n in range(10):
         await system.ask("send", flow="copy", body=record("a", n))

@@ -120,8 +120,8 @@ async def test_a_message_without_its_ordering_key_is_dead(tmp_path):
 RUN = """
 import asyncio, sys
 from pathlib import Path
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 code = asyncio.run(run(Path(sys.argv[1]), "dev", RunOptions(once=True), lambda event: print(event, file=sys.stderr)))
 height = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line[:5] == "VmHWM")
 print(code, height)

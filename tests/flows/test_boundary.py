@@ -10,7 +10,7 @@ import pytest
 
 from tests.flows.system import System
 from waypost.core.errors import ConfigurationRefused, ProjectError, UsageError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 
 FLOW = """
 flow: totals

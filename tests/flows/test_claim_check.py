@@ -7,7 +7,7 @@ import json
 
 from tests.flows.system import System
 from tests.flows.test_engine import Counting
-from waypost.flow.clearing import Clearing
+from waypost.flow.process.clearing import Clearing
 from waypost.store.check_room import CheckRoom
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.flows.system import COPY, System
-from waypost.flow.clearing import Clearing
+from waypost.flow.process.clearing import Clearing
 from waypost.store.commit import Limits
 from waypost.store.disk import RealDisk
 from waypost.store.embedded import EmbeddedStore

@@ -12,7 +12,7 @@ from tests.flows.test_engine import Counting, record
 from tests.unit.flow.lane_bench import AWAY, BAD, MISSET
 from waypost.core.component import Outcome
 from waypost.core.errors import StoreLocked, UsageError
-from waypost.flow.offline import perform_offline
+from waypost.flow.process.offline import perform_offline
 from waypost.store.disk import RealDisk
 from waypost.store.layout import lock_folder
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.flows.system import System
 from tests.flows.test_engine import record
-from waypost.flow import finder as finder_module
-from waypost.flow.finder import Finder
-from waypost.flow.wire import Ask, Reply, pack, receive, send
+from waypost.flow.process import finder as finder_module
+from waypost.flow.process.finder import Finder
+from waypost.flow.sharing.wire import Ask, Reply, pack, receive, send
 
 
 def ask(path: Path, verb: str, **params: object) -> Reply:

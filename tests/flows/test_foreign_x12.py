@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from waypost.flow.client import Client
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 from waypost.testing.demo.stage import example_folder
 from waypost.testing.format_kit import build_format, decode_all, frame
 

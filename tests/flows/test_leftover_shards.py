@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.flows.test_two_workers import SOURCE, stop, until
 from waypost.core.key import ordering_hash, slot_of
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
 from waypost.store.record import Accepted, Delivered

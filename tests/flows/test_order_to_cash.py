@@ -12,9 +12,9 @@ import pytest
 
 from waypost.cli.main import main as command
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.declared.project import load_project
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 from waypost.testing.cases.runner import run_cases
 from waypost.testing.demo import main
 from waypost.testing.demo.partner_verdict import judged_each

@@ -15,8 +15,8 @@ import pytest
 from tests.flows.system import COPY, System
 from tests.flows.test_engine import record
 from tests.peers.postgres import PostgresServer
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 
 POSTED = COPY.replace("{memory: out}", "{http: {connection: erp, method: POST, path: /orders}}").replace(
     "attempts: 3", "attempts: 8"

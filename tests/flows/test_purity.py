@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.flows.system import COPY, System
 from waypost.core.message import Message, id_at
-from waypost.flow.effects import RecordedEffects, would_ask
+from waypost.flow.batch.effects import RecordedEffects, would_ask
 from waypost.testing.cases.purity import impurities
 
 MESSAGES = [Message(id_at(1 << 100, n), {"k": "a", "n": n}, 1) for n in range(5)]

@@ -9,7 +9,7 @@ import pytest
 from tests.flows.system import System
 from tests.flows.test_engine import Counting
 from waypost.core.errors import UsageError
-from waypost.flow.reference_data import ReferenceData
+from waypost.flow.declared.reference_data import ReferenceData
 from waypost.store.backup import Backup
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds

@@ -12,8 +12,8 @@ from tests.flows.system import System
 from tests.flows.test_owed_acknowledgement import EDIFACT, FLOW, MESSAGE
 from tests.flows.trading import ACME_X12, IN, ORDERS, deliver, project
 from waypost.connectors.directory_source import DirectoryDelivery
-from waypost.flow.intake import _Reading
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
+from waypost.flow.running.intake import _Reading
 
 SECOND = ORDERS.replace("000000417", "000000418").replace("*311*", "*312*").replace("GE*1*311", "GE*1*312")
 """The same order in another interchange and group."""

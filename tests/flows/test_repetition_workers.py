@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.flows.test_repetition import agreed, many
 from tests.flows.test_two_workers import project, start
 from waypost.core.errors import EndpointUnavailable
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger.trial import family_of
 
 ORDERS_PER_FILE, FILES = 120, 4

@@ -8,7 +8,7 @@ import pytest
 
 from tests.flows.system import System
 from waypost.core.errors import UsageError
-from waypost.flow.merge import merged
+from waypost.flow.declared.merge import merged
 
 HOUR = 3600
 FLOW = """\

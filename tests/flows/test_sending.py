@@ -11,7 +11,7 @@ from tests.flows.test_engine import Counting
 from waypost.connectors.memory import channel
 from waypost.core.component import Routed
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 
 RECIPIENTS = COPY.replace("targets:", "steps: [{recipient_list: to}]\ntargets:\n  other: {memory: other}")
 ROUTED = COPY.replace(

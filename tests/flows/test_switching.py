@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from waypost.flow.worker import RunOptions, Worker
+from waypost.flow.process.worker import RunOptions, Worker
 
 FLOW = """
 flow: orders

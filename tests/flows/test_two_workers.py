@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import EndpointUnavailable
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger.judge import sink_faults
 
 KEYS, PER_KEY = 40, 250

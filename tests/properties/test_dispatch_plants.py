@@ -13,8 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.test_dispatch import Dispatch
 from tests.unit.flow.lane_bench import PaperShard
-from waypost.flow.backlog import Backlog
-from waypost.flow.lane import Lane
+from waypost.flow.delivery.backlog import Backlog
+from waypost.flow.delivery.lane import Lane
 from waypost.store.record import Delivered
 
 Plant = Callable[[], AbstractContextManager[object]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.flow.compiled import Out
-from waypost.flow.ordinal import Path, number, recorded_numbers
+from waypost.flow.batch.compiled import Out
+from waypost.flow.batch.ordinal import Path, number, recorded_numbers
 from waypost.store.record import NO_TARGET, OUT_ROW, Produced, State
 
 COUNTS = st.lists(st.integers(0, 3), min_size=1, max_size=5)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.repository import ROOT, assert_none
-from waypost.flow.definition import Project
-from waypost.flow.project import load_project
+from waypost.flow.declared.definition import Project
+from waypost.flow.declared.project import load_project
 from waypost.testing.cases.runner import run_cases
 
 PAGE = ROOT / "docs/explanation/patterns.md"

@@ -9,7 +9,7 @@ from waypost.cli.option import Place, Which
 
 
 class Asker(Protocol):
-    """Who performs the verbs of the control channel (``waypost.flow.client.Client``)."""
+    """Who performs the verbs of the control channel (``waypost.flow.process.client.Client``)."""
 
     @property
     def running(self) -> bool: ...
@@ -19,7 +19,7 @@ class Asker(Protocol):
 
 def make_client(project: Path, environment: str) -> Asker:
     """The client of a project folder."""
-    from waypost.flow.client import Client
+    from waypost.flow.process.client import Client
 
     return Client(project.resolve(), environment)
 

@@ -15,7 +15,7 @@ from waypost.cli.failure import counted
 from waypost.core.clock import MICROSECONDS, SystemClock, SystemRandom
 from waypost.core.errors import ProjectError, StoreError, WaypostError
 from waypost.core.event import Events
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 
 CONNECT_SECONDS = 10.0
 ROOM_WARN_BYTES, ROOM_FAIL_BYTES = 1 << 30, 100 << 20
@@ -87,7 +87,7 @@ def _package(requirement: str) -> str:
 
 
 def _project(root: Path, environment: str) -> tuple[Project | None, Finding]:
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
 
     try:
         project = load_project(root, environment)
@@ -124,7 +124,7 @@ def _packages_of(extra: str) -> list[str]:
 
 async def connections(root: Path, project: Project) -> list[Finding]:
     """Whether each system of connections.yaml can be reached: opened, asked for a sign of life, and closed."""
-    from waypost.flow.assemble import Surroundings
+    from waypost.flow.batch.assemble import Surroundings
 
     around = Surroundings(root, SystemClock(), SystemRandom(), Events())
     try:
@@ -153,7 +153,7 @@ async def _reach(name: str, pool: Any) -> Finding:
 
 def store(root: Path, environment: str, folder: Path) -> Finding:
     """Whether the store can be opened: it is absent, in use by a running system, or nobody's."""
-    from waypost.flow.client import Client
+    from waypost.flow.process.client import Client
     from waypost.store.disk import RealDisk
     from waypost.store.layout import ShardFolder, lock_folder, read_description, shard_numbers
 

@@ -76,7 +76,7 @@ def write_details(error: Exception, arguments: Sequence[str]) -> Path:
 
 def _store_of(arguments: Sequence[str]) -> Path | None:
     from waypost.core.errors import WaypostError
-    from waypost.flow.project import store_folder
+    from waypost.flow.declared.project import store_folder
 
     for argument in [*arguments, "."]:
         folder = Path(argument.removeprefix("--project="))

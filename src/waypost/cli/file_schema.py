@@ -34,7 +34,7 @@ def file_schema(name: str, registry: Registry) -> Schema:
 
 def flow_schema(registry: Registry) -> Schema:
     """flows/*.yaml: the flow's options with every source, format, step and target in its place."""
-    from waypost.flow.definition import FlowOptions, KeyOptions
+    from waypost.flow.declared.definition import FlowOptions, KeyOptions
 
     whole = options_schema(Spec.of(FlowOptions))
     keys = {
@@ -104,7 +104,7 @@ def _beside(registry: Registry, kind: Kind, extras: Schema) -> Schema:
 
 def connections_schema(registry: Registry) -> Schema:
     """connections.yaml: each name with the kind of system and that kind's options."""
-    from waypost.flow.definition import ConnectionClass
+    from waypost.flow.declared.definition import ConnectionClass
 
     forms = []
     for name in registry.names("connection"):
@@ -124,14 +124,14 @@ def connections_schema(registry: Registry) -> Schema:
 
 def project_schema(registry: Registry) -> Schema:
     """waypost.yaml."""
-    from waypost.flow.definition import ProjectOptions
+    from waypost.flow.declared.definition import ProjectOptions
 
     return document("A Waypost project", options_schema(Spec.of(ProjectOptions)))
 
 
 def environment_schema(registry: Registry) -> Schema:
     """environments/NAME.yaml."""
-    from waypost.flow.environment import EnvironmentOptions
+    from waypost.flow.declared.environment import EnvironmentOptions
 
     whole = options_schema(Spec.of(EnvironmentOptions))
     whole["properties"]["class"] = whole["properties"].pop("environment_class")
@@ -161,7 +161,7 @@ def calendar_schema(registry: Registry) -> Schema:
 
 def template_schema(registry: Registry) -> Schema:
     """templates/*.yaml: a template of a flow, or a fragment of steps."""
-    from waypost.flow.template import TYPES
+    from waypost.flow.declared.template import TYPES
 
     described = {"description": {"type": "string"}, "owner": {"type": "string"}}
     parameter = {"type": "object", "additionalProperties": False, "properties": {
@@ -214,8 +214,8 @@ def file_options(name: str) -> type[Any] | None:
     """The options class a project file is read by; None where there is none of that name."""
     from waypost.agreements.declaration import PartnerOptions
     from waypost.core.calendar import CalendarOptions
-    from waypost.flow.definition import FlowOptions, ProjectOptions
-    from waypost.flow.environment import EnvironmentOptions
+    from waypost.flow.declared.definition import FlowOptions, ProjectOptions
+    from waypost.flow.declared.environment import EnvironmentOptions
 
     found: dict[str, type[Any]] = {
         "flow": FlowOptions, "project": ProjectOptions, "environment": EnvironmentOptions, "partner": PartnerOptions,

@@ -81,8 +81,8 @@ def stale(folder: Path, wanted: dict[str, str]) -> list[str]:
 def _file_pages() -> dict[str, str]:
     from waypost.agreements.declaration import PartnerOptions
     from waypost.core.calendar import CalendarOptions
-    from waypost.flow.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
-    from waypost.flow.environment import EnvironmentOptions
+    from waypost.flow.declared.definition import ConnectionClass, FlowOptions, KeyOptions, ProjectOptions
+    from waypost.flow.declared.environment import EnvironmentOptions
     from waypost.testing.cases.declared import CASE_EXAMPLE, CaseFileOptions
 
     classes = " or ".join(f"`{c.value}`" for c in ConnectionClass)

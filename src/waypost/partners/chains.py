@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from waypost.agreements.declaration import ServiceLevelOptions
 from waypost.agreements.load import Partner
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.partners.ledger import deadline
 from waypost.reconcile.chain.document import Document
 from waypost.reconcile.chain.orders import KIND_OF, Promise, Terms, Tolerance

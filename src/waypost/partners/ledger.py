@@ -8,7 +8,7 @@ from typing import Any
 from waypost.agreements.load import Partner
 from waypost.core.calendar import Calendar, parse_calendar
 from waypost.core.errors import Fault
-from waypost.flow.definition import ExpectOptions, Project
+from waypost.flow.declared.definition import ExpectOptions, Project
 from waypost.reconcile.exchange import Exchange
 from waypost.reconcile.expectation import Books, Rule, books_of
 

@@ -11,12 +11,12 @@ from typing import Any
 from waypost.connectors.memory import channel, channels
 from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
 from waypost.core.event import Events
-from waypost.flow.assemble import Surroundings
+from waypost.flow.batch.assemble import Surroundings
+from waypost.flow.batch.versions import Versions
 from waypost.flow.boundary.boundary import Boundary
-from waypost.flow.engine import Engine
-from waypost.flow.project import load_project
-from waypost.flow.rebalance import rebalance
-from waypost.flow.versions import Versions
+from waypost.flow.declared.project import load_project
+from waypost.flow.running.engine import Engine
+from waypost.flow.running.rebalance import rebalance
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.protocol import Shard

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.key import SLOTS, slot_of
-from waypost.flow.moving import folded
+from waypost.flow.sharing.moving import folded
 from waypost.store.carrying import message_of_row, unproduced
 from waypost.store.chunk import unpack
 from waypost.store.commit import Limits

@@ -15,7 +15,7 @@ from tests.unit.cli.commanding import PROJECT, Command, write
 from waypost.cli import examination
 from waypost.cli.examination import Finding, clock, connections, packages, room, store
 from waypost.core.clock import MICROSECONDS, SystemClock, SystemRandom
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.store.disk import RealDisk
 from waypost.store.layout import ShardFolder, create_store, lock_folder
 

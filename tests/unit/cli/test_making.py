@@ -17,7 +17,7 @@ from tests.unit.cli.commanding import PROJECT, Command, write
 from waypost.cli.scaffold import write_files
 from waypost.core.errors import Fault, UsageError
 from waypost.core.registry import load_components
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.mapping.reader import read_map
 
 

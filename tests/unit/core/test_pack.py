@@ -18,7 +18,7 @@ from waypost.core.errors import ProjectError
 from waypost.core.message import Message
 from waypost.core.pack import PREFIX, pack_files, pack_names, with_packs
 from waypost.core.yamlfile import parse_yaml
-from waypost.flow.project import load_project, project_of, read_files
+from waypost.flow.declared.project import load_project, project_of, read_files
 from waypost.testing.cases.runner import run_cases
 from waypost.testing.format_kit import build_format
 from waypost.testing.step_kit import build_step, messages_of

@@ -22,9 +22,9 @@ from waypost.core.errors import (
 )
 from waypost.core.event import Event, Events
 from waypost.core.traits import Repetition, TargetTraits
-from waypost.flow.circuit import Circuit
-from waypost.flow.definition import RetryOptions
-from waypost.flow.lane import Lane
+from waypost.flow.declared.definition import RetryOptions
+from waypost.flow.delivery.circuit import Circuit
+from waypost.flow.delivery.lane import Lane
 from waypost.store.record import (
     AnyRecord,
     Decided,

@@ -12,8 +12,8 @@ from waypost.core.clock import ManualClock
 from waypost.core.component import Request
 from waypost.core.errors import ContractError, EndpointUnavailable
 from waypost.core.spec import Duration, Size
-from waypost.flow.answer_cache import AnswerCache, CachingRequester
-from waypost.flow.effects import Aged, age_of, pack_answer, unpack_answer
+from waypost.flow.batch.answer_cache import AnswerCache, CachingRequester
+from waypost.flow.batch.effects import Aged, age_of, pack_answer, unpack_answer
 from waypost.steps.enrich import CacheOptions
 
 

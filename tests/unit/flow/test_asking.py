@@ -12,9 +12,9 @@ import pytest
 from waypost.connectors.sql_requester import SqlRequester
 from waypost.core.component import Request
 from waypost.core.errors import EndpointUnavailable
-from waypost.flow.client import Client
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 
 FILES = {
     "waypost.yaml": "name: asking\n",
@@ -80,7 +80,7 @@ async def test_a_system_that_is_away_for_long_is_not_the_death_of_a_process(
         return await real(self, batch)
 
     monkeypatch.setattr(SqlRequester, "ask", ask)
-    monkeypatch.setattr("waypost.flow.runner.backoff", lambda *_: 0.0)
+    monkeypatch.setattr("waypost.flow.running.runner.backoff", lambda *_: 0.0)
     assert await once(project) == 0
     assert asked == 6
 

@@ -8,8 +8,8 @@ import pytest
 
 from waypost.core.key import slot_of
 from waypost.flow.boundary.group import hash_of_state, read_timer
-from waypost.flow.placement import owner_of
-from waypost.flow.rebalance import Rebalance
+from waypost.flow.delivery.placement import owner_of
+from waypost.flow.running.rebalance import Rebalance
 from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import open_folds
 from waypost.store.record import ORDER_ROW, State

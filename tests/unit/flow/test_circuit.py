@@ -11,9 +11,9 @@ from waypost.core.component import Outbound, Outcome
 from waypost.core.errors import ContractError, EndpointUnavailable
 from waypost.core.event import Events
 from waypost.core.traits import Repetition, TargetTraits
-from waypost.flow.circuit import THRESHOLD, Circuit
-from waypost.flow.definition import RetryOptions
-from waypost.flow.lane import Lane
+from waypost.flow.declared.definition import RetryOptions
+from waypost.flow.delivery.circuit import THRESHOLD, Circuit
+from waypost.flow.delivery.lane import Lane
 
 
 def circuit(clock: ManualClock) -> Circuit:

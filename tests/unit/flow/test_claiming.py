@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from waypost.flow.claiming import stays_here
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
+from waypost.flow.sharing.claiming import stays_here
 
 FLOW = """
 flow: once

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from waypost.core.errors import WaypostError
-from waypost.flow.client import Client
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 
 FLOW = """
 flow: copy

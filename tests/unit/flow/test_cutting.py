@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.core.component import Slice
-from waypost.flow.intake import in_batches
+from waypost.flow.running.intake import in_batches
 
 
 def slices(count: int) -> list[Slice]:

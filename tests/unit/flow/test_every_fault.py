@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waypost.core.errors import ProjectError
-from waypost.flow.project import project_of
+from waypost.flow.declared.project import project_of
 
 FLOW: dict[str, Any] = {
     "flow": "copy",

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 
 FLOW = """\
 flow: copy

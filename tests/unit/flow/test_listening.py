@@ -8,7 +8,7 @@ import pytest
 
 from waypost.core.binding import split_listen
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 
 FLOW = "flow: f\ndescription: d\nowner: o\nsource: {http: /orders}\ntargets: {out: {directory: out}}\n"
 

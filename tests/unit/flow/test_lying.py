@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waypost.flow.lying import ABSENT_SECONDS, Lying
+from waypost.flow.batch.lying import ABSENT_SECONDS, Lying
 
 
 def test_a_name_is_gone_when_no_look_saw_it_for_long() -> None:

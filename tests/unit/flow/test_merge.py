@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from waypost.flow.merge import merged
+from waypost.flow.declared.merge import merged
 
 
 def arrival(shard: int, delivered: int, *, ended: str = "", identity: str = "1") -> dict[str, Any]:

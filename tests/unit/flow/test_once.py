@@ -9,9 +9,9 @@ import pytest
 from tests.flows.system import System
 from tests.flows.test_engine import Counting, record
 from waypost.core.errors import StoreFull
-from waypost.flow.client import Client
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
 from waypost.store.reserve import Reserve
 
 FLOW = """

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import BugError
-from waypost.flow.compiled import Out, Processed
-from waypost.flow.load import Decoded, produced_record
-from waypost.flow.ordinal import MOST, MOST_ROWS, nothing_known, number, question_number, recorded_numbers
+from waypost.flow.batch.compiled import Out, Processed
+from waypost.flow.batch.load import Decoded, produced_record
+from waypost.flow.batch.ordinal import MOST, MOST_ROWS, nothing_known, number, question_number, recorded_numbers
 from waypost.store.record import NO_TARGET, OUT_ROW, Produced, State
 
 ERP, LOG = 0, 1

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from waypost.core.errors import CommitFailed, EndpointUnavailable, StoreFull
-from waypost.flow.peer import Peer
-from waypost.flow.wire import Ask, Server, ask_once, connect, short_path, write_frame
+from waypost.flow.sharing.peer import Peer
+from waypost.flow.sharing.wire import Ask, Server, ask_once, connect, short_path, write_frame
 
 
 async def echo(verb: str, body: bytes) -> Awaitable[bytes]:

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from waypost.core.errors import StoreFull
-from waypost.flow.load import Load
-from waypost.flow.readings import Readings
+from waypost.flow.batch.load import Load
+from waypost.flow.sharing.readings import Readings
 
 
 def load(position: str, reading: int = 7) -> Load:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import CommitFailed, StoreError
-from waypost.flow.placement import reader_of
-from waypost.flow.rebalance import rebalance
+from waypost.flow.delivery.placement import reader_of
+from waypost.flow.running.rebalance import rebalance
 from waypost.store.chunk import pack
 from waypost.store.commit import Committer
 from waypost.store.disk import RealDisk

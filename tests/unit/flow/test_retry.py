@@ -9,11 +9,11 @@ from typing import Any
 import apsw
 import pytest
 
-from waypost.flow.client import Client
-from waypost.flow.compiled import Out, Processed
-from waypost.flow.rework import leave_out
-from waypost.flow.supervisor import run
-from waypost.flow.worker import RunOptions
+from waypost.flow.batch.compiled import Out, Processed
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import run
+from waypost.flow.process.worker import RunOptions
+from waypost.flow.running.rework import leave_out
 from waypost.store.record import State
 
 FLOW = """

@@ -9,7 +9,7 @@ import pytest
 
 from waypost.core.errors import StoreFull
 from waypost.core.stamping import NumbersWanted
-from waypost.flow.sequence import FLOW, Sequences, Wanted
+from waypost.flow.delivery.sequence import FLOW, Sequences, Wanted
 from waypost.store.record import StepState
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from waypost.core.errors import StoreLocked, WaypostError
-from waypost.flow.client import Client
-from waypost.flow.supervisor import alone_in, run
-from waypost.flow.worker import RunOptions
+from waypost.flow.process.client import Client
+from waypost.flow.process.supervisor import alone_in, run
+from waypost.flow.process.worker import RunOptions
 
 
 def test_a_second_system_is_refused_and_told_who_runs(tmp_path: Path) -> None:

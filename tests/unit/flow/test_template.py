@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.cli.commanding import write
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 
 TEMPLATE = """\
 template: copy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from waypost.flow.trying import Trying
+from waypost.flow.delivery.trying import Trying
 
 
 def test_a_death_is_counted_for_what_was_tried(tmp_path: Path) -> None:

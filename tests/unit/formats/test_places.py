@@ -12,7 +12,7 @@ import pytest
 from waypost.core.component import LocatingFormat
 from waypost.core.grants import Grants
 from waypost.core.registry import load_components
-from waypost.flow.lineage_message import leaf_paths, value_at
+from waypost.flow.history.lineage_message import leaf_paths, value_at
 from waypost.mapping.lineage_path import parse_path
 
 SAMPLES = Path(__file__).parents[3] / "examples/order-to-cash/samples"

@@ -147,7 +147,7 @@ def _asked(
 ) -> Asked:  # fmt: skip
     from waypost.core.clock import SystemClock
     from waypost.core.errors import UsageError
-    from waypost.flow.queries import moment
+    from waypost.flow.history.queries import moment
 
     if as_html and place.as_json:
         raise UsageError("both --html and --json", expected="one of them")
@@ -176,7 +176,7 @@ def _terms(asked: Asked, tolerance: str, due: list[str]) -> Callable[[Any], Any]
     plain = Terms("", given, promises)
     if not (asked.place.project / "waypost.yaml").is_file():
         return lambda document: plain
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.chains import terms_of
 
     agreed = terms_of(load_project(asked.place.project, asked.place.environment))

@@ -14,7 +14,7 @@ from waypost.cli.output import note, print_json, say, width
 
 if TYPE_CHECKING:
     from waypost.core.errors import ProjectError
-    from waypost.flow.contract import FlowContract
+    from waypost.flow.declared.contract import FlowContract
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")]
 
@@ -33,8 +33,8 @@ def check(
     """
     from waypost.cli.verb.expanding import print_expanded
     from waypost.core.errors import ProjectError
-    from waypost.flow.contract import contracts
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.contract import contracts
+    from waypost.flow.declared.project import load_project
 
     try:
         project = load_project(directory, environment)

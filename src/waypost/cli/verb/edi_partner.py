@@ -35,7 +35,7 @@ def explain(
     """
     from waypost.cli.verb.partner import partners_of
     from waypost.core.errors import UsageError
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.partners.explain import explain as explained
 
     if environment_class not in ("", "prod", "test"):
@@ -68,7 +68,7 @@ def view(
     Segments and elements are named, codes explained, as far as the schemas that come along know them.
     """
     from waypost.core.errors import UsageError
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.view import html_of, text_of
     from waypost.partners.view import view as viewed

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from waypost.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
-    from waypost.flow.definition import FlowDefinition, Project
-    from waypost.flow.template_declared import Template
+    from waypost.flow.declared.definition import FlowDefinition, Project
+    from waypost.flow.declared.template_declared import Template
 
 
 def expanded_text(flow: FlowDefinition) -> str:
@@ -40,8 +40,8 @@ def print_templates(kind: str, name: str, as_json: bool) -> None:
     """Print the templates or fragments of the project in the current folder, or the parameters of one."""
     from waypost.core.errors import Fault, ProjectError, UsageError, near
     from waypost.core.yamlfile import YamlFile, parse_yaml
-    from waypost.flow.project import read_files
-    from waypost.flow.template import Templates
+    from waypost.flow.declared.project import read_files
+    from waypost.flow.declared.template import Templates
 
     files, faults = read_files(Path(".")), list[Fault]()
 

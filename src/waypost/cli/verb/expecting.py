@@ -76,7 +76,7 @@ def acks(
 def books_at(place: Place, partner: str, since: str) -> tuple[Books, bool]:
     """The books of the project now, and whether all that was exchanged since then is in them."""
     from waypost.core.clock import SystemClock
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.partners.ledger import books
 
     project = load_project(place.project, place.environment)

@@ -25,7 +25,7 @@ def backup(
 
     Sealed files are linked where the file system allows; a copy on another disk survives the loss of this one.
     """
-    from waypost.flow.project import store_folder
+    from waypost.flow.declared.project import store_folder
     from waypost.store.backup import MANIFEST, Backup
     from waypost.store.disk import RealDisk
     from waypost.store.restore import read_manifest
@@ -54,7 +54,7 @@ def restore(
     """
     import asyncio
 
-    from waypost.flow.project import store_folder
+    from waypost.flow.declared.project import store_folder
 
     target = store_folder(directory)
     with progress("restore") as report:
@@ -122,7 +122,7 @@ def verify(
 
 def _folder(directory: Path) -> Path:
     """The store meant by a folder: it is one itself, or the one of the project there."""
-    from waypost.flow.project import store_folder
+    from waypost.flow.declared.project import store_folder
     from waypost.store.layout import DESCRIPTION
 
     return directory if (directory / DESCRIPTION).is_file() else store_folder(directory)

@@ -208,7 +208,7 @@ def _boundary_lines(about: dict[str, Any] | None) -> list[str]:
 
 
 def _step_lines(step: dict[str, Any]) -> list[str]:
-    from waypost.flow.differ import differences
+    from waypost.flow.batch.differ import differences
 
     to = f" to {', '.join(step['to'])}" if step.get("to") else ""
     reason = f": {step['reason']}" if step.get("reason") else ""

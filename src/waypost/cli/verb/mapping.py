@@ -70,7 +70,7 @@ def load(place: Place, file: Path) -> CompiledMap:
 
 
 def _inside(root: Path, path: str) -> Path:
-    from waypost.flow.library import library_folders
+    from waypost.flow.declared.library import library_folders
 
     first, _, rest = path.partition("/")
     if first == "libraries" and not (root / path).exists():

@@ -111,7 +111,7 @@ def partners_of(project: Path) -> dict[str, Partner]:
     """The partners of a project folder. Raises ``ProjectError`` with the faults of their files."""
     from waypost.agreements.load import load_partners
     from waypost.core.errors import Fault, ProjectError
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
 
     if not (project / "waypost.yaml").is_file():
         remedy = "name it with --project, or make one with: waypost init"
@@ -167,8 +167,8 @@ def _files_of_version(version: str, project: Path) -> dict[str, bytes]:
     """The files of a version that ran; without a name those of the one activated last."""
     from waypost.cli.asking import make_client
     from waypost.core.errors import UsageError
-    from waypost.flow.project import store_folder
-    from waypost.flow.versions import bundle_files
+    from waypost.flow.batch.versions import bundle_files
+    from waypost.flow.declared.project import store_folder
 
     folder = store_folder(project) / "bundles"
     known = sorted(path.stem for path in folder.glob("*.zip"))

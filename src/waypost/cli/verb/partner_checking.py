@@ -56,7 +56,7 @@ def check(
 def reports_of(name: str, files: list[Path], project: Path) -> Any:
     """The report on each file, one after the other. Raises ``UsageError`` for one too large to be shown whole."""
     from waypost.core.errors import UsageError
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.partners.check import check as checked
 
     partners = partners_of(project)

@@ -30,7 +30,7 @@ def simulate(
     what would newly fail or pass, by rule, with message ids. Exit code 1 when something would newly fail.
     """
     from waypost.cli.verb.partner import running_files
-    from waypost.flow.project import load_project, read_files
+    from waypost.flow.declared.project import load_project, read_files
     from waypost.partners.simulate import Traffic
     from waypost.partners.simulate import simulate as simulated
 
@@ -70,7 +70,7 @@ def infer(
     For each message type: which segments are not used, how often the others come, which codes; and a page of it.
     Nothing is taken away and no list closed with fewer than three messages. Look it over before use.
     """
-    from waypost.flow.project import read_files
+    from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
     from waypost.partners.infer import guide_of
     from waypost.partners.infer import infer as inferred

@@ -123,8 +123,8 @@ def import_(
 
 
 def _read(place: Place, name: str, file: Path, faults: list[Any]) -> list[Any]:
-    from waypost.flow.project import read_files
-    from waypost.flow.reference_data import declared
+    from waypost.flow.declared.project import read_files
+    from waypost.flow.declared.reference_data import declared
     from waypost.mapping.reference_file import read_csv
     from waypost.mapping.reference_sheet import read_workbook
 
@@ -144,8 +144,8 @@ def export(
     version: Version = 0,
 ) -> None:
     """Write the rows to an Excel or CSV file, to import again."""
-    from waypost.flow.project import read_files
-    from waypost.flow.reference_data import declared
+    from waypost.flow.declared.project import read_files
+    from waypost.flow.declared.reference_data import declared
     from waypost.mapping.reference import Change, TableVersion
     from waypost.mapping.reference_file import file_rows
     from waypost.mapping.reference_sheet import to_workbook
@@ -205,9 +205,9 @@ def where_used(
     place: Place, name: Annotated[str, typer.Argument(metavar="TABLE", help="The table; all without it.")] = ""
 ) -> None:
     """Say which maps and which flows look into a table."""
-    from waypost.flow.project import load_project
-    from waypost.flow.reference_data import declared
-    from waypost.flow.reference_where import where_used as used
+    from waypost.flow.declared.project import load_project
+    from waypost.flow.declared.reference_data import declared
+    from waypost.flow.declared.reference_where import where_used as used
 
     project = load_project(place.project, place.environment)
     if name:

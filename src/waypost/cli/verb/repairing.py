@@ -190,6 +190,6 @@ def _differences(message: dict[str, Any]) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    from waypost.flow.differ import MISSING
+    from waypost.flow.batch.differ import MISSING
 
     return MISSING if value == MISSING else json_text(value)

@@ -37,9 +37,9 @@ def run(
     cause and remedy. With --wait it waits for retries, up to --timeout.
     """
     from waypost.core.errors import UsageError
-    from waypost.flow.loop import run_loop
-    from waypost.flow.supervisor import run as run_system
-    from waypost.flow.worker import RunOptions
+    from waypost.flow.process.loop import run_loop
+    from waypost.flow.process.supervisor import run as run_system
+    from waypost.flow.process.worker import RunOptions
     from waypost.observe.log import EventLog
 
     if log not in ("text", "json"):

@@ -193,7 +193,7 @@ def case(
     import asyncio
 
     from waypost.core.errors import DataError
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.project import load_project
     from waypost.testing.cases.recorded import add_case, case_of, case_text
     from waypost.testing.cases.recorded_group import case_through, gathered_with, waited
 

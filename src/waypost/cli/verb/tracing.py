@@ -52,8 +52,8 @@ def lineage(
 
 def _of_flow(place: Place, name: str, field: str, target: str, across: bool) -> dict[str, Any]:
     from waypost.core.errors import UsageError, near
-    from waypost.flow.lineage import lineage as of_flow
-    from waypost.flow.project import load_project
+    from waypost.flow.declared.lineage import lineage as of_flow
+    from waypost.flow.declared.project import load_project
 
     project = load_project(place.project, place.environment)
     if name not in project.flows:

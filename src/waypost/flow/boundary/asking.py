@@ -10,14 +10,14 @@ from waypost.core.boundary import Ask, Group
 from waypost.core.component import Requester
 from waypost.core.errors import EndpointError, WaypostError
 from waypost.core.event import EndpointLost
+from waypost.flow.batch.compiled import CompiledFlow
+from waypost.flow.batch.effects import pack_answer, unpack_answer
 from waypost.flow.boundary.draft import Book
-from waypost.flow.circuit import backoff
-from waypost.flow.compiled import CompiledFlow
-from waypost.flow.effects import pack_answer, unpack_answer
+from waypost.flow.delivery.circuit import backoff
 from waypost.flow.member.envelope import branch_of
 
 if TYPE_CHECKING:
-    from waypost.flow.host import Host
+    from waypost.flow.sharing.host import Host
 
 AT_ONCE = 64
 """Questions of one boundary under way at a time; the others wait their turn."""

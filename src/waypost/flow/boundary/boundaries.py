@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from waypost.core.clock import MICROSECONDS, sleep_unless
+from waypost.flow.batch.load import BATCH, Load, Placed
 from waypost.flow.boundary.boundary import Boundary
 from waypost.flow.boundary.group import TimerOf
-from waypost.flow.load import BATCH, Load, Placed
 from waypost.store.record import AnyRecord
 
 if TYPE_CHECKING:
-    from waypost.flow.compiled import CompiledFlow
-    from waypost.flow.host import Host
+    from waypost.flow.batch.compiled import CompiledFlow
+    from waypost.flow.sharing.host import Host
 
 LONGEST_SECONDS = 600.0
 """The clock of the machine may be set; after that long it is looked at again."""

@@ -16,6 +16,16 @@ from waypost.core.boundary import Forced, LimitOptions
 from waypost.core.component import Failed
 from waypost.core.errors import StoreError, StoreFull, WaypostError
 from waypost.core.event import GroupReleased
+from waypost.flow.batch.compiled import CompiledFlow, CompiledStep, Trouble, failure_state
+from waypost.flow.batch.load import (
+    Decoded,
+    Load,
+    Placed,
+    accepted_record,
+    decode_load,
+    load_of,
+    produced_record,
+)
 from waypost.flow.boundary.asking import Asking
 from waypost.flow.boundary.draft import Draft, Member
 from waypost.flow.boundary.entries import Entries
@@ -27,16 +37,6 @@ from waypost.flow.boundary.group import (
     key_of_state,
     state_name,
     unpacked,
-)
-from waypost.flow.compiled import CompiledFlow, CompiledStep, Trouble, failure_state
-from waypost.flow.load import (
-    Decoded,
-    Load,
-    Placed,
-    accepted_record,
-    decode_load,
-    load_of,
-    produced_record,
 )
 from waypost.flow.member import envelope
 from waypost.store.carrying import message_of_row
@@ -51,7 +51,7 @@ from waypost.store.record import (
 )
 
 if TYPE_CHECKING:
-    from waypost.flow.host import Host
+    from waypost.flow.sharing.host import Host
 
 RETRY_SECONDS = 1.0
 """Pause after a turn that could not be committed because the disk was full."""

@@ -9,10 +9,10 @@ from waypost.core.component import Failed
 from waypost.core.errors import WaypostError
 from waypost.core.event import MessageDied, MessageParked
 from waypost.core.message import Message, id_at, id_text
+from waypost.flow.batch.compiled import CompiledFlow, failure_state
+from waypost.flow.batch.load import BATCH, Load, accepted_record, decode_load
 from waypost.flow.boundary.draft import Draft, Emitted, Gone
 from waypost.flow.boundary.group import Held, TimerOf, timer_bytes
-from waypost.flow.compiled import CompiledFlow, failure_state
-from waypost.flow.load import BATCH, Load, accepted_record, decode_load
 from waypost.flow.member import envelope
 from waypost.flow.member.codec import CONTENT_TYPE
 from waypost.store.record import (
@@ -29,7 +29,7 @@ from waypost.store.record import (
 )
 
 if TYPE_CHECKING:
-    from waypost.flow.host import Host
+    from waypost.flow.sharing.host import Host
 
 
 class Entries:

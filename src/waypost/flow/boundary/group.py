@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.flow.effects import pack_answer, unpack_answer
+from waypost.flow.batch.effects import pack_answer, unpack_answer
 
 _HASH = 16
 

@@ -10,11 +10,11 @@ from waypost.core.errors import BugError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import EndpointLost, MessagesDelivered
 from waypost.core.message import NO_HEADERS, Message
 from waypost.core.traits import Repetition, TargetTraits
-from waypost.flow.channel import PAUSE_SECONDS, hop_identity
-from waypost.flow.lane import Lane, Sending
-from waypost.flow.load import Load
+from waypost.flow.batch.load import Load
+from waypost.flow.delivery.lane import Lane, Sending
+from waypost.flow.delivery.settlement import Entry
 from waypost.flow.member import envelope
-from waypost.flow.settlement import Entry
+from waypost.flow.sharing.channel import PAUSE_SECONDS, hop_identity
 from waypost.store.record import AnyRecord, Delivered, Intended, State, pack_refs
 
 if TYPE_CHECKING:

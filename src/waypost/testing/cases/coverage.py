@@ -9,8 +9,8 @@ from typing import Any
 
 from waypost.core.component import Dropped, Failed, Result
 from waypost.core.message import Message
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.definition import FlowDefinition, Project, Use
+from waypost.flow.batch.compiled import CompiledFlow, Processed
+from waypost.flow.declared.definition import FlowDefinition, Project, Use
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, all_entries
 from waypost.mapping.expression import compile_expression

@@ -13,9 +13,9 @@ from waypost.core.component import Failed, Result
 from waypost.core.errors import ErrorClass, UsageError
 from waypost.core.message import Ids, Message, id_at
 from waypost.core.yamlfile import parse_yaml
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.definition import FlowDefinition, Project, Use
-from waypost.flow.project import load_project
+from waypost.flow.batch.compiled import CompiledFlow, Processed
+from waypost.flow.declared.definition import FlowDefinition, Project, Use
+from waypost.flow.declared.project import load_project
 from waypost.mapping.replay import apply_slowly
 from waypost.testing.cases.declared import AnswerOptions, CaseResult, moment
 from waypost.testing.cases.loading import load_cases

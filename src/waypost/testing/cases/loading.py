@@ -10,9 +10,9 @@ from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.spec import Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
-from waypost.flow.definition import FlowDefinition, Project
+from waypost.flow.declared.definition import FlowDefinition, Project
+from waypost.flow.declared.project import TEST_FILES
 from waypost.flow.member.envelope import branch_of
-from waypost.flow.project import TEST_FILES
 from waypost.testing.cases.declared import Case, CaseFileOptions, CaseOptions, MomentOptions
 from waypost.testing.cases.match import faulty
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.errors import near
-from waypost.flow.differ import MISSING, differences
+from waypost.flow.batch.differ import MISSING, differences
 
 Check = Callable[[str, Any], str]
 """A schema's file and a document → what does not fit, '' for nothing."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from waypost.core.errors import WaypostError
 from waypost.core.finding import FIELDS, Finding, is_finding
-from waypost.flow.compiled import Processed, failure_state
-from waypost.flow.load import Decoded
+from waypost.flow.batch.compiled import Processed, failure_state
+from waypost.flow.batch.load import Decoded
 from waypost.store.record import NO_TARGET, State
 from waypost.testing.cases.declared import ErrorOptions, ExpectOptions
 from waypost.testing.cases.match import Check, mismatches, shown

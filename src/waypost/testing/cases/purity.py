@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from waypost.core.message import Message
-from waypost.flow.compiled import CompiledFlow, EffectSource
+from waypost.flow.batch.compiled import CompiledFlow, EffectSource
 from waypost.store.record import State
 
 Outputs = Mapping[tuple[int, str, int], bytes]

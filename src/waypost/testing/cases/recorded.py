@@ -11,7 +11,7 @@ import yaml
 
 from waypost.core.errors import DataError, Fault, ProjectError
 from waypost.core.yamlfile import parse_yaml
-from waypost.flow.reference_step import is_reference
+from waypost.flow.batch.reference_step import is_reference
 
 
 def case_of(shown: Mapping[str, Any], name: str = "") -> dict[str, Any]:

@@ -15,9 +15,9 @@ from typing import Any
 from waypost.core.errors import DataError, Fault
 from waypost.core.spec import Spec
 from waypost.core.yamlfile import parse_yaml
-from waypost.flow.definition import FlowDefinition
-from waypost.flow.explain import plain
-from waypost.flow.project import load_project
+from waypost.flow.declared.definition import FlowDefinition
+from waypost.flow.declared.project import load_project
+from waypost.flow.history.explain import plain
 from waypost.testing.cases.declared import Case, CaseFileOptions
 from waypost.testing.cases.match import exact, shown
 from waypost.testing.cases.outcome import Came

@@ -19,12 +19,12 @@ from waypost.core.event import Events
 from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.yamlfile import YamlFile
-from waypost.flow.assemble import Surroundings, compile_flow
-from waypost.flow.check_room import MemoryContents
-from waypost.flow.compiled import CompiledFlow
-from waypost.flow.definition import Project
-from waypost.flow.load import Load, decode_load
-from waypost.flow.project import load_project
+from waypost.flow.batch.assemble import Surroundings, compile_flow
+from waypost.flow.batch.check_room import MemoryContents
+from waypost.flow.batch.compiled import CompiledFlow
+from waypost.flow.batch.load import Load, decode_load
+from waypost.flow.declared.definition import Project
+from waypost.flow.declared.project import load_project
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap, load_map
 from waypost.mapping.replay import unseen

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from waypost.flow.definition import Project
+from waypost.flow.declared.definition import Project
 from waypost.testing.cases.declared import CaseResult
 
 TRUSTED = frozenset({"python"})

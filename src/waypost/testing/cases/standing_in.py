@@ -8,11 +8,11 @@ from typing import Any
 from waypost.core.clock import moment_text
 from waypost.core.errors import AuthorisationRefused, ContractError, EndpointUnavailable, WaypostError
 from waypost.core.message import Message
-from waypost.flow.check_room import CheckIn, Contents
-from waypost.flow.compiled import CompiledStep, Question
-from waypost.flow.differ import differences
-from waypost.flow.effects import Asking, Wanted, claim_answer, pack_answer, unpack_answer
-from waypost.flow.reference_step import ReferenceLook
+from waypost.flow.batch.check_room import CheckIn, Contents
+from waypost.flow.batch.compiled import CompiledStep, Question
+from waypost.flow.batch.differ import differences
+from waypost.flow.batch.effects import Asking, Wanted, claim_answer, pack_answer, unpack_answer
+from waypost.flow.batch.reference_step import ReferenceLook
 from waypost.testing.cases.declared import AnswerOptions
 from waypost.testing.cases.match import exact, shown
 

@@ -16,8 +16,8 @@ from waypost.core.clock import MICROSECONDS, SeededRandom
 from waypost.core.component import Failed
 from waypost.core.errors import DataError, EndpointError, near
 from waypost.core.message import Ids, Message
-from waypost.flow.compiled import CompiledFlow, Processed
-from waypost.flow.load import Decoded, Load, decode_load
+from waypost.flow.batch.compiled import CompiledFlow, Processed
+from waypost.flow.batch.load import Decoded, Load, decode_load
 from waypost.flow.member.codec import CONTENT_TYPE
 from waypost.flow.member.envelope import RELEASED, after, branch_of
 from waypost.store.record import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from waypost.flow.project import FOLDERS
+from waypost.flow.declared.project import FOLDERS
 from waypost.testing.cases.loading import FOLDER
 
 PAUSE_SECONDS = 0.3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypost.core.errors import DataError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.testing.cases.loading import load_cases
 from waypost.testing.cases.runner import CaseRunner
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from waypost.core.errors import WaypostError
-from waypost.flow.rebalance import rebalance
+from waypost.flow.running.rebalance import rebalance
 from waypost.store.disk import RealDisk
 from waypost.store.division import read_division
 from waypost.store.embedded import EmbeddedStore

@@ -13,7 +13,7 @@ from random import Random
 import msgspec
 
 from waypost.core.errors import CommitFailed, StoreError, StoreFull
-from waypost.flow.rebalance import rebalance
+from waypost.flow.running.rebalance import rebalance
 from waypost.store import record as r
 from waypost.store.chunk import LARGE, pack
 from waypost.store.derived import Watermark

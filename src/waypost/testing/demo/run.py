@@ -53,8 +53,8 @@ class _Show:
             await self.stage.close()
 
     async def _with_system(self) -> int:
-        from waypost.flow.supervisor import run
-        from waypost.flow.worker import RunOptions
+        from waypost.flow.process.supervisor import run
+        from waypost.flow.process.worker import RunOptions
 
         options = RunOptions(who="demo", workers=self.workers)
         system = asyncio.ensure_future(run(self.stage.folder, "dev", options, self.teller.event))

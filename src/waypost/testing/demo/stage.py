@@ -19,9 +19,9 @@ from typing import Any
 
 from waypost.core.clock import SystemClock
 from waypost.core.errors import Fault, ProjectError
-from waypost.flow.client import Client
-from waypost.flow.definition import Project
-from waypost.flow.project import load_project
+from waypost.flow.declared.definition import Project
+from waypost.flow.declared.project import load_project
+from waypost.flow.process.client import Client
 from waypost.partners.ledger import books
 from waypost.testing.simulators.as2_partner import As2PartnerSimulator, Names
 from waypost.testing.simulators.erp import ErpSimulator

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger.project import ERP_EVERY
 
 _SHOWN = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from waypost.flow.nursery import tend
+from waypost.flow.process.nursery import tend
 from waypost.testing.ledger.prepare import prepare
 
 if __name__ == "__main__":

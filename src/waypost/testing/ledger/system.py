@@ -9,8 +9,8 @@ from pathlib import Path
 from waypost.core.errors import WaypostError
 from waypost.core.event import Event
 from waypost.core.registry import load_components
-from waypost.flow import supervisor
-from waypost.flow.worker import RunOptions, die_with_parent
+from waypost.flow.process import supervisor
+from waypost.flow.process.worker import RunOptions, die_with_parent
 from waypost.testing.ledger.prepare import prepare
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import waypost
 from waypost.core.errors import EndpointUnavailable
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.crash.mortal import Schedule
 from waypost.testing.ledger import judge, prepare
 from waypost.testing.ledger.erp import Erp

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import waypost
 from waypost.core.errors import WaypostError
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger.trial import family_of
 from waypost.testing.numbering import judge
 from waypost.testing.numbering.project import line, write_project

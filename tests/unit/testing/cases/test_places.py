@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.testing.cases.conftest import cases
 from waypost.core.errors import ProjectError
-from waypost.flow.project import load_project
+from waypost.flow.declared.project import load_project
 from waypost.testing.cases.runner import run_cases
 
 MAP = """\
