@@ -11,9 +11,9 @@ from waypost.core.clock import ManualClock
 from waypost.core.component import Request
 from waypost.core.errors import BugError
 from waypost.core.message import Message, id_at
-from waypost.flow.compiled import CompiledStep, Question
-from waypost.flow.effects import Claims, LiveEffects, unpack_answer
-from waypost.flow.reference_data import ReferenceData
+from waypost.flow.batch.compiled import CompiledStep, Question
+from waypost.flow.batch.effects import Claims, LiveEffects, unpack_answer
+from waypost.flow.declared.reference_data import ReferenceData
 from waypost.mapping.reference import Change, Column, Declaration, TableVersion
 from waypost.mapping.reference_use import ReferenceTable
 

@@ -16,8 +16,8 @@ import msgspec
 
 from waypost.core.message import id_at
 from waypost.core.registry import load_components
+from waypost.flow.batch.load import bodies_of
 from waypost.flow.boundary.group import hash_of_state, key_of_state, unpacked
-from waypost.flow.load import bodies_of
 from waypost.flow.member import envelope
 from waypost.store import record as r
 from waypost.store.record import AnyRecord, State, ref_of, unpack_refs
