@@ -27,13 +27,23 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_everything_comes_out_as_it_should(workers: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_everything_comes_out_as_it_should(
+    workers: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(exit_when_done=True, folder=tmp_path / "project", workers=workers) == 0, capfd.readouterr()
     said = capfd.readouterr().out
     assert "Everything came out as it should." in said
     assert "WRONG" not in said
     assert f"cd {tmp_path / 'project'}" in said
+    monkeypatch.chdir(tmp_path / "project")
+    for line in said.partition("Try next")[2].splitlines():
+        typed, comment, _ = line.partition("#")
+        if comment:
+            arguments = typed.split()[1:]
+            assert command(arguments) == (1 if arguments[:2] == ["edi", "check"] else 0), typed
+            assert capfd.readouterr().out.strip(), typed
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

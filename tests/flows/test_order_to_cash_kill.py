@@ -108,6 +108,7 @@ def children(parent: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_every_order_arrives_once_though_processes_are_killed(workers: int, tmp_path: Path) -> None:
     stage = Stage(tmp_path / "project")
@@ -131,6 +132,12 @@ async def test_every_order_arrives_once_though_processes_are_killed(workers: int
         assert Counter(str(order.document["number"]) for order in stage.erp.orders) == Counter(outside.expected)
         assert Counter(_booked(stage)) == Counter(outside.expected)
         assert len(stage.partner.received()) == ROUNDS
+        of_acme = [number for number in outside.expected if number.startswith("AC-")]
+        for number in of_acme:
+            await stage.erp.tell("confirmed", number)
+        documents = stage.acme.desk.ledger.documents
+        await until(lambda: len(documents) >= len(of_acme), "the confirmations at Acme")
+        assert Counter(one.order for one in documents) == Counter(of_acme)
         await until(system.answers, "the system to answer")
         await until(system.settled, "every message to come to its end")
         messages = (await stage.client.ask("messages", limit=5000))["messages"]

@@ -82,7 +82,7 @@ class Reader:
         line = command.line.replace(" ID", f" {self.last_id}")
         done = subprocess.run(
             line, shell=True, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=60,
+            stderr=subprocess.STDOUT, timeout=240,
         )  # fmt: skip
         assert fits(command.shown, done.stdout), f"$ {line}\n{done.stdout}\nshown:\n" + "\n".join(command.shown)
         found = ID.findall(done.stdout)
@@ -93,6 +93,7 @@ PAGES = sorted([*(ROOT / "docs/tutorials").glob("*.md"), *(ROOT / "docs/howto").
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_what_a_page_tells_to_do_comes_out_as_it_says(page: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()

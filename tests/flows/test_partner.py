@@ -133,3 +133,19 @@ async def test_a_separator_behind_the_last_value_is_refused_where_it_was_agreed(
     await run(system, ORDERS.replace("REF*DP*042~", "REF*DP*042*~"))
     assert (await system.states()).count("dead") == 1
     await system.stop()
+
+
+async def test_what_a_correction_released_is_still_found_by_its_first_id(system: System) -> None:
+    """All it made is made by its revision now; who asked for that, and why, stays with the message that came."""
+    await run(system, ORDERS.replace("ZZ*NORDMARKT ", "ZZ*SOMEBODY  "))
+    [parked] = await system.messages()
+    partner = (system.root / "partners/bolt.yaml").read_text()
+    system.write({"partners/bolt.yaml": partner.replace('qualifier: "01", id: BOLT', "qualifier: ZZ, id: SOMEBODY")})
+    await system.ask("reload")
+    [revision] = (await system.ask("retry", id=parked["id"], current=True, why="a new partner"))["ids"]
+    await system.settle()
+    assert [(m["id"], m["state"]) for m in await system.messages()] == [(revision, "delivered")]
+    shown = await system.ask("show", id=parked["id"])
+    assert (shown["message"]["state"], shown["relatives"]) == ("moved", [{"id": revision, "relation": "revision-of"}])
+    assert shown["history"][-1]["why"] == "a new partner"
+    await system.stop()

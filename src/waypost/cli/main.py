@@ -217,7 +217,8 @@ def top(
 def main(arguments: Sequence[str]) -> int:
     """Perform one command line; the exit code: 0 done, 1 the thing asked for failed, 2 wrong usage, 130 interrupted."""
     try:
-        code = build(arguments).main(args=arguments, prog_name="waypost", standalone_mode=False)
+        all_verbs = any(word.startswith("--pages") for word in arguments)  # the reference has every one of them
+        code = build(None if all_verbs else arguments).main(args=arguments, prog_name="waypost", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _wrong_usage(error, arguments)

@@ -222,9 +222,9 @@ def _too_deep(where: str) -> DataError:
 
 def _refuse_bare_words(written: Iterable[bytes]) -> None:
     """Raise where msgspec wrote a decimal that is not finite: it does so as a bare word, which is not JSON."""
-    # Half of the longer word: Python's search for short texts is twice as quick as that for long ones.
+    # A search for one letter takes a tenth of that for a word; half of the longer word is found quicker than all of it.
     for data in written:
-        if b"NaN" in data or b"Infi" in data:
+        if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infi" in data):
             msgspec.json.decode(data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from waypost.core.page import Html, Tone, element, html, pieces
@@ -13,6 +14,7 @@ from waypost.formats.edi.cutter import cut
 from waypost.formats.edi.dialect import Dialect, Header
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import transaction_document
+from waypost.formats.edi.envelope import iso_date
 from waypost.formats.edi.outline import LIMIT_BYTES
 from waypost.formats.edi.row_read import RowReader
 from waypost.formats.edi.schema.label import Labels
@@ -31,11 +33,17 @@ _ENVELOPE = {
     "UNB": ("syntax", "sender", "receiver", "date and time", "control reference", "recipient's reference",
             "application", "priority", "acknowledgement requested", "agreement", "test"),
     "UNG": ("functional identifier", "sender", "receiver", "date and time", "control reference", "agency", "version"),
+    "UNH": ("reference of the message", "kind of message"), "UNT": ("number of segments", "reference of the message"),
     "UNE": ("number of messages", "control reference"), "UNZ": ("number of groups or messages", "control reference"),
 }  # fmt: skip
 _ENVELOPE_NAMES = {"ISA": "interchange", "GS": "group", "GE": "end of the group", "IEA": "end of the interchange",
                    "TA1": "acknowledgement of an interchange", "UNA": "separators", "UNB": "interchange",
                    "UNG": "group", "UNE": "end of the group", "UNZ": "end of the interchange"}  # fmt: skip
+
+
+_IMPLIED = frozenset(f"N{places}" for places in range(1, 10))
+"""Kinds of numbers with implied decimals."""
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,10 @@ class Shown:
     message: int = 0
     position: int = 0
     offset: int = 0
+
+    def text(self, place: str) -> str:
+        """The value at a place; '' where there is none."""
+        return next((value.value for value in self.values if value.place == place), "")
 
 
 def view(pieces: Iterable[bytes], schemas: ProjectSchemas) -> Iterator[Shown]:
@@ -126,6 +138,8 @@ class _Names:
             values += self._values(f"{tag}{number:02}", value, element)
         if tag in _ENVELOPE:
             values = [_named(value, tag) for value in values]
+        if tag == "DTM":
+            values = _dated(values)
         name = self._labels.segments.get(tag, "") or _ENVELOPE_NAMES.get(tag, "")
         if level == "message" and len(row) > 1:
             set_id = str(row[1]) if self._dialect is X12 else transaction_document(row)["set"]
@@ -149,7 +163,42 @@ class _Names:
     def _value(self, place: str, value: str, element: Element | None) -> Value:
         if element is None:
             return Value(place, "", value)
-        return Value(place, self._labels.elements.get(element.ref, ""), value, self._labels.code(element.ref, value))
+        meaning = self._labels.code(element.ref, value) or _plain(element.kind, value)
+        return Value(place, self._labels.elements.get(element.ref, ""), value, meaning)
+
+
+def _plain(kind: str, value: str) -> str:
+    """A date or a number with implied decimals as people write it; empty for what reads well as it is."""
+    if kind == "DT":
+        return date if (date := iso_date(value)) != value else ""
+    if kind in _IMPLIED and value.removeprefix("-").isdecimal():
+        return str(Decimal(value).scaleb(-int(kind[1])))
+    return ""
+
+
+def _dated(values: Sequence[Value]) -> list[Value]:
+    """The values of an EDIFACT DTM; its third component says whether the second is a date."""
+    formats = {value.place[:5]: value.value for value in values if value.place.endswith("-3")}
+    return [
+        replace(value, meaning=iso_date(value.value))
+        if value.place.endswith("-2") and formats.get(value.place[:5]) in ("101", "102") else value
+        for value in values
+    ]  # fmt: skip
+
+
+def title_of(shown: Iterable[Shown], otherwise: str) -> str:
+    """What a document is, from whom and to whom: ``810 invoice, WAYPOST → ACME, 000000019``."""
+    said: dict[str, str] = {}
+    messages: list[str] = []
+    for one in shown:
+        wanted = {"ISA": ("ISA06", "ISA08", "ISA13"), "UNB": ("UNB02-1", "UNB03-1", "UNB05")}.get(one.tag, ())
+        said.update(zip(("from", "to", "number"), (one.text(place) for place in wanted), strict=False))
+        if one.level == "message" and one.name not in messages:
+            messages.append(one.name)
+    if not messages or not said:
+        return otherwise
+    more = f" and {len(messages) - _MOST_NAMED} more" if len(messages) > _MOST_NAMED else ""
+    return f"{', '.join(messages[:_MOST_NAMED])}{more}, {said['from']} → {said['to']}, {said['number']}"
 
 
 def _named(value: Value, tag: str) -> Value:
@@ -157,7 +206,9 @@ def _named(value: Value, tag: str) -> Value:
     number = int(value.place[len(tag) : len(tag) + 2])
     names = _ENVELOPE[tag]
     name = names[number - 1] if number <= len(names) else ""
-    return replace(value, name=value.name or name, value=value.value.strip() or value.value)
+    text = value.value.strip() or value.value
+    meaning = value.meaning or (_plain("DT", text) if name == "date" else "")
+    return replace(value, name=value.name or name, value=text, meaning=meaning)
 
 
 def text_of(shown: Iterable[Shown]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,3 +61,20 @@ class Exchange:
 def same_number(one: str, other: str) -> bool:
     """Whether two control numbers are the same, however they are padded."""
     return (one.strip().lstrip("0") or "0") == (other.strip().lstrip("0") or "0")
+
+
+def answers(rows: Iterable[Mapping[str, Any]], message: str) -> list[Mapping[str, Any]]:
+    """The rows that acknowledge what a message sent or received, by the partner and the numbers they name."""
+    rows = list(rows)
+    asked = [row for row in rows if row["message"] == message]
+    return [row for row in rows for one in asked if _answers(row, one)]
+
+
+def _answers(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    if row["direction"] == asked["direction"] or row["partner"] != asked["partner"]:
+        return False
+    numbers = [("interchange", asked["interchange"]), *(("group", number) for number in asked.get("groups") or ())]
+    return any(
+        said["level"] == level and same_number(said["number"], number)
+        for said in row.get("acknowledges") or () for level, number in numbers
+    )  # fmt: skip

@@ -103,12 +103,15 @@ class StoreReader:
         return found
 
     def history(self, message: bytes) -> History | None:
+        left: History | None = None
         for view in self._views:
             hit = view.search.message(message)
-            if hit is None or message_state([state for *_, state in hit.outputs]) == "moved":
+            if hit is None:
                 continue
-            return self._history(view, hit)
-        return None
+            if not hit.moved:
+                return self._history(view, hit)
+            left = self._history(view, hit)  # it moved to another shard, or what it made is made by a revision
+        return left
 
     def arrivals(self, flow: str = "", name: str = "", limit: int = 50) -> Sequence[ArrivalRow]:
         """The newest first. What several shards have of one arrival is one row."""

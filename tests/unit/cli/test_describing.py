@@ -126,6 +126,7 @@ class TestPages:
         self, waypost: Command, tmp_path: Path
     ) -> None:
         waypost("describe", "--pages", tmp_path)
+        assert (tmp_path / "cli.md").read_text() == pages(REGISTRY, COMMAND)["cli.md"], "verbs without their options"
         (tmp_path / "source" / "gone.md").write_text(f"{NOTICE}\n\n# Gone\n")
         (tmp_path / "mine.md").write_text("# Mine\n")
         (tmp_path / "cli.md").write_text("old")

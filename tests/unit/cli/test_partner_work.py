@@ -42,10 +42,30 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert waypost("run", project, "--once").code == 0
     said = waypost("partner", "acks", "acme", "--troubled", "--project", project)
     assert said.code == 1 and said.out.startswith("rejected: x12/997 of group 7")
+    assert "owed to us" in said.out
+    answer = waypost("edi", "view", "--message", one["message"], "--acknowledgement", "--project", project).out
+    assert "= refused" in answer and "control number of the group      7" in answer
     states = waypost("partner", "acks", "acme", "--project", project, "--json").json["messages"]
     assert states == {one["message"]: "rejected"}
     numbers = waypost("partner", "numbers", "acme", "--project", project, "--json").json["numbers"]
     assert {row["sequence"]: row["next"] for row in numbers}["acme/x12/test/interchange"] == "43"
+
+
+def test_at_rest_it_is_said_that_nothing_goes_out_before_the_project_runs(project: Path, waypost: Command) -> None:
+    [one] = waypost("expectations", "--project", project, "--json").json["expectations"]
+    said = waypost("partner", "resend", one["message"], "--project", project).out
+    assert said.endswith("1 interchange to be sent again; it goes out once the project runs\n")
+
+
+def test_a_number_is_set_for_what_the_environment_is_for(project: Path, waypost: Command) -> None:
+    write(project, {"environments/live.yaml": "environment: live\nclass: prod\n",
+                    "environments/dev.yaml": "environment: dev\n"})  # fmt: skip
+    for environment, usage in (("dev", "test"), ("live", "production")):
+        arguments = ("partner", "set-number", "acme", "500", "--why", "a backup", "--project", project)
+        said = waypost(*arguments, "--env", environment)
+        assert said.out.startswith(f"acme/x12/{usage}/interchange: next 500"), said.err
+    said = waypost("partner", "set-number", "acme", "600", "--why", "x", "--usage", "production", "--project", project)
+    assert said.out.startswith("acme/x12/production/interchange: next 600")
 
 
 def test_a_changed_overlay_is_tried_on_what_is_stored(project: Path, waypost: Command) -> None:
@@ -78,9 +98,25 @@ def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Comm
     file.write_text(ORDERS.replace("Nordmarkt Handel", "Nord<Handel"))
     text = waypost("edi", "view", file, "--project", tmp_path).out
     assert "850 purchase order" in text and "BEG01     purpose" in text and "= original" in text
+    dated = {line.split()[0]: line.split("= ")[1] for line in text.splitlines() if "= 20" in line}
+    assert {"ISA09", "GS04", "BEG05", "DTM02"} <= dated.keys() and dated["ISA09"] == "2026-04-12"
     page = waypost("edi", "view", file, "--html", "--project", tmp_path).out
+    assert "<title>850 purchase order, NORDMARKT → 4399902099992, 000000417</title>" in page
     assert page.startswith("<!doctype html>") and "Nord&lt;Handel" in page and "Nord<Handel" not in page
     assert json.loads(waypost("edi", "view", file, "--json", "--project", tmp_path).out)["segments"]
+
+
+def test_dates_and_implied_decimals_are_told_as_people_write_them(tmp_path: Path, waypost: Command) -> None:
+    file = tmp_path / "invoice.edi"
+    file.write_text(
+        ORDERS.replace("ST*850*", "ST*810*").replace("GS*PO*", "GS*IN*").replace("CTT*", "TDS*11805~CTT*")
+        + "UNB+UNOC:3+A:14+B:14+261116:0815+7'UNH+1+ORDERS:D:96A:UN'BGM+220+1+9'DTM+137:20261116:102'"
+        "DTM+2:202611160815:203'UNT+5+1'UNZ+1+7'"
+    )
+    lines = waypost("edi", "view", file, "--project", tmp_path).out.splitlines()
+    assert [line.split()[-3:] for line in lines if "TDS01" in line or "DTM01-2" in line] == [
+        ["11805", "=", "118.05"], ["20261116", "=", "2026-11-16"], ["or", "period", "202611160815"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -89,6 +125,11 @@ def test_a_document_is_shown_as_text_html_and_json(tmp_path: Path, waypost: Comm
         (("edi", "view"), "nothing to show"),
         (("partner", "set-number", "acme", "0", "--why", "x"), "0 is not in the range"),
         (("partner", "set-number", "acme", "1", "--why", "x", "--level", "grop"), "did you mean"),
+        (
+            ("edi", "view", "--message", "01a223eb-5227-7000-b4ff-4c5a0a440000", "--acknowledgement"),
+            "nothing acknowledges",
+        ),
+        (("edi", "view", "x.edi", "--acknowledgement"), "--acknowledgement of a file"),
         (("partner", "resend", "01a223eb-5227-7000-b4ff-4c5a0a440000"), "no interchange"),
         (("expectations", "--state", "opn"), "did you mean 'open'?"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.reconcile.exchange import Exchange, Reference
+from waypost.reconcile.exchange import Exchange, Reference, answers
 from waypost.reconcile.expectation import Books, Rule, books_of, message_states, selected
 
 HOUR = 3_600_000_000
@@ -147,3 +147,22 @@ def test_the_books_do_not_depend_on_the_order_of_what_is_told(
     assert one.events() == other.events()
     closing = [id(e.closed_by) for e in one.expectations if e.closed_by is not None]
     assert len(closing) == len(set(closing))  # no acknowledgement of one group closes two
+
+
+def test_answers_are_of_the_partner_the_direction_and_the_numbers_they_name() -> None:
+    def row(message: str, direction: str, partner: str = "acme", **more: object) -> dict[str, object]:
+        return {"message": message, "direction": direction, "partner": partner, "interchange": "41", "groups": ["7"],
+                "acknowledges": [], **more}  # fmt: skip
+
+    def says(level: str, number: str) -> list[dict[str, str]]:
+        return [{"level": level, "number": number, "verdict": "accepted"}]
+
+    rows = [
+        row("m", "sent"), row("group", "received", acknowledges=says("group", "007")),
+        row("interchange", "received", acknowledges=says("interchange", "000041")),
+        row("other number", "received", acknowledges=says("group", "8")),
+        row("other partner", "received", "globex", acknowledges=says("group", "7")),
+        row("of ours", "sent", acknowledges=says("group", "7")),
+    ]  # fmt: skip
+    assert [found["message"] for found in answers(rows, "m")] == ["group", "interchange"]
+    assert answers(rows, "nobody") == []

@@ -61,6 +61,9 @@ def view(
     place: Place,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A file of X12 or EDIFACT interchanges.")] = None,
     message: Annotated[str, typer.Option("--message", metavar="ID", help="What a message sent or received.")] = "",
+    acknowledgement: Annotated[
+        bool, typer.Option("--acknowledgement", help="With --message: what acknowledged it.")
+    ] = False,
     as_html: Annotated[bool, typer.Option("--html", help="A page for the screen and for paper.")] = False,
 ) -> int:
     """Show an EDI document as a person reads it.
@@ -70,17 +73,20 @@ def view(
     from waypost.core.errors import UsageError
     from waypost.flow.declared.project import read_files
     from waypost.formats.edi.agreed.schemas import ProjectSchemas
-    from waypost.partners.view import html_of, text_of
+    from waypost.partners.view import html_of, text_of, title_of
     from waypost.partners.view import view as viewed
 
     if (file is None) == (not message):
         raise UsageError(
             "nothing to show" if file is None else "both a file and a message", expected="FILE or --message"
         )
-    content = pieces(file) if file is not None else [_content(place, message)]
+    if file is not None and acknowledgement:
+        raise UsageError("--acknowledgement of a file", expected="--message ID --acknowledgement")
+    meant = _acknowledgement(place, message) if acknowledgement else message
+    content = pieces(file) if file is not None else [_content(place, meant)]
     known = read_files(place.project) if (place.project / "waypost.yaml").is_file() else {}
     shown = list(viewed(content, ProjectSchemas(known)))
-    title = str(file) if file is not None else message
+    title = title_of(shown, str(file) if file is not None else meant)
     if place.as_json:
         print_json({"title": title, "segments": [dataclasses.asdict(one) for one in shown]})
     else:
@@ -89,6 +95,17 @@ def view(
     if not shown:
         note(f"{title}: no interchange of X12 or EDIFACT")
     return 0 if shown else failure.FAILED
+
+
+def _acknowledgement(place: Place, message: str) -> str:
+    """The message with the newest acknowledgement of what ``message`` sent or received."""
+    from waypost.core.errors import UsageError
+    from waypost.reconcile.exchange import answers
+
+    found = answers(ask(place, "exchanges", since="3650d")["exchanges"], message)
+    if not found:
+        raise UsageError(f"nothing acknowledges message {message!r}", remedy="find it with: waypost partner acks")
+    return str(max(found, key=lambda row: row["at"])["message"])
 
 
 def _content(place: Place, message: str) -> bytes:

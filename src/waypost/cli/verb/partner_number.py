@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from waypost.agreements.load import Partner
     from waypost.agreements.part import RangeOptions
 
-Standard = Annotated[str, typer.Option("--standard", metavar="NAME", help="x12 or edifact.")]
-Usage = Annotated[str, typer.Option("--usage", metavar="NAME", help="production or test.")]
+Standard = Annotated[
+    str, typer.Option("--standard", metavar="NAME", help="x12 or edifact; by default the one that is agreed.")
+]
+Usage = Annotated[
+    str, typer.Option("--usage", metavar="NAME", help="production or test; by default what the environment is for.")
+]
 Level = Annotated[str, typer.Option("--level", metavar="NAME", help="interchange, group or message.")]
 
 
@@ -49,8 +53,8 @@ def set_number(
     place: Place,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which is journaled.")],
     level: Level = "interchange",
-    standard: Standard = "x12",
-    usage: Usage = "production",
+    standard: Standard = "",
+    usage: Usage = "",
 ) -> None:
     """Say which control number is given next, and why.
 
@@ -59,7 +63,8 @@ def set_number(
     from waypost.core.errors import UsageError, near
 
     partner = the_partner(partners_of(place.project), name)
-    sequence, known = f"{name}/{standard}/{usage}/{level}", sequences(partner)
+    standard = standard or ("edifact" if partner.options.x12 is None else "x12")
+    sequence, known = f"{name}/{standard}/{usage or _usage_of(place)}/{level}", sequences(partner)
     if sequence not in known:
         raise UsageError(f"no sequence {sequence!r}", remedy=near(sequence, known) or f"known: {', '.join(known)}")
     if not known[sequence].first <= number <= known[sequence].last:
@@ -69,6 +74,15 @@ def set_number(
     if place.as_json:
         return print_json(answer)
     say(f"{sequence}: next {answer['next']}, the last was {answer['last'] or 'none'}")
+
+
+def _usage_of(place: Place) -> str:
+    """What is sent in the environment: production in one of class prod, tests elsewhere."""
+    from waypost.flow.declared.definition import ConnectionClass
+    from waypost.flow.declared.project import load_project
+
+    project = load_project(place.project, place.environment)
+    return "production" if project.environment_class is ConnectionClass.PROD else "test"
 
 
 def sequences(partner: Partner) -> dict[str, RangeOptions]:

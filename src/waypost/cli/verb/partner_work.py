@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask
+from waypost.cli.asking import ask, make_client
 from waypost.cli.option import AsJson, Place
 from waypost.cli.output import print_json, say
 from waypost.cli.verb.edi_partner import pieces
@@ -118,10 +118,12 @@ def resend(
     anew, on the version it ran on, and takes the next numbers.
     """
     from waypost.core.errors import UsageError
+    from waypost.reconcile.exchange import answers
 
     rows = ask(place, "exchanges", since="3650d")["exchanges"]
     if acknowledgement:
-        wanted = _answers(rows, identifier)
+        received = {row["message"] for row in rows if row["direction"] == "received"}
+        wanted = answers(rows, identifier) if identifier in received else []
     else:
         wanted = [row for row in rows if row["direction"] == "sent" and row["message"] == identifier]
     if not wanted:
@@ -139,22 +141,7 @@ def resend(
     if place.as_json:
         print_json({"count": len(made), "ids": made})
     else:
-        say("\n".join([*made, f"{failure.counted(len(made), 'interchange')} sent again"]))
+        running = make_client(place.project, place.environment).running
+        when = "sent again" if running else "to be sent again; it goes out once the project runs"
+        say("\n".join([*made, f"{failure.counted(len(made), 'interchange')} {when}"]))
     return 0
-
-
-def _answers(rows: list[dict[str, Any]], identifier: str) -> list[dict[str, Any]]:
-    """What we sent to acknowledge a message we received."""
-    from waypost.reconcile.exchange import same_number
-
-    asked = [row for row in rows if row["direction"] == "received" and row["message"] == identifier]
-    numbers = {("interchange", row["interchange"]) for row in asked} | {
-        ("group", n) for row in asked for n in row["groups"]
-    }
-    return [
-        row for row in rows
-        if row["direction"] == "sent" and any(
-            one["level"] == level and same_number(one["number"], number)
-            for one in row["acknowledges"] for level, number in numbers
-        ) and any(row["partner"] == one["partner"] for one in asked)
-    ]  # fmt: skip

@@ -220,8 +220,8 @@ class Boundary:
         async with self._turn:
             draft = self._draft()
             for member in await self.members(refs):
-                known = self.waiting.get(envelope.correlation_hash(self.name, member.envelope.key, self._secret), [])
-                if member.ref not in known or member.envelope.key not in self._keys.values():
+                hash_ = envelope.correlation_hash(self.name, member.envelope.key, self._secret)
+                if hash_ not in self._keys or member.ref not in self.waiting.get(hash_, ()):
                     held = draft.held(member.envelope.key)
                     held.refs = [ref for ref in held.refs if ref != member.ref]
                     await draft.arrived(member.envelope.key, member, len(member.envelope.body))

@@ -14,7 +14,7 @@ from waypost.testing.simulators.edi_desk import Desk
 from waypost.testing.simulators.erp import Mishap
 
 OUTAGE_SECONDS = 4.0
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 PRICES = 6
 OF_ACME = ("AC-5001", "AC-5002", "AC-5004", "AC-5006", "AC-5007")

@@ -108,6 +108,8 @@ async def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
     teller.scene("Try next" + (", in another terminal" if stays else ""))
     order, waypost = stage.erp.orders[0].order_id, command_name()
     (message,) = (await stage.client.ask("messages", key=f"order_id={order}"))["messages"]
+    (invoice,) = [one for one in await stage.expectations() if one["verdict"] == "rejected" and one["closed_by"] and
+                  one["direction"] == "owed to us"]  # fmt: skip
     teller.text(f"  cd {stage.folder}")
     for arguments, why in (
         ("status", "what runs, and how it is doing"),
@@ -115,8 +117,13 @@ async def say_what_next(stage: Stage, teller: Teller, *, stays: bool) -> None:
         (f"messages --key order_id={order}", "found by the number the ERP gave it"),
         (f"show {message['id']}", "what each step made of it, and the proof"),
         ("files", "every file, and what became of its records"),
-        ("dead", "the broken one, and why"),
+        ("dead", "the broken ones, and why"),
         (f"replay {message['id']} --dry-run", "what a map you have changed would make of it"),
+        ("partner list", "who we trade with; `partner show acme`: what is agreed"),
+        ("expectations --key GX-9002", "every acknowledgement of an order's documents"),
+        (f"edi view --message {invoice['message']}", "the invoice that Acme rejects, as a person reads it"),
+        ("edi explain samples/globex-3001.edi", "under which agreement a file comes, step by step"),
+        ("edi check samples/acme-1003.edi --partner acme", "what is wrong with a file, by Acme's rules"),
     ):
         teller.text(f"  {waypost} {arguments:<57} # {why}")
     if stays:

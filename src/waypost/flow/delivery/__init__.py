@@ -1,0 +1,1 @@
+"""The way of outputs to one target: order, retries, circuits, numbers."""

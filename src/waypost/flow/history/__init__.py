@@ -1,0 +1,1 @@
+"""What was: explained, recomputed, replayed, decided on anew."""
