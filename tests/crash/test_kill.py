@@ -21,7 +21,7 @@ from waypost.testing.ledger.trial import Plan, tried
 def test_both_ends_agree_after_many_kills(tmp_path: Path, workers: tuple[int, ...], seed: int) -> None:
     plan = Plan(
         messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000,
-        erp_down_seconds=2, timeout_seconds=80,
+        peer_down_seconds=2, timeout_seconds=80,
     )  # fmt: skip
     result = tried(tmp_path / "trial", plan)
     assert shortened(result.faults) == []
@@ -55,7 +55,7 @@ def test_both_ends_agree_after_deaths_at_changes_of_the_disk(
     ],
 )
 def test_a_planted_bug_is_found(tmp_path: Path, plant: str, said: str) -> None:
-    plan = Plan(messages=1000, workers=(2,), plant=plant, per_second=500, erp_down_seconds=1, timeout_seconds=12)
+    plan = Plan(messages=1000, workers=(2,), plant=plant, per_second=500, peer_down_seconds=1, timeout_seconds=12)
     assert re.search(said, "\n".join(tried(tmp_path / "trial", plan).faults))
 
 
