@@ -59,6 +59,32 @@ def test_a_planted_bug_is_found(tmp_path: Path, plant: str, said: str) -> None:
     assert re.search(said, "\n".join(tried(tmp_path / "trial", plan).faults))
 
 
+@pytest.mark.timeout(360)
+@pytest.mark.parametrize(
+    ("workers", "seed"), [pytest.param((1,), 21, id="one worker"), pytest.param((2, 3, 2), 22, id="several workers")]
+)
+def test_what_waits_at_boundaries_comes_out_as_if_nothing_had_been_killed(
+    tmp_path: Path, workers: tuple[int, ...], seed: int
+) -> None:
+    plan = Plan(
+        scene="boundaries", messages=40, workers=workers, seed=seed, least_kills=3, kill_every=3, per_second=10,
+        supervisor_share=0.5, peer_down_seconds=2, timeout_seconds=240,
+    )  # fmt: skip
+    result = tried(tmp_path / "trial", plan)
+    assert shortened(result.faults) == []
+    assert result.kills.total() >= 3
+
+
+@pytest.mark.timeout(360)
+def test_a_group_whose_going_is_journaled_apart_is_found_by_kills(tmp_path: Path) -> None:
+    plan = Plan(
+        scene="boundaries", messages=100, workers=(1,), kill_every=2, least_kills=4, plant="apart", per_second=10,
+        peer_down_seconds=1, timeout_seconds=60,
+    )  # fmt: skip
+    found = "\n".join(tried(tmp_path / "trial", plan).faults)
+    assert re.search(r"(groups|batches|slow|pairs|processes|offers|sequence): k\d+ \d+ came \d+ times", found), found
+
+
 @pytest.mark.parametrize(
     ("came", "fault"),
     [

@@ -90,11 +90,11 @@ class BoundaryGenerator(Generator):
 
     def __init__(self, folder: Path, messages: int, per_second: float, seed: int, more: Callable[[], bool]) -> None:
         super().__init__(folder, messages, per_second, seed, more)
+        self._keys = max(4, messages // 50)
         self._late: dict[str, list[dict[str, Any]]] = {name: [] for name in FLOWS}
         self._chance = random.Random(seed + 1)
 
-    per_file = 50
-    keys = 20
+    per_file = 20
 
     def _write(self, count: int) -> None:
         new = [self._next() for _ in range(count)]
@@ -106,7 +106,7 @@ class BoundaryGenerator(Generator):
         self._to_flows(left, 0.0)
 
     def _next(self, key: str = "") -> dict[str, Any]:
-        key = key or f"k{self._random.randrange(self.keys)}"
+        key = key or f"k{self._random.randrange(self._keys)}"
         number = self.written[key]
         self.written[key] += 1
         return {"k": key, "n": number}
