@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger.generator import Generator
 from waypost.testing.ledger.judge import sink_faults, wanted_of
 from waypost.testing.ledger.office import Office, refused

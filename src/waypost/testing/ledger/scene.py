@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from waypost.flow.client import Client
+from waypost.flow.process.client import Client
 from waypost.testing.ledger import judge
 from waypost.testing.ledger.erp import Erp
 from waypost.testing.ledger.generator import Generator
