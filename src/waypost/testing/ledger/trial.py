@@ -46,6 +46,8 @@ class Plan:
     seed: int = 1
     least_kills: int = 0
     """Messages are written until there were so many."""
+    most_kills: int = 0
+    """After so many there are no more; 0: they go on until everything has arrived."""
     supervisor_share: float = 0.25
     """How many of the kills hit the supervisor; as many as a tenth hit the nursery, the others a worker."""
     die_at: Sequence[int] = ()
@@ -134,7 +136,8 @@ class Trial:
                 self._start()
             if self._generator.done and self._scene.arrived():
                 return True
-            if now < next_kill:
+            enough = 0 < self.plan.most_kills <= self.result.kills.total()
+            if now < next_kill or enough:
                 continue
             family = family_of(self._system.pid)
             if self._all_there(family) or self._random.random() < AT_START:
