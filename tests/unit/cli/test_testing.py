@@ -123,16 +123,16 @@ def shown(**changes: Any) -> dict[str, Any]:
     answer = {
         "message": {"id": "0192", "flow": "copy", "received_at": "2026-01-01T00:00:00.000Z"},
         "input": {"text": '{"k":"a","n":1.50}', "document": {"k": "a", "n": 1.5}}, "verdict": "proved",
-        "effects": [], "steps": [{"step": "filter", "result": "passed"}],
+        "effects": [], "relatives": [], "steps": [{"step": "filter", "result": "passed"}],
         "outputs": [{"target": "out", "ordinal": 0, "document": {"k": "a", "n": 1.5}, "text": ""}],
     }  # fmt: skip
     return {**answer, **changes}
 
 
 class TestCaseOfAMessage:
-    def test_it_is_printed_as_a_file_of_cases(self, waypost: Command, system: FakeSystem) -> None:
+    def test_it_is_printed_as_a_file_of_cases(self, waypost: Command, system: FakeSystem, tmp_path: Path) -> None:
         system.answers["show"] = shown()
-        said = waypost("case", "0192", "--name", "a copy")
+        said = waypost("case", "0192", "--name", "a copy", "--project", write(tmp_path, PROJECT))
         data = parse_yaml(said.out, "", []).data
         assert data["flow"] == "copy"
         (case,) = data["cases"]
@@ -163,15 +163,21 @@ class TestCaseOfAMessage:
         assert (root / "tests/copy.yaml").read_text() == other
 
     def test_a_record_that_needs_what_is_around_it_becomes_its_document(
-        self, waypost: Command, system: FakeSystem
+        self, waypost: Command, system: FakeSystem, tmp_path: Path
     ) -> None:
+        root = write(tmp_path, PROJECT)
         given = {"text": "a,1", "context": {"text": "k,n"}, "document": {"k": "a", "n": "1"}}
         system.answers["show"] = shown(input=given)
-        assert waypost("case", "0192", "--json").json["case"]["input"]["json"] == {"k": "a", "n": "1"}
+        assert waypost("case", "0192", "--json", "--project", root).json["case"]["input"]["json"] == {
+            "k": "a",
+            "n": "1",
+        }
 
-    def test_a_message_that_cannot_be_recomputed_is_refused(self, waypost: Command, system: FakeSystem) -> None:
+    def test_a_message_that_cannot_be_recomputed_is_refused(
+        self, waypost: Command, system: FakeSystem, tmp_path: Path
+    ) -> None:
         system.answers["show"] = shown(verdict="environment differs", why="the version is gone")
-        said = waypost("case", "0192")
+        said = waypost("case", "0192", "--project", write(tmp_path, PROJECT))
         assert said.code == 1 and "cannot be recomputed: the version is gone" in said.err
 
     def test_a_message_there_is_not_is_said(self, waypost: Command, system: FakeSystem) -> None:
