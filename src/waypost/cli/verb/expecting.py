@@ -40,10 +40,7 @@ def expectations(
     if state and state not in STATES:
         raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
     made, complete = books_at(place, partner, since)
-<<<<<<< HEAD
     rows = _told(place, selected(made, state=state, partner=partner, flow=flow, key=key))
-=======
-    rows = [shown(one.data()) for one in selected(made, state=state, partner=partner, flow=flow, key=key)]
     if documents:
         from waypost.cli.verb.chaining import due_documents
 
@@ -51,7 +48,6 @@ def expectations(
         wanted = (("state", state), ("flow", flow), ("number", key))
         rows += [row for row in more if all(not value or row[name] == value for name, value in wanted)]
         complete = complete and whole
->>>>>>> main
     if place.as_json:
         return print_json({"expectations": rows, "complete": complete})
     _table(rows)
@@ -120,7 +116,7 @@ def _told(place: Place, expectations: list[Expectation]) -> list[dict[str, Any]]
 
 def _whom(row: dict[str, Any]) -> str:
     """Whom to tell by now, else who comes next and when."""
-    found = row["escalation"]
+    found = row.get("escalation")
     if found is None:
         return ""
     if found["tell"]:
