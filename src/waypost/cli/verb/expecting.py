@@ -116,7 +116,7 @@ def _told(place: Place, expectations: list[Expectation]) -> list[dict[str, Any]]
 
 def _whom(row: dict[str, Any]) -> str:
     """Whom to tell by now, else who comes next and when."""
-    found = row["escalation"]
+    found = row.get("escalation")
     if found is None:
         return ""
     if found["tell"]:
