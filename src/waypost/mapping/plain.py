@@ -25,6 +25,7 @@ def may_be_large(node: ast.expr) -> bool:
 
 
 def is_number(value: Any) -> bool:
+    """Whether a constant is a number; true and false are none."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
