@@ -25,7 +25,7 @@ def may_be_large(node: ast.expr) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number of the language: true and false are none."""
+    """Whether a constant is a number; true and false are none."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 

@@ -269,3 +269,8 @@ def test_comprehensions_within_comprehensions_are_written_once_each() -> None:
 def test_a_path_that_is_held_is_known_inside_a_loop_over_a_doubtful_list() -> None:
     made = compile_expression("[x + a.b for x in default(a.c, a.d.e)]")
     assert made._call({"a": {"b": 1, "d": {"e": [1, 2]}}}, 0) == [2, 3]
+
+
+@pytest.mark.parametrize(("text", "value", "reason"), MEANINGS, ids=[row[0] for row in MEANINGS])
+def test_compiled_code_gives_the_value_without_help_of_the_interpreter(text: str, value: object, reason: str) -> None:
+    assert compile_expression(text)._call(ORDER, 0) == value, reason

@@ -213,3 +213,7 @@ def test_a_fault_of_a_lookup_file_names_that_file() -> None:
     read = files({"m.yaml": "map: m\nlookups: {u: u.csv}\nfields: {a: \"lookup('u', x)\"}", "u.csv": "k,v\na,1\na,2"})
     assert load_map("m.yaml", read, faults) is None
     assert (faults[0].file, faults[0].line) == ("u.csv", 3)
+
+
+def test_compiled_code_gives_the_target_without_help_of_the_interpreter(sales_order: CompiledMap) -> None:
+    assert sales_order._call(ORDER, 0) == apply_slowly(sales_order.bundle, ORDER, 0)
