@@ -1,180 +1,34 @@
-"""The as2 connector keeps the promises of its traits, against a partner that knows the message layer alone."""
+"""The as2 source and connection keep the promises of their traits, against a partner of the message layer."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.peers.as2 import ACME, FILES, OTHER, Acme, connection, key_pem, send
+from tests.peers.as2 import ACME, FILES, OTHER, connection, send, send_raw
+from tests.peers.as2_kit import WithAcme, with_
 from tests.peers.server import free_port
+from tests.unit.as2.test_as2_bounds import HOSTILE
 from waypost.as2.algorithm import Digest
 from waypost.as2.failure import Disposition
 from waypost.as2.header import ReceiptRequest
-from waypost.as2.outgoing import Protection
-from waypost.connectors.as2_connection import As2Connection
-from waypost.core.component import Outbound
+from waypost.as2.outgoing import Compression, Protection
 from waypost.core.errors import DataError
-from waypost.core.grants import Connection, Grants
-from waypost.core.listener import Listener
-from waypost.core.registry import load_components
+from waypost.core.event import Event
+from waypost.core.grants import Grants
 from waypost.testing.connector_kit import (
-    CommittedPositions,
     ConnectionSuite,
     SourceSuite,
-    TargetSuite,
     bodies_of,
     next_delivery,
-    outbound,
-    parse_options,
 )
 
-COVERS = {("source", "as2"), ("target", "as2"), ("connection", "as2")}
-
-
-def made(root: Path, name: str, address: str, **changes: Any) -> Connection:
-    """A connection to ACME."""
-    component = load_components().find("connection", "as2")
-    assert component is not None
-    options = parse_options(component, connection(address, **changes))
-    pool = As2Connection(options, Grants(root=root, name=name, read_file=FILES.__getitem__))
-    return Connection(name=name, kind="as2", options=options, pool=pool)
-
-
-class WithAcme:
-    restartable = True
-    secrets = (key_pem(ACME)[100:140],)
-    acme: Acme
-
-    @pytest.fixture
-    async def grants(self, tmp_path: Path) -> AsyncIterator[Grants]:
-        self.acme, self.listener = Acme(), Listener()
-        await self.acme.start()
-        await self.listener.open()
-        made_ = [
-            made(tmp_path, "acme", self.acme.address, timeout_seconds="5s"),
-            made(tmp_path, "gone", f"http://127.0.0.1:{free_port()}/as2", timeout_seconds="5s", archive="gone"),
-            made(
-                tmp_path, "later", self.acme.address, timeout_seconds="5s", receipt="async", receipt_seconds="3s",
-                receipt_address=f"{self.listener.address}/as2", receipts_to=[f"http://127.0.0.1:{self.acme.port}/receipts"],
-            ),
-        ]  # fmt: skip
-        connections = {each.name: each for each in made_}
-        yield Grants(
-            root=tmp_path, flow="kit", name="side", positions=CommittedPositions(), connections=connections,
-            listener=self.listener,
-        )  # fmt: skip
-        await self.acme.stop()
-        await self.listener.close()
-        for each in made_:
-            await each.pool.close()
-
-    async def stop_system(self) -> None:
-        await self.acme.stop()
-
-    async def start_system(self) -> None:
-        await self.acme.start()
-
-
-class TestAs2Target(WithAcme, TargetSuite):
-    name = "as2"
-
-    @pytest.fixture
-    def options(self) -> Any:
-        return {"connection": "acme", "subject": "orders", "filename": "{message_id}.bin"}
-
-    @pytest.fixture
-    def absent(self) -> Any:
-        return {"connection": "gone"}
-
-    async def landed(self) -> Sequence[Any]:
-        return self.acme.bodies
-
-    @pytest.mark.parametrize(
-        ("behaviour", "error_class", "in_doubt", "said"),
-        [
-            ("error", "contract", False, "the partner answered"),
-            ("other mic", "contract", False, "the partner received other bytes"),
-            ("unsigned", "contract", False, "its receipt is none"),
-            ("silent", "transient", True, "no whole receipt"),
-            ("lost", "transient", True, "answered 504"),
-            ("busy", "transient", False, "answered 503"),
-        ],
-    )
-    async def test_what_no_receipt_proves_is_not_delivered(
-        self, options: Any, grants: Grants, behaviour: str, error_class: str, in_doubt: bool, said: str
-    ) -> None:
-        self.acme.behave = [behaviour]
-        async with self.opened(options, grants) as target:
-            (outcome,) = await target.send([outbound(1, b"x")])
-            assert not outcome.delivered and said in outcome.error
-            assert (outcome.error_class, outcome.in_doubt) == (error_class, in_doubt)
-
-    async def test_a_message_without_receipt_is_sent_again_under_its_id_and_taken_once(
-        self, options: Any, grants: Grants
-    ) -> None:
-        self.acme.behave = ["silent"]
-        async with self.opened(options, grants) as target:
-            message = outbound(1, b"x")
-            assert not (await target.send([message]))[0].delivered
-            (outcome,) = await target.send([Outbound(**{**_fields(message), "attempt": 2})])
-            assert outcome.delivered and "duplicate-document" in outcome.status
-        assert self.acme.bodies == [b"x"]
-
-    async def test_what_was_sent_is_kept_with_its_receipt(self, options: Any, grants: Grants) -> None:
-        async with self.opened(options, grants) as target:
-            (outcome,) = await target.send([outbound(1, b"x")])
-        (head,) = self.acme.heads
-        archive = grants.connections["acme"].pool.archive
-        facts, receipt = archive.facts("sent", head.message_id), archive.receipt("sent", head.message_id)
-        folder = archive.folder("sent", head.message_id)
-        assert (folder / "content").read_bytes() == b"x" and receipt.body == outcome.answer
-        assert facts.mic and facts.headers["AS2-To"] == '"ACME Corp"' and archive.damaged(folder, facts) == []
-        (folder / "content").write_bytes(b"y")
-        assert archive.damaged(folder, facts) == ["content"]
-
-    async def test_an_asynchronous_receipt_settles_the_delivery_in_another_process(self, grants: Grants) -> None:
-        async with self.opened({"connection": "later"}, grants) as target:
-            other = {**grants.connections}
-            other["later"] = made(
-                grants.root, "later", self.acme.address, receipt="async", receipt_address="http://x/y"
-            )
-            source = TestAs2Source().build({"path": "/as2", "connections": ["later"]}, _with(grants, connections=other))
-            await source.open()
-            try:
-                (outcome,) = await target.send([outbound(1, b"x")])
-                assert outcome.delivered and outcome.status == "processed"
-            finally:
-                await source.close()
-                await other["later"].pool.close()
-
-    async def test_an_asynchronous_receipt_that_does_not_come_is_a_doubt(self, grants: Grants) -> None:
-        self.acme.behave = ["silent"]
-        async with self.opened({"connection": "later"}, grants) as target:
-            (outcome,) = await target.send([outbound(1, b"x")])
-            assert outcome.in_doubt and "no receipt came within 3 s" in outcome.error
-
-    async def test_a_receipt_that_came_late_settles_the_delivery_without_sending(self, grants: Grants) -> None:
-        options = {"connection": "acme"}
-        async with self.opened(options, grants) as target:
-            message = outbound(1, b"x")
-            assert (await target.send([message]))[0].delivered
-            (outcome,) = await target.send([Outbound(**{**_fields(message), "possible_duplicate": True})])
-            assert outcome.delivered and len(self.acme.heads) == 1
-
-
-def _fields(message: Outbound) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in message.__struct_fields__}
-
-
-def _with(grants: Grants, **changes: Any) -> Grants:
-    import dataclasses
-
-    return dataclasses.replace(grants, **changes)
+COVERS = {("source", "as2"), ("connection", "as2")}
 
 
 class TestAs2Source(WithAcme, SourceSuite):
@@ -311,6 +165,49 @@ class TestAs2Source(WithAcme, SourceSuite):
                 await asyncio.sleep(0.02)
         assert [(r.original_message_id, r.accepted) for r in self.acme.receipts] == [("<0@acme>", True)]
 
+    @pytest.mark.parametrize("name", HOSTILE)
+    async def test_hostile_input_is_answered_by_its_disposition_and_the_next_message_is_taken(
+        self, options: Any, grants: Grants, name: str
+    ) -> None:
+        headers, make, disposition, _ = HOSTILE[name]
+        async with self.opened({**options, "limit_bytes": 20 << 20}, grants) as source:
+            status, receipt = await send_raw(self.address, headers, make(), "<hostile@acme>")
+            if "pkcs7" not in headers["Content-Type"]:  # neither signed nor encrypted: refused before it is read
+                disposition = Disposition.INSUFFICIENT_MESSAGE_SECURITY
+            assert status == 200 and receipt.disposition is disposition
+            sending = asyncio.ensure_future(send(self.address, b"sound", "<1@acme>"))
+            assert (await self.taken(source, grants))[1] == [b"sound"]
+            _, receipt, refusal = await sending
+            assert receipt is not None and receipt.accepted and refusal is None
+
+    async def test_a_message_larger_than_the_limit_is_not_read(self, options: Any, grants: Grants) -> None:
+        async with self.opened({**options, "limit_bytes": 10_000}, grants) as source:
+            assert (await send(self.address, bytes(20_000), "<1@acme>"))[0] == 413
+            await self.assert_nothing_is_offered(source)
+
+    async def test_a_message_that_finds_no_room_is_taken_when_it_is_sent_again(
+        self, options: Any, grants: Grants, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(descriptor: int, data: bytes) -> int:
+            raise OSError(28, os.strerror(28))
+
+        body = bytes(range(256)) * 8000
+        seen: list[Event] = []
+        grants.events.subscribe(seen.append)
+        async with self.opened(options, grants) as source:
+            packed = Protection(compress=Compression.BEFORE_SIGN)  # small on its way, large once opened
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "write", full)
+                assert (await send(self.address, body, "<1@acme>", protection=packed))[:2] == (503, None)
+            assert any("No space left on device" in str(event) for event in seen)
+            await self.assert_nothing_is_offered(source)
+            sending = asyncio.ensure_future(send(self.address, body, "<1@acme>", protection=packed))
+            assert b"".join((await self.taken(source, grants))[1]) == body
+            _, _, refusal = await sending
+            assert refusal is None
+        folder = grants.connections["acme"].pool.archive.folder("received", "<1@acme>")
+        assert (folder / "content").read_bytes() == body
+
     async def test_a_receipt_of_nothing_we_sent_is_refused(self, options: Any, grants: Grants) -> None:
         from waypost.as2.header import Head
         from waypost.as2.receipt import Answer, write_receipt
@@ -334,7 +231,7 @@ class TestAs2Connection(WithAcme, ConnectionSuite):
     name = "as2"
 
     def build(self, options: Any, grants: Grants) -> Any:
-        return super().build(options, _with(grants, read_file=FILES.__getitem__))
+        return super().build(options, with_(grants, read_file=FILES.__getitem__))
 
     @pytest.fixture
     def options(self, grants: Grants) -> Any:

@@ -12,7 +12,7 @@ from waypost.as2.limits import Limits
 from waypost.core.content import Content, Spool
 
 _BROKEN = Disposition.DECOMPRESSION_FAILED
-_STEP = 1 << 20
+_STEP = 256 << 10
 
 
 def compress(content: Content, spool: Spool) -> Content:

@@ -18,10 +18,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
 from waypost.connectors.as2_connection import As2Connection, as2_connection
+from waypost.connectors.as2_file import file_content, named_file
 from waypost.connectors.http_path import PathTemplate
 from waypost.connectors.http_status import refusal_of
 from waypost.core.component import Outbound, Outcome
@@ -50,6 +52,14 @@ class As2TargetOptions:
         Option("File name offered; {keys.NAME} puts in a business key, {message_id} the id.", example="{keys.po}.edi"),
     ] = ""
     content_type: Annotated[str, Option("Media type, in place of the format's.", example="application/edi-x12")] = ""
+    file: Annotated[
+        str,
+        Option(
+            "Field of the message, dots go into mappings, that names a file in the project: its content, of any "
+            "size, is sent in place of the message. The file must stay until it is delivered.",
+            example="file",
+        ),
+    ] = ""
     partner_knows_repetitions: Annotated[
         bool, Option("Whether the partner takes a Message-ID once, as EDIINT reliability asks.")
     ] = True
@@ -69,7 +79,9 @@ def _may_name(name: str) -> bool:
 def target_traits(options: As2TargetOptions) -> TargetTraits:
     """The Message-ID is the same at every try."""
     repetition = Repetition.RECOGNISED if options.partner_knows_repetitions else Repetition.DUPLICATES
-    return TargetTraits(repetition=repetition, batch=1, concurrency=options.concurrency, answers=True)
+    return TargetTraits(
+        repetition=repetition, batch=1, concurrency=options.concurrency, answers=True, reads_document=bool(options.file)
+    )
 
 
 @registry.register(
@@ -118,9 +130,10 @@ class As2Target:
 
         options = self._options
         kind = options.content_type or message.content_type or "application/octet-stream"
+        content, base = await asyncio.to_thread(self._content, partner, message, message_id)
         document = Document(
-            content=Content.of(message.body), content_type=kind,
-            filename=self._filename.fill(lambda name: _value(message, name)).removeprefix("/"),
+            content=content, content_type=kind,
+            filename=self._filename.fill(lambda name: _value(message, name)).removeprefix("/") or base,
         )  # fmt: skip
         built = await asyncio.to_thread(partner.build, document)
         request = partner.receipt_request()
@@ -146,6 +159,20 @@ class As2Target:
             )  # fmt: skip
         kept = KeptReceipt(at=partner.now().isoformat(), headers=dict(answer.headers), body=answer.body)
         return await self._judged(partner, message, message_id, kept, keep=True)
+
+    def _content(self, partner: As2Connection, message: Outbound, message_id: str) -> tuple[Content, str]:
+        """What is sent, and the name it has. The same at every try, as the Message-ID is."""
+        if not self._options.file:
+            return Content.of(message.body), ""
+        name = named_file(message.document, self._options.file)
+        content, digest = file_content(self._grants.root, name, partner.spool)
+        before = partner.archive.facts("sent", message_id)
+        if before is not None and before.files.get("content", digest) != digest:
+            raise ContractError(
+                f"file {name!r:.200} is not what was sent before as {message_id}", where=partner.address,
+                expected="the same content", remedy="put the file back, or replay the message under a new key",
+            )  # fmt: skip
+        return content, PurePosixPath(name).name
 
     def _keep(
         self, partner: As2Connection, message_id: str, document: Document, built: BuiltContent,

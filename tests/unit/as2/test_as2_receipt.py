@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from waypost.as2.limits import Limits
 from waypost.as2.mic import Mic, mic_of, read_mic
 from waypost.as2.receipt import Answer, Receipt, judge, read_receipt, write_receipt
 from waypost.core.content import Content
-from waypost.testing.as2_people import ACME, GLOBEX, NOW, make_credential, terms
+from waypost.testing.as2_people import ACME, GLOBEX, NOW, make_credential, public, terms
 
 MIC = mic_of(Content.of(b"what was sent"), Digest.SHA256)
 SIGNED = ReceiptRequest(signed=True, micalgs=("sha-256",))
@@ -152,3 +153,16 @@ def test_a_check_that_cannot_be_read_is_refused(text: str) -> None:
 
 def test_both_sides_name_each_other() -> None:
     assert GLOBEX.der != ACME.der and isinstance(MIC, Mic)
+
+
+def test_receipts_are_signed_and_verified_with_the_certificate_whose_time_it_is() -> None:
+    successor, change = make_credential("acme", serial=12), NOW + timedelta(days=30)
+    old, new = replace(ACME, use_until=change), replace(successor, use_from=change)
+    for now, due in ((NOW, ACME), (change, successor)):
+        made = written(ours=(new, old), now=now)
+        got = read(made, partner=(public(new), public(old)), now=now)
+        assert got.signer is not None and got.signer.certificate == due.certificate
+        with pytest.raises(As2Error, match="is not used"):
+            other = change if now == NOW else NOW
+            kept = (replace(public(new), use_from=change), replace(public(old), use_until=change))
+            read(made, partner=kept, now=other)

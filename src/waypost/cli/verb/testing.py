@@ -15,6 +15,7 @@ from waypost.cli.asking import ask
 from waypost.cli.option import AsJson, EnvironmentName, Place
 from waypost.cli.output import note, print_json, say
 from waypost.cli.verb.checking import Folder
+from waypost.cli.verb.edi_redacting import Keep, kept, secret_of
 from waypost.cli.verb.looking import finding_line
 
 if TYPE_CHECKING:
@@ -183,12 +184,18 @@ def case(
     into: Annotated[
         Path | None, typer.Option("--into", metavar="FILE", help="Add it to this file of cases, new or of the flow.")
     ] = None,
+    redact: Annotated[
+        Path | None,
+        typer.Option("--redact", metavar="FILE", help="Redact an EDI message by the secret in this file."),
+    ] = None,
+    keep: Keep = None,
 ) -> int:
     """Make a test case of a stored message.
 
     Its input, the answers that were recorded and what came out become a case, on the screen or in a file. Where it
     waited for others, these are in the case too, each at its time. What messages say of people is in it: look before
-    you commit it.
+    you commit it. With --redact the input of an EDI message is redacted as by `edi redact`, and what comes out is left
+    to `waypost snapshot`.
     """
     import asyncio
 
@@ -204,7 +211,11 @@ def case(
     if shown is None:
         raise DataError(f"no message {identifier!r}", remedy="find it with: waypost messages", code="unknown-message")
     flow = load_project(place.project, place.environment).flows.get(shown["message"]["flow"])
-    if flow is not None and waited(shown, flow):
+    if redact is not None:
+        from waypost.testing.cases.redacted import redacted_case
+
+        made = redacted_case(shown, secret_of(redact), name=name, keep=kept(keep))
+    elif flow is not None and waited(shown, flow):
         made = asyncio.run(case_through(shown, gathered_with(shown, fetch), place.project, place.environment, name))
     else:
         made = case_of(shown, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ class Boundaries:
         self.office.up()
         write_project(root, self.office.port)
         self.office.down()
-        self.generator = BoundaryGenerator(root / "in", messages, per_second, seed, more)
+        self.generator: Generator = BoundaryGenerator(root / "in", messages, per_second, seed, more)
 
     def arrived(self) -> bool:
         wanted = {name: self._wanted(name) for name in FLOWS}
@@ -223,7 +223,7 @@ class Boundaries:
         return self.office.repeated
 
 
-def once_faults(name: str, came: Sequence[tuple[str, int]], wanted: dict[str, Sequence[int]]) -> list[str]:
+def once_faults(name: str, came: Sequence[tuple[str, int]], wanted: Mapping[str, Sequence[int]]) -> list[str]:
     """What is wrong with a sink that wants each (key, number) once, in any order."""
     return sink_faults(name, sorted(came), wanted)
 
