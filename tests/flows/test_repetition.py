@@ -197,7 +197,7 @@ async def test_a_rejected_repetition_is_acknowledged_with_its_code(
 async def test_a_rejected_edifact_repetition_is_answered_by_contrl(tmp_path: Path) -> None:
     system = await begun(tmp_path, "{interchange: 30d, when_found: reject}", EDIFACT)
     await come(system, MESSAGE, MESSAGE)
-    assert "+7'" in system.out()[0] and "UCM+1+ORDERS:D:96A:UN:EAN008+4+26'" in system.out()[1]
+    assert "+7'" in system.out()[0] and "UCI+77+4012345000009:14+4399902099992:14+4+26+UNB'" in system.out()[1]
     await system.stop()
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from waypost.core.spec import Duration, Option, OptionFault, ProjectPath, Verbatim
 
 Severity = Literal["error", "warning", "ignore"]
-Acknowledgement = Literal["TA1", "997", "999", "CONTRL", "APERAK", "824", "277CA"]
 When = Literal["never", "requested", "errors", "always"]
 
 
@@ -105,12 +104,20 @@ class OwedOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedOptions:
-    """An acknowledgement we wait for."""
+    """What we wait for: an acknowledgement, or a document that follows."""
 
-    what: Annotated[Acknowledgement, Option("Which acknowledgement.", example="997")]
+    what: Annotated[
+        str,
+        Option(
+            "Which acknowledgement, or which document, such as 855 or DESADV, that has a business key in common with "
+            "what it follows.",
+            example="997",
+        ),
+    ]
     within: Annotated[Duration, Option("How long it may take.", example="24h")] = Duration(86400)
     working_time: Annotated[bool, Option("Whether only working time of the partner's calendar counts.")] = True
     sets: Annotated[tuple[str, ...], Option("For these message types only; empty: for all.")] = ()
+    by: Annotated[str, Option("The business key a document is known by; empty: any key that both have.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -134,8 +135,8 @@ class X12SendOptions:
 
     def faults(self) -> Iterable[OptionFault]:
         for expected in self.expect:
-            if expected.what in ("CONTRL", "APERAK"):
-                yield OptionFault("expect", f"found {expected.what!r}", "TA1, 997, 999, 824 or 277CA")
+            if not re.fullmatch("TA1|277CA|[0-9]{3}", expected.what):
+                yield OptionFault("expect", f"found {expected.what!r}", "TA1, 277CA, or a set such as 997 or 855")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +157,8 @@ class EdifactSendOptions:
 
     def faults(self) -> Iterable[OptionFault]:
         for expected in self.expect:
-            if expected.what not in ("CONTRL", "APERAK"):
-                yield OptionFault("expect", f"found {expected.what!r}", "CONTRL or APERAK")
+            if not re.fullmatch("[A-Z]{6}", expected.what):
+                yield OptionFault("expect", f"found {expected.what!r}", "a message such as CONTRL, APERAK or ORDRSP")
 
 
 def _separators(options: object, names: tuple[str, ...], optional: frozenset[str]) -> Iterable[OptionFault]:

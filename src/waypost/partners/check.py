@@ -13,9 +13,10 @@ from typing import Any
 from waypost.agreements.load import Partner
 from waypost.agreements.part import OwedOptions
 from waypost.core.errors import AgreementError, DataError
-from waypost.formats.edi.acknowledgement import Acknowledger, Policy
+from waypost.formats.edi.acknowledgement import Acknowledger
 from waypost.formats.edi.acknowledgement.policy import Acknowledgement
 from waypost.formats.edi.acknowledgement.write import written
+from waypost.formats.edi.agreed.owed import asked_for, policy
 from waypost.formats.edi.agreed.policy import judged
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.examine.examination import examine
@@ -29,8 +30,6 @@ from waypost.partners.view import Shown, view
 
 MOST_SEGMENTS = 5_000
 """Segments of a document that a report shows; beyond them faults are told without the document."""
-_REJECT = {"reject-transaction": "transaction", "accept-with-errors": "transaction", "reject-group": "group",
-           "reject-interchange": "interchange"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ class Judge(Sink):
         for standard in ("x12", "edifact"):
             options = getattr(agreed.partner.options, standard)
             owed = options.receive.acknowledge if options is not None else OwedOptions()
-            self._answering[standard] = (Acknowledger(_policy(owed, standard), at), owed)
+            self._answering[standard] = (Acknowledger(policy(owed), at), owed)
         self.report, self.faults = Report(), list[Fault]()
         self.made: list[tuple[Acknowledgement, int]] = []
         self._messages, self._group = 0, list[str]()
@@ -290,18 +289,8 @@ class Judge(Sink):
             self.faults.append(Fault(one, code, message, set_id, control_number))
 
 
-def _policy(owed: OwedOptions, standard: str) -> Policy:
-    functional: Any = "none" if owed.functional == "never" else owed.kind or ("997" if standard == "x12" else "auto")
-    reject: Any = _REJECT[owed.on_error]
-    application = () if owed.application == "none" else (owed.application,)
-    return Policy("auto" if functional == "CONTRL" else functional, owed.technical, owed.accepted, reject,
-                  owed.on_error == "accept-with-errors", application)  # fmt: skip
-
-
 def _owed(made: Acknowledgement, owed: OwedOptions, level: Level) -> bool:
-    """Whether the agreement has a functional acknowledgement sent, as far as that depends on what came."""
-    if made.kind not in ("997", "999", "CONTRL"):
-        return True
+    """Whether the agreement has an acknowledgement sent, as far as that depends on what came."""
     place = 14 if level.writing.dialect.name == "x12" else 9
-    asked = len(level.row) > place and level.row[place].strip() == "1"
-    return owed.functional != "errors" or not made.accepted if owed.functional != "requested" else asked
+    requested = len(level.row) > place and level.row[place].strip() == "1"
+    return asked_for(made, owed, requested=requested, wrong=not made.accepted)

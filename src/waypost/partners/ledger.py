@@ -35,7 +35,7 @@ def _agreed(partner: Partner, project: Project) -> Iterator[Rule]:
             due = deadline(one.within, project, partner.options.calendar if one.working_time else "")
             line = partner.file.line((standard, "send", "expect", number))
             yield Rule(one.what, standard, partner.name, "sent", due, sets=frozenset(one.sets),
-                       source=f"{partner.file.name}:{line}")  # fmt: skip
+                       source=f"{partner.file.name}:{line}", by=one.by)  # fmt: skip
         owed = agreed.receive.acknowledge
         if owed.within is not None and owed.functional == "always":
             kind = owed.kind or ("997" if standard == "x12" else "CONTRL")
@@ -48,7 +48,8 @@ def _written(one: ExpectOptions, flow: str, project: Project, place: str) -> Rul
     standard, _, what = one.what.partition("/")
     due = deadline(one.within, project, one.calendar)
     sent = one.source != ""
-    return Rule(what, standard, str(one.source or one.to), "sent" if sent else "received", due, flow, source=place)
+    return Rule(what, standard, str(one.source or one.to), "sent" if sent else "received", due, flow,
+                frozenset(one.after), place, one.by)  # fmt: skip
 
 
 def deadline(seconds: float, project: Project, calendar: str) -> Callable[[int], int]:

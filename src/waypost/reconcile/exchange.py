@@ -23,9 +23,9 @@ class Reference:
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One interchange that was sent or received. ``at`` is UTC µs; ``begun_at`` is when work on what was sent began (0:
-    ``at``): an answer may come before we know that it was delivered, and never before that. ``groups`` and ``messages``
-    are control numbers, a message with its set and its group; ``acknowledges`` is what it says of others, where it is
-    an acknowledgement."""
+    ``at``): an answer may come before we know that it was delivered, and never before that. ``groups`` are control
+    numbers; a message is its set, its number, its group and, where it has one, its own reference. ``acknowledges`` is
+    what it says of others, where it is an acknowledgement."""
 
     message: str
     flow: str
@@ -35,7 +35,7 @@ class Exchange:
     at: int
     interchange: str
     groups: Sequence[str] = ()
-    messages: Sequence[tuple[str, str, str]] = ()
+    messages: Sequence[tuple[str, ...]] = ()
     kind: str = ""
     acknowledges: Sequence[Reference] = ()
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Exchange:
         return Exchange(
             str(row["message"]), str(row["flow"]), row["direction"], str(row["partner"]), str(row["standard"]),
             int(row["at"]), str(row["interchange"]), tuple(row.get("groups") or ()),
-            tuple((str(s), str(n), str(g)) for s, n, g in row.get("messages") or ()), str(row.get("kind") or ""),
+            tuple(tuple(map(str, one)) for one in row.get("messages") or ()), str(row.get("kind") or ""),
             tuple(Reference(**one) for one in row.get("acknowledges") or ()),
             {name: tuple(values) for name, values in (row.get("keys") or {}).items()}, int(row.get("begun_at") or 0),
         )  # fmt: skip

@@ -13,14 +13,18 @@ from waypost.reconcile.exchange import Exchange, Reference, Verdict, same_number
 
 State = Literal["open", "overdue", "closed"]
 FUNCTIONAL = frozenset({"997", "999", "CONTRL"})
+ACKNOWLEDGEMENTS = FUNCTIONAL | {"TA1", "824", "277CA", "APERAK"}
+CLAIMS = frozenset({"837"})
 _AT_ONCE = 3_600_000_000
 """Messages of one interchange are taken in within this time (µs)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is expected. ``what`` is an acknowledgement; ``direction`` says which exchanges open it: ``sent`` ones wait
-    for the partner, for ``received`` ones we owe it. ``due`` gives the deadline of a moment (UTC µs)."""
+    """What is expected. ``what`` is an acknowledgement, which names what it answers, or a document such as 855, known
+    by a business key it shares with what it follows (``by``: which one; '' = any of the same name). ``direction`` says
+    which exchanges open it: ``sent`` ones wait for the partner, for ``received`` ones we owe it. ``sets`` are the
+    messages that open it. ``due`` gives the deadline of a moment (UTC µs)."""
 
     what: str
     standard: str
@@ -31,6 +35,12 @@ class Rule:
     sets: frozenset[str] = frozenset()
     source: str = ""
     """Where the rule is written: file and line."""
+    by: str = ""
+
+    @property
+    def of_document(self) -> bool:
+        """Whether a document is expected, no acknowledgement."""
+        return self.what not in ACKNOWLEDGEMENTS
 
     def opens(self, exchange: Exchange) -> bool:
         """Whether an exchange opens an expectation of this rule. Acknowledgements expect none."""
@@ -38,8 +48,13 @@ class Rule:
             exchange.direction == self.direction and exchange.partner == self.partner
             and exchange.standard == self.standard and not exchange.kind
             and (not self.flow or exchange.flow == self.flow)
-            and (not self.sets or any(set_id in self.sets for set_id, _, _ in exchange.messages))
+            and any(self.is_opened_by(one[0]) for one in exchange.messages)
         )  # fmt: skip
+
+    def is_opened_by(self, set_id: str) -> bool:
+        """Whether a message of this set opens an expectation."""
+        sets = self.sets or (CLAIMS if self.what == "277CA" else self.sets)
+        return set_id in sets if sets else set_id != self.what
 
 
 @dataclass(slots=True)
@@ -48,7 +63,7 @@ class Expectation:
 
     rule: Rule
     opened_by: Exchange
-    level: Literal["interchange", "group", "message"]
+    level: Literal["interchange", "group", "message", "document"]
     number: str
     set: str
     due: int
@@ -66,6 +81,16 @@ class Expectation:
             and exchange.direction != self.rule.direction and exchange.at >= self.opened_by.since
             and reference.level == self.level and same_number(reference.number, self.number)
             and (not reference.set or not self.set or reference.set == self.set)
+        )  # fmt: skip
+
+    def follows(self, exchange: Exchange) -> bool:
+        """Whether an exchange is the document that is waited for."""
+        rule = self.rule
+        return (
+            exchange.direction != rule.direction and exchange.partner == rule.partner
+            and exchange.standard == rule.standard and exchange.at >= self.opened_by.since
+            and any(one[0] == rule.what for one in exchange.messages)
+            and not set(keys_of(exchange, rule.by)).isdisjoint(keys_of(self.opened_by, rule.by))
         )  # fmt: skip
 
     def data(self) -> dict[str, Any]:
@@ -110,14 +135,23 @@ def books_of(rules: Sequence[Rule], exchanges: Iterable[Exchange], now: int) -> 
     """The books at ``now`` of everything that was exchanged, in whatever order it is given."""
     books = Books()
     waiting: dict[tuple[str, str, str], list[Expectation]] = {}
+    documents: dict[tuple[str, str, str], list[Expectation]] = {}
     for exchange in sorted(exchanges, key=_in_order):
         for rule in rules:
             if rule.opens(exchange):
+                if rule.of_document:
+                    books.expectations += _opened_for(rule, exchange, documents)
+                    continue
                 for opened in _opened(rule, exchange):
                     known = waiting.setdefault((exchange.partner, opened.level, _plain(opened.number)), [])
                     if not any(_same(one, opened) for one in known):
                         books.expectations.append(opened)
                         known.append(opened)
+        for key in keys_of(exchange, ""):
+            for waits in documents.get((exchange.partner, *key), ()):
+                if waits.closed_by is None and waits.follows(exchange):
+                    waits.closed_by, waits.verdict, waits.state = exchange, "accepted", "closed"
+                    waits.late = exchange.at > waits.due
         for reference in exchange.acknowledges:
             candidates = waiting.get((exchange.partner, reference.level, _plain(reference.number)), [])
             _close(books, candidates, exchange, reference)
@@ -152,8 +186,32 @@ def _opened(rule: Rule, exchange: Exchange) -> list[Expectation]:
         return [Expectation(rule, exchange, "interchange", exchange.interchange, "", due)]
     if rule.what in FUNCTIONAL:
         return [Expectation(rule, exchange, "group", number, "", due) for number in exchange.groups]
-    wanted = [(s, n) for s, n, _ in exchange.messages if not rule.sets or s in rule.sets]
+    wanted = [(one[0], _known_by(rule, one)) for one in exchange.messages if rule.is_opened_by(one[0])]
     return [Expectation(rule, exchange, "message", number, set_id, due) for set_id, number in wanted]
+
+
+def _known_by(rule: Rule, message: Sequence[str]) -> str:
+    """The number by which what is expected names a message: claims go by their own reference."""
+    return message[3] if rule.what == "277CA" and len(message) > 3 and message[3] else message[1]
+
+
+def keys_of(exchange: Exchange, name: str) -> list[tuple[str, str]]:
+    """The business keys of an exchange, (name, value); of one ``name``, or all."""
+    return [(key, value) for key, values in exchange.keys.items() if name in ("", key) for value in values]
+
+
+def _opened_for(
+    rule: Rule, exchange: Exchange, documents: dict[tuple[str, str, str], list[Expectation]]
+) -> list[Expectation]:  # fmt: skip
+    """A document answers the message that opens; by none of its keys it could be known."""
+    keys = keys_of(exchange, rule.by)
+    set_id = next((one[0] for one in exchange.messages if rule.is_opened_by(one[0])), "")
+    if not keys:
+        return []
+    opened = Expectation(rule, exchange, "document", keys[0][1], set_id, rule.due(exchange.at))
+    for key in keys:
+        documents.setdefault((exchange.partner, *key), []).append(opened)
+    return [opened]
 
 
 def _close(books: Books, candidates: Sequence[Expectation], exchange: Exchange, reference: Reference) -> None:
@@ -185,7 +243,7 @@ def message_states(books: Books) -> dict[str, str]:
     """``acknowledged`` or ``rejected`` of each message that was sent and answered: rejected where anything was."""
     found: dict[str, str] = {}
     for one in books.expectations:
-        if one.rule.direction == "sent" and one.verdict is not None:
+        if one.rule.direction == "sent" and one.verdict is not None and not one.rule.of_document:
             bad = one.verdict != "accepted"
             found[one.opened_by.message] = "rejected" if bad else found.get(one.opened_by.message, "acknowledged")
     return found

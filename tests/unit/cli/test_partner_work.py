@@ -38,6 +38,8 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert "purchase order" in viewed.out and "000000041" in viewed.out
     again = waypost("partner", "resend", one["message"], "--new-numbers", "--project", project, "--json").json
     assert again["count"] == 1
+    waits = waypost("show", one["message"], "--project", project)
+    assert "acknowledgements  waiting" in waits.out and "x12/997 of group 7, owed to us: open, due" in waits.out
     (project / "in/2.edi").write_text(ACK.format(group="7", code="R"))
     assert waypost("run", project, "--once").code == 0
     said = waypost("partner", "acks", "acme", "--troubled", "--project", project)
@@ -47,6 +49,9 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert "= refused" in answer and "control number of the group      7" in answer
     states = waypost("partner", "acks", "acme", "--project", project, "--json").json["messages"]
     assert states == {one["message"]: "rejected"}
+    shown = waypost("show", one["message"], "--project", project, "--json").json["acknowledgements"]
+    assert shown["state"] == "rejected" and shown["complete"]
+    assert shown["expectations"][0]["verdict"] == "rejected" and shown["expectations"][0]["closed_by"]
     numbers = waypost("partner", "numbers", "acme", "--project", project, "--json").json["numbers"]
     assert {row["sequence"]: row["next"] for row in numbers}["acme/x12/test/interchange"] == "43"
 

@@ -75,7 +75,7 @@ def test_a_situational_rule_is_named_by_its_trigger(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "policy, code", [({}, "P*2*2*1"), ({"reject": "group"}, "R*2*2*0"), ({"reject": "interchange"}, "R*2*2*0"),
-                     ({"note": True}, "A*2*2*2")]
+                     ({"note": True}, "E*2*2*2")]
 )  # fmt: skip
 def test_one_fault_rejects_what_the_policy_says(policy: dict[str, Any], code: str) -> None:
     second = [s.replace("0001", "0002").replace("BEG*00", "BEG*99") for s in X12_ORDER]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +149,68 @@ def test_the_books_do_not_depend_on_the_order_of_what_is_told(
     assert one.events() == other.events()
     closing = [id(e.closed_by) for e in one.expectations if e.closed_by is not None]
     assert len(closing) == len(set(closing))  # no acknowledgement of one group closes two
+
+
+def test_a_claim_acknowledgement_names_claims_by_their_own_reference() -> None:
+    rule = Rule("277CA", "x12", "acme", "sent", lambda moment: moment + 10)
+    sent = Exchange("m1", "claims", "sent", "acme", "x12", 1, "1", ("1",), (("837", "0001", "1", "REF77"),))
+    answer = Exchange("m2", "in", "received", "acme", "x12", 2, "9", ("9",), (("277", "0001", "9"),), "277CA",
+                      (Reference("message", "REF77", "partly", "837"),))  # fmt: skip
+    [one] = books_of([rule], [sent, answer], 20).expectations
+    assert (one.number, one.state, one.verdict) == ("REF77", "closed", "partly")
+    other = Exchange("m1", "claims", "sent", "acme", "x12", 1, "1", ("1",), (("850", "0001", "1"),))
+    assert books_of([rule], [other], 20).expectations == []
+
+
+def order(at: int, message: str = "o1", po: str = "4711", **more: object) -> Exchange:
+    given = {"keys": {"po": (po,)}, "messages": (("850", "0001", "3"),), **more}
+    return Exchange(message, "orders", "received", "acme", "x12", at * HOUR, "1", ("3",), **given)  # type: ignore[arg-type]
+
+
+def shipped(at: int, message: str = "s1", po: str = "4711", what: str = "856", **more: object) -> Exchange:
+    given = {"keys": {"po": (po,)}, "messages": ((what, "0001", "4"),), **more}
+    return Exchange(message, "out", "sent", "acme", "x12", at * HOUR, "2", ("4",), **given)  # type: ignore[arg-type]
+
+
+def moved(one: Exchange) -> Exchange:
+    """The same with another partner."""
+    return replace(one, partner="bolt")
+
+
+NOTICE = Rule("856", "x12", "acme", "received", lambda moment: moment + 24 * HOUR, sets=frozenset({"850"}))
+
+
+@pytest.mark.parametrize(
+    ("came", "now", "state"),
+    [
+        ([], 20, "open"),
+        ([], 30, "overdue"),
+        ([shipped(5)], 30, "closed"),
+        ([shipped(26)], 30, "closed"),
+        ([shipped(5, po="4712")], 30, "overdue"),
+        ([shipped(5, what="855")], 30, "overdue"),
+        ([shipped(5, keys={"invoice": ("4711",)})], 30, "overdue"),
+        ([moved(shipped(5))], 30, "overdue"),
+        ([order(5, "o2", messages=(("860", "0001", "3"),))], 30, "overdue"),
+    ],
+    ids=["waits", "late", "in-time", "too-late", "other-order", "other-set", "other-key", "other-partner", "same-way"],
+)  # fmt: skip
+def test_a_document_is_known_by_a_business_key(came: list[Exchange], now: int, state: str) -> None:
+    (one,) = books_of([NOTICE], [order(0), *came], now * HOUR).expectations
+    assert (one.state, one.late) == (state, state == "closed" and came[0].at > 24 * HOUR)
+
+
+def test_further_documents_are_no_duplicates_and_no_key_waits_for_nothing() -> None:
+    books = books_of([NOTICE], [order(0), shipped(1), shipped(2, "s2")], HOUR * 30)
+    assert books.events() == [] and message_states(books) == {}
+    assert books_of([NOTICE], [order(0, keys={})], HOUR * 30).expectations == []
+
+
+def test_only_the_key_that_is_named_counts() -> None:
+    rule = Rule("856", "x12", "acme", "received", NOTICE.due, by="po")
+    both = {"po": ("4711",), "buyer": ("9",)}
+    (one,) = books_of([rule], [order(0, keys=both), shipped(1, keys={"buyer": ("9",)})], HOUR).expectations
+    assert one.state == "open" and one.number == "4711"
 
 
 def test_answers_are_of_the_partner_the_direction_and_the_numbers_they_name() -> None:

@@ -23,7 +23,7 @@ Reject = Annotated[
     str, typer.Option("--reject", metavar="WHAT", help="What one fault rejects: transaction, group or interchange.")
 ]
 Application = Annotated[
-    list[str] | None, typer.Option("--application", metavar="KIND", help="824 or APERAK, made beside.")
+    list[str] | None, typer.Option("--application", metavar="KIND", help="824, 277CA or APERAK, made beside.")
 ]
 Note = Annotated[bool, typer.Option("--note", help="Accept in spite of faults, and name them.")]
 OnlyWrong = Annotated[bool, typer.Option("--only-rejected", help="Name only messages with faults.")]

@@ -73,15 +73,48 @@ def acks(
     return 1 if troubled and events else 0
 
 
-def books_at(place: Place, partner: str, since: str) -> tuple[Books, bool]:
-    """The books of the project now, and whether all that was exchanged since then is in them."""
+def books_at(place: Place, partner: str, since: str, most: int = 0) -> tuple[Books, bool]:
+    """The books of the project now, and whether all that was exchanged since then is in them; ``most`` limits how many
+    messages are looked at."""
     from waypost.core.clock import SystemClock
     from waypost.flow.declared.project import load_project
     from waypost.partners.ledger import books
 
     project = load_project(place.project, place.environment)
-    answer = ask(place, "exchanges", partner=partner, since=since)
+    answer = ask(place, "exchanges", partner=partner, since=since, most=most or None)
     return books(project, answer["exchanges"], SystemClock().now()), bool(answer["complete"])
+
+
+LOOKED_AT = 5000
+"""Messages since a sent one that are looked at for what the partner said of it."""
+
+
+def said_of(place: Place, message: dict[str, Any]) -> dict[str, Any] | None:
+    """What a partner said of a message that was sent to it, or still owes: ``state`` (acknowledged, rejected, waiting,
+    or '' where nothing is expected) and the expectations it opened. None where the project has no partners."""
+    from waypost.reconcile.expectation import message_states
+
+    if not any(place.project.glob("partners/*.y*ml")):
+        return None
+    made, complete = books_at(place, "", str(message["received_at"]), LOOKED_AT)
+    own = [one for one in made.expectations if one.opened_by.message == message["id"]]
+    said = message_states(made).get(message["id"], "waiting" if own else "")
+    return {"state": said, "expectations": [shown(one.data()) for one in own], "complete": complete}
+
+
+def said_lines(said: dict[str, Any] | None) -> list[str]:
+    """For a person."""
+    if said is None or not said["expectations"]:
+        return []
+    lines = ["", f"acknowledgements  {said['state']}"]
+    for one in said["expectations"]:
+        number = " ".join(filter(None, (one["set"] or one["level"], one["number"])))
+        how = f"{one['verdict']} at {one['closed_at']} by {one['closed_by']}" if one["closed_by"] else (
+            f"{one['state']}, due {one['due']}")  # fmt: skip
+        lines.append(f"  {one['what']} of {number}, {one['direction']}: {how}{', late' if one['late'] else ''}")
+    if not said["complete"]:
+        lines.append("  more was exchanged since than is looked at: waypost partner acks says more")
+    return lines
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:

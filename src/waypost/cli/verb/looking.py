@@ -117,7 +117,8 @@ def show(
     """Everything about one message, step by step.
 
     Its input, what each step made of it, its deliveries with every attempt, and what people decided about it. The
-    bodies are recomputed from the input; the verdict says whether they are proved to be what was sent.
+    bodies are recomputed from the input; the verdict says whether they are proved to be what was sent. Of what was sent
+    to a partner, whether it was acknowledged or rejected.
     """
     from waypost.core.errors import DataError
 
@@ -129,10 +130,13 @@ def show(
         sys.stdout.buffer.flush()
     elif step:
         _show_step(place, answer, step)
-    elif place.as_json:
-        print_json(answer)
     else:
-        say("\n".join(shown(answer)))
+        from waypost.cli.verb.expecting import said_lines, said_of
+
+        said = said_of(place, answer["message"])
+        if place.as_json:
+            return print_json(answer if said is None else {**answer, "acknowledgements": said})
+        say("\n".join([*shown(answer), *said_lines(said)]))
 
 
 def _bytes(content: dict[str, Any]) -> bytes:

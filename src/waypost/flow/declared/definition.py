@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from waypost.agreements.load import Partner
 from waypost.core.binding import split_listen
@@ -105,20 +106,32 @@ class DeliveryOptions:
     max_message_bytes: Annotated[int, Option("Largest single message; a larger one is refused.", minimum=1)] = 64 << 20
 
 
-Expected = Literal["x12/TA1", "x12/997", "x12/999", "x12/824", "edifact/CONTRL", "edifact/APERAK"]
+_EXPECTED = re.compile("x12/(TA1|277CA|[0-9]{3})|edifact/[A-Z]{6}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectOptions:
     """What must follow each message of the flow: from a partner, or from us to it. Written ``from``, not ``source``."""
 
-    what: Annotated[Expected, Option("The acknowledgement.", example="x12/997")]
+    what: Annotated[
+        str,
+        Option(
+            "The acknowledgement, or the document, such as `x12/855` or `edifact/DESADV`, that has a business key in "
+            "common with what it follows.",
+            example="x12/997",
+        ),
+    ]
+    after: Annotated[tuple[str, ...], Option("Only for messages of these sets; empty: for all.", example="850")] = ()
+    by: Annotated[str, Option("The business key a document is known by; empty: any key that both have.")] = ""
     source: Annotated[PartnerRef, Option("The partner that owes it to us, for what the flow sends.")] = PartnerRef("")
     to: Annotated[PartnerRef, Option("The partner we owe it to, for what the flow receives.")] = PartnerRef("")
     within: Annotated[Duration, Option("How long it may take.", example="24h")] = Duration(86400)
     calendar: Annotated[str, Option("Count only working time of this calendar; empty: every hour.")] = ""
 
     def faults(self) -> Iterator[OptionFault]:
+        if not _EXPECTED.fullmatch(self.what):
+            expected = "x12/ and a set, TA1 or 277CA, or edifact/ and a message, such as x12/997"
+            yield OptionFault("what", f"found {self.what!r}", expected)
         if bool(self.source) == bool(self.to):
             yield OptionFault(
                 "what", f"{self.what}: {'both' if self.to else 'neither'} of 'from' and 'to'", "one of them"

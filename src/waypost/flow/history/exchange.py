@@ -3,6 +3,7 @@ and what it acknowledges."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
     from waypost.flow.history.sequence_verb import Desk
 
 PAGE = 500
+TURN = 20
+"""Messages looked at before others have a turn."""
 MOST = 50_000
 """Messages looked at for one answer; older ones are left out."""
 
 
 async def exchanges(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything exchanged since ``since``, of the flows that trade under agreements; ``partner`` limits it."""
+    """Everything exchanged since ``since``, of the flows that trade under agreements; ``partner`` limits it, ``most``
+    the messages that are looked at."""
     engine = control.engine
     since = moment(params.get("since") or "30d", engine.clock.now())
-    wanted, looked = str(params.get("partner") or ""), 0
+    wanted, looked, most = str(params.get("partner") or ""), 0, int(params.get("most") or MOST)
     rows: list[dict[str, Any]] = []
     for name in sorted(engine.project.flows):
         flow = engine.compiled(name)
@@ -38,8 +42,10 @@ async def exchanges(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for found in _found(control, Query(flow=name, since=since)):
             looked += 1
-            if looked > MOST:
+            if looked > most:
                 return {"exchanges": rows, "complete": False}
+            if looked % TURN == 0:  # the engine's loop has more to do
+                await asyncio.sleep(0)
             history = engine.reader.history(found.message)
             if history is not None:
                 made = _rows(history, inward, outward, content=bool(params.get("content")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waypost.agreements.load import Partner
 from waypost.agreements.part import OwedOptions
-from waypost.core.component import Dropped, Failed, Result
+from waypost.core.component import Dropped, Failed, Result, Split
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
@@ -15,7 +15,7 @@ from waypost.core.registry import registry
 from waypost.core.traits import StepTraits
 from waypost.formats.edi.acknowledge import acknowledgement_for
 from waypost.formats.edi.agreed.gate import partners_of
-from waypost.formats.edi.agreed.owed import owed_document, wanted
+from waypost.formats.edi.agreed.owed import documents, wanted
 
 CONTENT_TYPE = "application/edi-x12"
 
@@ -34,12 +34,15 @@ class Acknowledge:
     format of single transaction sets each is answered alone, and always accepted, since a wrong one never gets here.
     Acknowledgements themselves are dropped.
 
-    After a format with ``partner`` the agreement decides, also for EDIFACT (``unit: interchange``): whether any is
-    owed, 997, 999 or CONTRL, whether accepted messages are named, and what one fault does to its neighbours.
+    After a format with ``partner`` the agreement decides, also for EDIFACT: whether any is owed, 997, 999 with its
+    context or CONTRL, whether accepted messages are named, what one fault does to its neighbours, and whether 824,
+    APERAK or 277CA are made beside, each an interchange of its own. With ``unit: interchange`` a TA1 answers the
+    interchange itself where the agreement asks for it, and one 997 or 999 each of its groups.
     """
 
     def __init__(self, options: AcknowledgeOptions, grants: Grants) -> None:
         self._partners = partners_of(("any",), grants) if grants.list_files else {}
+        self._name = grants.name
 
     def process(self, batch: Sequence[Message]) -> Sequence[Result]:
         return [self._answer(message) for message in batch]
@@ -63,5 +66,11 @@ class Acknowledge:
         owed = agreed.receive.acknowledge if agreed is not None else OwedOptions(functional="never")
         if why := wanted(message.body, owed):
             return Dropped(why)
-        document = owed_document(message.body, standard, owed, message.received_at)
-        return message.with_body(document, CONTENT_TYPE if standard == "x12" else "application/edifact")
+        content_type = CONTENT_TYPE if standard == "x12" else "application/edifact"
+        made = [
+            message.with_body(document, content_type) for document in documents(message.body, owed, message.received_at)
+        ]
+        if len(made) == 1:
+            return made[0]
+        children = [made_.derive(self._name, number, made_.body) for number, made_ in enumerate(made)]
+        return Split(tuple(children))

@@ -16,11 +16,13 @@ from waypost.core.stamping import NumbersWanted
 from waypost.core.traits import FormatTraits
 from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
+from waypost.formats.edi.agreed.held import Held
 from waypost.formats.edi.agreed.lint import lint_agreements
 from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
 from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
+from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
-from waypost.formats.edi.agreed.terms import typed
+from waypost.formats.edi.agreed.terms import AgreedTerms, typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import group_document, interchange_document, transaction_document
 from waypost.formats.edi.edifact_write import EdifactWriter
@@ -50,7 +52,11 @@ class EdifactOptions:
         Option("What becomes one document: a message, or a whole interchange, as acknowledging needs it."),
     ] = "transaction"
     check: Annotated[
-        bool, Option("Whether a message whose trailer counts wrongly or names another message is refused.")
+        bool,
+        Option(
+            "Whether a message whose trailer counts wrongly or names another message is refused, and, under an "
+            "agreement, one that is not as its schema says."
+        ),
     ] = True
     encoding: Annotated[
         Literal["declared", "utf-8", "iso8859-1", "iso8859-15", "cp1252"],
@@ -118,6 +124,8 @@ class EdifactFormat:
         self._reader = MessageReader(EDIFACT, envelopes, encoding, options.check)
         self._readers = {"": self._reader}
         self._gate = Gate("edifact", options.partner, grants, edifact_parties) if options.partner else None
+        self._schemas = ProjectSchemas.of(grants) if options.partner else ProjectSchemas({})
+        self._held: dict[str, Held] = {}
         rows = RowWriter(
             name="edifact", element=options.element_separator, component=options.component_separator,
             repetition=options.repetition_separator, segment=options.segment_terminator,
@@ -145,7 +153,17 @@ class EdifactFormat:
         if isinstance(agreed, AgreementError):
             return [agreed] * len(batch)
         documents = self._reader_for(agreed).decode(batch, context, self._unit)
-        return [of_partner(typed(document, agreed), agreed) for document in documents]
+        held = self._held_for(agreed) if agreed and self._check else None
+        return [
+            of_partner(held.document(typed(one, agreed)) if held else typed(one, agreed), agreed) for one in documents
+        ]
+
+    def _held_for(self, agreed: Agreed) -> Held:
+        """What this partner's messages are held against."""
+        name = agreed.partner.name
+        if name not in self._held:
+            self._held[name] = Held(AgreedTerms(agreed, self._schemas))
+        return self._held[name]
 
     def _reader_for(self, agreed: Agreed | None) -> MessageReader:
         """How this partner's messages are read."""

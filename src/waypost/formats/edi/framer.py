@@ -12,6 +12,7 @@ from waypost.formats.edi.delimiter import TRIVIA
 from waypost.formats.edi.dialect import Dialect, Header
 from waypost.formats.edi.envelope_check import EnvelopeCheck
 from waypost.formats.edi.token import Kind, Token
+from waypost.formats.edi.x12_dialect import X12
 from waypost.formats.line import too_large
 
 Unit = Literal["transaction", "group", "interchange"]
@@ -154,6 +155,12 @@ class EdiFramer:
         self._forget()
         remedy = "raise max_message_bytes, or have the sender split the interchange"
         self._refused = too_large(self._start, self._limit, remedy)
+
+
+def interchange_pieces(data: bytes) -> list[Slice]:
+    """The groups of one whole interchange of X12, as records with its header as context."""
+    framer = EdiFramer(X12, "group", max(len(data), 1), 0, b"")
+    return [*framer.feed(data), *framer.finish()]
 
 
 def _joined(tokens: Sequence[Token], context: bytes, unit: int) -> Slice:

@@ -8,15 +8,14 @@ from typing import Any
 from waypost.core.checking import Checker, Read, checks
 from waypost.core.errors import Fault, ProjectError, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, Severity, shown
+from waypost.formats.edi.agreed.held import MARKS, text_of
 from waypost.formats.edi.examine.examination import examine
 from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.finding import Finding as EdiFinding
 from waypost.formats.edi.schema.load import Library
 from waypost.formats.edi.schema.model import Schema
-from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.validator import Validator
 
-_MARKS = Marks("\x1d", "\x1f", "\x1e")
 _FOLDER = "schemas"
 
 
@@ -25,12 +24,12 @@ class EdiChecker:
 
     def __init__(self, schema: Schema, library: Library) -> None:
         self._schema, self._library = schema, library
-        self._validator = Validator(schema, _MARKS)
+        self._validator = Validator(schema, MARKS)
 
     def fits(self, body: Any) -> bool:
         if isinstance(body, Mapping) and isinstance(body.get("rows"), list):
             try:
-                return self._validator.accepts([_text(row) for row in body["rows"]])
+                return self._validator.accepts([text_of(row) for row in body["rows"]])
             except (TypeError, ValueError, IndexError):
                 return False
         return not self.findings(body)
@@ -46,7 +45,7 @@ class EdiChecker:
             return [Finding("", "document", f"found a {kind}", "EDI as text, or a document with its rows",
                             repair="give the flow an EDI format, or the format text")]  # fmt: skip
         try:
-            texts = [_text(row) for row in rows]
+            texts = [text_of(row) for row in rows]
         except (TypeError, ValueError, IndexError) as error:
             return [Finding("rows", "document", f"no rows of segments: {error}"[:200], "lists that begin with a tag")]
         found, _ = self._validator.findings(texts)
@@ -73,25 +72,10 @@ def _place(error: Mapping[str, Any]) -> str:
 
 def _told(one: EdiFinding, texts: Sequence[str]) -> Finding:
     """Positions count from ST or UNH, which ``texts`` are without."""
-    row = texts[one.position - 2].split(_MARKS.element) if 1 < one.position <= len(texts) + 1 else []
-    value = row[one.element].replace(_MARKS.component, ":") if 0 < one.element < len(row) else ""
+    row = texts[one.position - 2].split(MARKS.element) if 1 < one.position <= len(texts) + 1 else []
+    value = row[one.element].replace(MARKS.component, ":") if 0 < one.element < len(row) else ""
     return Finding(one.place(), one.rule or one.code, one.found, one.expected, shown(value) if value else "", one.hint,
                    Severity(one.severity))  # fmt: skip
-
-
-def _text(row: Sequence[Any]) -> str:
-    """A row as the text of its segment, with separators that no data has."""
-    return _MARKS.element.join(_element(element) for element in row)
-
-
-def _element(element: Any) -> str:
-    if element is None:
-        return ""
-    if isinstance(element, list | tuple):
-        if any(isinstance(one, list | tuple) for one in element):
-            return _MARKS.repetition.join(_element(one) for one in element)
-        return _MARKS.component.join("" if one is None else str(one) for one in element)
-    return str(element)
 
 
 class ProjectFolder:

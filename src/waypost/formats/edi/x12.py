@@ -17,12 +17,12 @@ from waypost.core.traits import FormatTraits
 from waypost.formats.edi.agreed.exchange import exchange_of
 from waypost.formats.edi.agreed.gate import Agreed, Gate, of_partner
 from waypost.formats.edi.agreed.lint import lint_agreements
-from waypost.formats.edi.agreed.parties import x12_parties
+from waypost.formats.edi.agreed.parties import header_bytes, x12_parties
 from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
 from waypost.formats.edi.agreed.terms import AgreedTerms
-from waypost.formats.edi.framer import EdiFramer
+from waypost.formats.edi.framer import EdiFramer, interchange_pieces
 from waypost.formats.edi.places import x12_ranges
 from waypost.formats.edi.row_write import RowWriter
 from waypost.formats.edi.separator_option import separator_faults
@@ -45,8 +45,8 @@ class X12Options:
         ),
     ] = ()
     unit: Annotated[
-        Literal["transaction", "group"],
-        Option("What becomes one message: a transaction set, or a whole group, as acknowledging needs it."),
+        Literal["transaction", "group", "interchange"],
+        Option("What becomes one message: a transaction set, or a whole group or interchange, as acknowledging needs."),
     ] = "transaction"
     check: Annotated[
         bool, Option("Whether transaction sets must be as their grammar says; without it they are read as they come.")
@@ -128,6 +128,8 @@ class X12Format:
         return EdiFramer(X12, self._options.unit, limit_bytes, offset, context)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
+        if self._options.unit == "interchange":
+            return [self._interchange(data) for data in batch]
         agreed = self._gate.agreed(context) if self._gate else None
         if isinstance(agreed, AgreementError):
             return [agreed] * len(batch)
@@ -136,6 +138,24 @@ class X12Format:
             return [envelope] * len(batch)
         read = envelope.transaction if self._options.unit == "transaction" else envelope.group
         return [of_partner(read(data), agreed) for data in batch]
+
+    def _interchange(self, data: bytes) -> Any:
+        """The document of a whole interchange: its sets as ``transactions``, each with its group."""
+        pieces = interchange_pieces(data)
+        agreed = self._gate.agreed(pieces[0].context if pieces else header_bytes(X12, data)) if self._gate else None
+        if isinstance(agreed, AgreementError):
+            return agreed
+        reader, interchange, parts = self._reader_for(agreed), None, list[Any]()
+        for piece in pieces:
+            envelope = reader.envelope(piece.context)
+            read = envelope if isinstance(envelope, DataError) else envelope.group(piece.data)
+            if isinstance(read, DataError):
+                return read
+            interchange = read["interchange"]
+            parts += [{"group": read["group"], **one} for one in read["transactions"]]
+        if interchange is None:
+            return reader.header_only(header_bytes(X12, data), agreed.partner.name if agreed else "")
+        return of_partner({"interchange": interchange, "transactions": parts}, agreed)
 
     def _reader_for(self, agreed: Agreed | None) -> X12Reader:
         """How this partner's messages are read."""
@@ -148,7 +168,7 @@ class X12Format:
 
     def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
         options = self._options
-        whole = options.unit == "group"
+        whole = options.unit != "transaction"
         return x12_ranges(X12, data, context, options.encoding, options.version, whole, paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:

@@ -48,6 +48,13 @@ class X12Reader:
         except UnicodeDecodeError as wrong:
             return _not_encoded(wrong, self.encoding, "GS segment")
 
+    def header_only(self, header: bytes, partner: str) -> Any:
+        """The document of an interchange without groups."""
+        envelope = self.envelope(header)
+        if isinstance(envelope, DataError):
+            return envelope
+        return {**({"partner": partner} if partner else {}), "interchange": envelope.interchange, "transactions": []}
+
     def grammar(self, kind: Mapping[str, str], delimiters: Delimiters) -> tuple[SetCheck, View] | None:
         """What checks the set and makes its document, or None where no grammar is known."""
         version, set_id = kind["version"], kind["set"]
@@ -75,7 +82,7 @@ class Envelope:
         self._repetition, self._release = self._rows.repetition, self._rows.release
         self._segment = header.delimiters.segment.decode(reader.encoding)
         self._binary = [tag + header.delimiters.element for tag in X12.binary]
-        self._interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.row[1:]])
+        self.interchange = interchange_document([e.decode(reader.encoding, "replace") for e in header.row[1:]])
         self._group = group_document(gs.rstrip(self._segment).split(self._element)[1:]) if gs else None
 
     def transaction(self, data: bytes) -> Any:
@@ -96,7 +103,7 @@ class Envelope:
             return self._reader.terms.parked(findings) or refusal(
                 transaction["set"], transaction["control_number"], findings
             )
-        return {"interchange": self._interchange, "group": self._group, **document}
+        return {"interchange": self.interchange, "group": self._group, **document}
 
     def group(self, data: bytes) -> Any:
         """The document of the bytes from GS to GE, or why there is none."""
@@ -115,7 +122,7 @@ class Envelope:
                 return made
             document, findings = made
             transactions.append({**document, "accepted": not findings, "errors": [f.detail() for f in findings]})
-        return {"interchange": self._interchange, "group": group, "transactions": transactions}
+        return {"interchange": self.interchange, "group": group, "transactions": transactions}
 
     def _texts(self, data: bytes) -> list[str]:
         if any(head in data for head in self._binary):
@@ -188,7 +195,7 @@ class Envelope:
     def _service(self, row: Row) -> dict[str, Any]:
         full = [*row, *[""] * 6]
         return {
-            "interchange": self._interchange, "transaction": {"set": row[0], "control_number": full[1]},
+            "interchange": self.interchange, "transaction": {"set": row[0], "control_number": full[1]},
             "interchange_acknowledgement": {
                 "control_number": full[1], "date": iso_date(full[2]), "time": iso_time(full[3]), "code": full[4],
                 "note": full[5],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from waypost.formats.edi.acknowledgement.claim import GUIDE, claim_rows, claims_of
 from waypost.formats.edi.acknowledgement.functional import clean, envelope, tag_of
 from waypost.formats.edi.acknowledgement.policy import Maker
 from waypost.formats.edi.acknowledgement.syntax import parties_of, version_of
@@ -26,7 +27,7 @@ def application_documents(
     """A document of each kind that fits the standard of the interchange."""
     standard = level.writing.dialect.name
     for kind in kinds:
-        answered = [v for v in verdicts if kind != "277CA" or v.message == "837"]
+        answered = [v for v in verdicts if kind != "277CA" or (v.message == "837" and claims_of(v.rows))]
         if answered and _KINDS[kind][0] == standard:
             yield kind, _KINDS[kind][1](level, answered, maker)
 
@@ -75,6 +76,12 @@ def _advice(level: Level, verdicts: Sequence[Verdict], maker: Maker) -> dict[str
     return _x12(level, "824", "AG", version, bodies, maker)
 
 
+def _claims(level: Level, verdicts: Sequence[Verdict], maker: Maker) -> dict[str, Any]:
+    """277CA: one for each 837, which says of each claim whether it was accepted."""
+    bodies = [claim_rows(verdict, claims_of(verdict.rows), maker) for verdict in verdicts]
+    return _x12(level, "277", "HN", GUIDE, bodies, maker, GUIDE)
+
+
 def _aperak(level: Level, verdicts: Sequence[Verdict], maker: Maker) -> dict[str, Any]:
     """APERAK: one message for each received; an ERC group for each fault."""
     syntax, version, _, _ = version_of(level)
@@ -114,6 +121,6 @@ def _said(one: Finding) -> str:
 
 
 _KINDS: dict[str, tuple[str, Callable[[Level, Sequence[Verdict], Maker], dict[str, Any]]]] = {
-    "824": ("x12", _advice), "APERAK": ("edifact", _aperak),
+    "824": ("x12", _advice), "277CA": ("x12", _claims), "APERAK": ("edifact", _aperak),
 }  # fmt: skip
 APPLICATION_KINDS = tuple(_KINDS)

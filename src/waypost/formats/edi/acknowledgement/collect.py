@@ -30,6 +30,7 @@ class Acknowledger(Sink):
 
     def __init__(self, policy: Policy, at: datetime, allocate: Allocate | None = None) -> None:
         self._maker, self._policy = Maker(policy, at, allocate), policy
+        self.wants_rows = frozenset({"837"} if "277CA" in policy.application else ())
         self.made: list[Acknowledgement] = []
         self._functional: Functional | None = None
         self._groups: list[tuple[Functional, Level]] = []
@@ -63,7 +64,7 @@ class Acknowledger(Sink):
             self._report.take(verdict)
         elif self._functional:
             self._functional.take(verdict)
-        if self._policy.application:
+        if self._policy.application and not _is_claim_acknowledgement(verdict):
             self._verdicts.append(verdict)
 
     def group_end(self, level: Level) -> None:
@@ -145,6 +146,10 @@ class Acknowledger(Sink):
         }  # fmt: skip
         accepted = head[4] == "7" and report.accepted == report.received
         self.made.append(Acknowledgement("CONTRL", "edifact", level.control_number, accepted, document))
+
+
+def _is_claim_acknowledgement(verdict: Verdict) -> bool:
+    return verdict.message == "277" and str((*verdict.header, "", "", "", "")[3]).startswith("005010X214")
 
 
 def acknowledge(

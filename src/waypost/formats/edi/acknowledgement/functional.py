@@ -17,7 +17,7 @@ _MOST_ELEMENTS = 99
 _MOST_CODES = 5
 _MOST_COPIED = 99
 _MOST_POSITION = 999_999
-_SET_CODES = frozenset({"1", "2", "3", "4", "5", "6", "7"})
+_SET_CODES = frozenset({"1", "2", "3", "4", "5", "6", "7", "23"})
 _SEGMENT_CODES = frozenset({"1", "2", "3", "4", "5", "6", "7", "8"})
 _ELEMENT_CODES = frozenset(map(str, range(1, 11)))
 _GUIDE_SEGMENT = {"segment-missing": "I6", "segment-not-in-set": "I4", "rule": "I9"}
@@ -33,11 +33,13 @@ class Functional:
         self._group, self._guided, self._named, self._note = group, guided, accepted, note
         self._loops: list[Row] = []
         self.received = self.accepted = 0
+        self._noted = False
 
     def take(self, verdict: Verdict) -> None:
         """One transaction set of the group."""
         self.received += 1
         self.accepted += verdict.accepted or self._note
+        self._noted = self._noted or not verdict.accepted
         if self._named or not verdict.accepted:
             self._loops.extend(self._answer(verdict))
 
@@ -48,6 +50,8 @@ class Functional:
         accepted = 0 if rejected else self.accepted
         codes = list(dict.fromkeys(f.x12 for f in errors))[:_MOST_CODES]
         code = "R" if accepted == 0 and self.received else "P" if accepted < self.received else "A"
+        if self._note and self._noted and code == "A":
+            code = "E"
         if errors and code == "A":
             code = "E" if self._note else "R"
             accepted = accepted if self._note else 0

@@ -14,11 +14,14 @@ from waypost.formats.edi.token import Kind, Token
 from waypost.formats.edi.x12_dialect import X12
 
 Row = list[Any]
-KINDS = frozenset({"TA1", "997", "999", "824", "CONTRL", "APERAK"})
+KINDS = frozenset({"TA1", "997", "999", "824", "277CA", "CONTRL", "APERAK"})
 """The acknowledgements whose references are read."""
+CLAIM_GUIDE = "005010X214"
 _MOST_MESSAGES = 10_000
 _X12_VERDICT = {"A": "accepted", "E": "accepted", "P": "partly"}
 _OTI_VERDICT = {"A": "accepted", "C": "accepted", "E": "accepted", "P": "partly"}
+_CLAIM_REJECTED = frozenset({"A3", "A4", "A6", "A7", "A8"})
+"""Claim status categories (ECL 507) that say a claim was not taken."""
 _EDIFACT_VERDICT = {"7": "accepted", "8": "accepted", "4": "rejected"}
 
 
@@ -51,10 +54,20 @@ def _take(made: dict[str, Any], token: Token, dialect: Dialect) -> None:
         else:
             read = transaction_document(head)
             set_id, number = read["set"], read["control_number"]
-        made["messages"].append((set_id, number, group))
-        if set_id in KINDS:
-            made["kind"] = set_id
-            made["acknowledges"] += list(_references(set_id, _rows(token, dialect, 0)))
+        kind = "277CA" if set_id == "277" and _at(head, 3).startswith(CLAIM_GUIDE) else set_id
+        made["messages"].append((set_id, number, group, *_own_reference(set_id, token, dialect)))
+        if kind in KINDS:
+            made["kind"] = kind
+            made["acknowledges"] += list(_references(kind, _rows(token, dialect, 0)))
+
+
+def _own_reference(set_id: str, token: Token, dialect: Dialect) -> Iterator[str]:
+    """By what a claim acknowledgement names an 837: not its control number, but its own reference (BHT03)."""
+    if set_id == "837" and dialect is X12 and token.header is not None:
+        pieces = token.data[:4096].split(token.header.delimiters.segment)
+        beginning = next((piece.strip() for piece in pieces if piece.strip().startswith(b"BHT")), b"")
+        elements = beginning.split(token.header.delimiters.element)
+        yield elements[3].decode("latin-1").strip() if len(elements) > 3 else ""
 
 
 def _rows(token: Token, dialect: Dialect, most: int) -> list[Row]:
@@ -76,6 +89,8 @@ def _references(kind: str, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
                 verdict = _OTI_VERDICT.get(_at(row, 1)[1:2], "rejected")
                 if _at(row, 9):
                     yield _reference("message", _at(row, 9), verdict, _at(row, 10), _at(row, 8))
+    elif kind == "277CA":
+        yield from _claims(rows)
     elif kind == "CONTRL":
         for row in rows:
             if row[0] == "UCI":
@@ -88,6 +103,22 @@ def _references(kind: str, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
         for row in rows:
             if row[0] == "RFF" and parts(row, 1)[0] == "ACW":
                 yield _reference("message", parts(row, 1)[1], "rejected" if refused else "accepted")
+
+
+def _claims(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    """One reference for each file of claims that is named; its verdict is that of its claims, where there are any."""
+    level, number, found = "", "", dict[str, list[bool]]()
+    for row in rows:
+        if row[0] == "HL":
+            level = _at(row, 3)
+        elif row[0] == "TRN" and level == "21":
+            number = _at(row, 2)
+            found.setdefault(number, [])
+        elif row[0] == "STC" and (level == "PT" or (level == "21" and _at(row, 3) == "U")):
+            found.setdefault(number, []).append(_at(row, 1)[:2] not in _CLAIM_REJECTED and _at(row, 3) != "U")
+    for number, good in found.items():
+        verdict = "accepted" if all(good) else "partly" if any(good) else "rejected"
+        yield _reference("message", number, verdict, "837")
 
 
 def _functional(rows: Sequence[Row]) -> Iterator[dict[str, str]]:

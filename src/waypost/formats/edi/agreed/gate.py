@@ -13,6 +13,7 @@ from waypost.agreements.part import MessageOptions
 from waypost.agreements.resolution import Parties, message_type, resolve
 from waypost.core.errors import AgreementError, DataError, Fault, ProjectError
 from waypost.core.grants import Grants
+from waypost.formats.edi.agreed.exchange import KINDS
 
 ANY = "any"
 NOT_AGREED = "partner-message"
@@ -71,7 +72,8 @@ class Gate:
         found = resolve(self.partners.values(), parties, self._class)
         if found.partner is not None and not found.code:
             options = getattr(found.partner.options, self.standard)
-            return Agreed(found.partner, options.receive, frozenset(one.what for one in options.send.expect))
+            expected = {one.what for one in options.send.expect} & KINDS
+            return Agreed(found.partner, options.receive, frozenset("277" if w == "277CA" else w for w in expected))
         return AgreementError(found.refusal, where="envelope", remedy=found.remedy, code=found.code)
 
 

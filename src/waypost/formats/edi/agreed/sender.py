@@ -69,6 +69,8 @@ class Sender:
         ours = self._identity(partner, "us", said.get("sender"), said.get("usage"))
         made["interchange"] = {**self._interchange(partner, theirs, ours), **_given(said),
                                "control_number": "0", "date": _NO_DATE, "time": _NO_TIME}  # fmt: skip
+        if document.get("services") and "group" not in document:  # an interchange acknowledgement has no group
+            return made
         transactions = document.get("transactions")
         kinds = [one.get("transaction") or {} for one in transactions or [document] if isinstance(one, Mapping)]
         made.update(self._group(document.get("group") or {}, partner, theirs, ours, kinds))

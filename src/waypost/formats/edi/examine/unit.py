@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from waypost.formats.edi.examine.message import Message
 from waypost.formats.edi.finding import Finding
@@ -14,17 +15,33 @@ _UNITS: Mapping[str, tuple[str, int]] = {
 """By message, the element that names a unit (005010X231, CTX01)."""
 
 
+def units_of(message: str, rows: Sequence[Sequence[Any]], findings: Sequence[Finding]) -> dict[int, tuple[str, str]]:
+    """As ``business_units``, of a message that was read into rows."""
+    known = _UNITS.get(message)
+    if known is None or not findings:
+        return {}
+    tag = known[0]
+    return _units(known, [n for n, row in enumerate(rows) if row[0] == tag], rows.__getitem__, findings)
+
+
 def business_units(message: str, read: Message, findings: Sequence[Finding]) -> dict[int, tuple[str, str]]:
     """By position of a finding, the unit begun last before it; none where there is none."""
     known = _UNITS.get(message)
     if known is None or not findings:
         return {}
-    tag, element = known
+    tag = known[0]
     at = [n for n in range(len(read.texts)) if read.texts[n].startswith(tag) and read.row(n)[0] == tag]
+    return _units(known, at, read.row, findings)
+
+
+def _units(
+    known: tuple[str, int], at: Sequence[int], row_of: Callable[[int], Sequence[Any]], findings: Sequence[Finding]
+) -> dict[int, tuple[str, str]]:
+    tag, element = known
     made: dict[int, tuple[str, str]] = {}
     for position in {f.position for f in findings}:
         before = [n for n in at if n < position]
-        row = read.row(before[-1]) if before else []
+        row = row_of(before[-1]) if before else []
         if len(row) > element and row[element]:
-            made[position] = (f"{tag}{element:02}", row[element])
+            made[position] = (f"{tag}{element:02}", str(row[element]))
     return made

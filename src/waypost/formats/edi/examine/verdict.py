@@ -46,6 +46,8 @@ class Verdict:
     group: str = ""
     units: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """By position, the business unit a finding stands in: such as the claim, ``CLM01`` and its number."""
+    rows: Sequence[Sequence[str]] = ()
+    """All segments, for sinks that want them."""
 
     @property
     def accepted(self) -> bool:
@@ -54,7 +56,9 @@ class Verdict:
 
 
 class Sink(Protocol):
-    """Takes what is said, in the order of the file."""
+    """Takes what is said, in the order of the file. One with ``wants_rows`` is told the segments of those messages."""
+
+    wants_rows: frozenset[str] = frozenset()
 
     def interchange(self, level: Level) -> None:
         """An interchange begins."""
