@@ -2,20 +2,19 @@
 
 The files are generated: X12 850 in 004010, 837P in 005010X222A1, and EDIFACT ORDERS in D.96A, each of 64 different
 messages under numbers of their own. Speed is bytes of file by seconds of processor, so that other work on the machine
-counts little. Writing is of the documents a flow reads. ``BENCH_EDI_PEERS`` may name a Python that has pyx12 and
-pydifact, and ``BENCH_STAEDI`` a jar of StAEDI: they read the same files in the same run.
+counts little. Writing is of the documents a flow reads. Other libraries that ``tools/bench-peers`` put in place read
+files of the same kind in the same run.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench, medians
+from benchmarks.edi_peers import Peer, peers
 from waypost.formats.edi.examine.examination import examine_path
 from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.generate import Plan, generate
@@ -30,30 +29,6 @@ CASES = (
     ("850", "x12/004010/850", "x12", 10, 20), ("837P", "x12/005010X222A1/837", "x12", 10, 20),
     ("ORDERS", "edifact/D96A/ORDERS", "edifact", 8, 15),
 )  # fmt: skip
-_PYX12 = """
-import sys, io, time, pyx12.params, pyx12.x12n_document
-begun = time.process_time()
-pyx12.x12n_document.x12n_document(param=pyx12.params.params(), src_file=sys.argv[1], fd_997=io.StringIO(), fd_html=None)
-print(time.process_time() - begun)
-"""
-_PYDIFACT = """
-import sys, time
-from pydifact.segmentcollection import Interchange
-begun = time.process_time()
-content = Interchange.from_str(open(sys.argv[1], encoding="latin-1").read())
-for message in content.get_messages():
-    for segment in message.segments:
-        pass
-print(time.process_time() - begun)
-"""
-_STAEDI = """
-import io.xlate.edi.stream.*; import java.io.*;
-public class Read { public static void main(String[] a) throws Exception {
-  long begun = System.nanoTime();
-  try (EDIStreamReader r = EDIInputFactory.newFactory().createEDIStreamReader(new FileInputStream(a[0]))) {
-    while (r.hasNext()) { r.next(); } }
-  System.out.println((System.nanoTime() - begun) / 1e9); } }
-"""
 
 
 def run(bench: Bench) -> None:
@@ -68,8 +43,11 @@ def run(bench: Bench) -> None:
             bench.add(f"{case}, written", written, target="≥ 10 MB/s", passed=written["mb_s"] >= 10)
         path = _made(folder, "faulty", CASES[0][1], Plan(count=200, faults=200, lines=12))
         bench.add("850, each with a fault", medians([_sample(path) for _ in range(bench.plan.repeats)]))
-        for case, name, _, _, _ in CASES:
-            _peers(bench, case, _made(folder, f"{case}-small", name, Plan(size=min(size, MEGABYTE), lines=12)))
+        for peer in peers(folder):
+            for case, name, _, _, _ in CASES:
+                if case in peer.cases:
+                    plan = Plan(size=min(size, peer.size), lines=12)
+                    _beside(bench, peer, case, _made(folder, f"{case}-{plan.size}", name, plan))
 
 
 def _made(folder: Path, case: str, name: str, plan: Plan) -> Path:
@@ -102,21 +80,12 @@ def _written(path: Path, standard: str) -> dict[str, float]:
     return {"mb_s": len(content) / MEGABYTE / seconds, "messages": len(documents)}
 
 
-def _peers(bench: Bench, case: str, path: Path) -> None:
-    """What other libraries do with a file of the same kind; nothing where they are not installed."""
-    python, jar = os.environ.get("BENCH_EDI_PEERS"), os.environ.get("BENCH_STAEDI")
-    asked: list[tuple[str, list[str]]] = []
-    if python and case == "837P":
-        asked.append(("pyx12, full check and 999", [python, "-c", _PYX12, str(path)]))
-    if python and case == "ORDERS":
-        asked.append(("pydifact, messages", [python, "-c", _PYDIFACT, str(path)]))
-    if jar:
-        source = path.parent / "Read.java"
-        source.write_text(_STAEDI)
-        asked.append(("StAEDI, control structure only, JVM start", ["java", "-cp", jar, str(source), str(path)]))
+def _beside(bench: Bench, peer: Peer, case: str, path: Path) -> None:
+    """What another library does with a file, and how quickly it is checked whole here in the same minute."""
     own = _sample(path)["mb_s"]
-    for what, command in asked:
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-        seconds = float(said.stdout.split()[-1]) if said.returncode == 0 and said.stdout.split() else 0.0
-        speed = path.stat().st_size / MEGABYTE / seconds if seconds else 0.0
-        bench.add(f"{case}: {what}", {"mb_s": speed, "ours_mb_s": own})
+    try:
+        speed = path.stat().st_size / MEGABYTE / peer.seconds(path)
+    except RuntimeError as failed:
+        bench.add(f"{case}: {peer.name}", {}, note=str(failed))
+        return
+    bench.add(f"{case}: {peer.name}", {"mb_s": speed, "ours_mb_s": own, "times_theirs": own / speed})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.edi_orders import EDIFACT_ORDER, X12_ORDER, edifact, report_on, x12
 from waypost.formats.edi.examine.release import hide, show
+from waypost.formats.edi.generate import Plan, generate
 from waypost.formats.edi.schema.load import library
+from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.validator import Validator
 
@@ -80,16 +84,54 @@ def test_the_quick_path_agrees_with_the_slow_one_on_edifact(segments: list[str])
     _agree("edifact/D96A/ORDERS", EDIFACT_MARKS, segments)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(0, 4))
+def test_the_quick_path_agrees_with_the_slow_one_where_items_come_in_any_order(data: st.DataObject, seed: int) -> None:
+    """A claim: identifiers and dates in any order, each of them as often as it may be, some of them required."""
+    claim = _claim(seed)
+    _agree(_CLAIM, CLAIM_MARKS, list(claim[1:-1]))
+    _agree(_CLAIM, CLAIM_MARKS, data.draw(rearranged(claim, CLAIM_MARKS)))
+
+
+def test_a_segment_left_out_is_missed_by_both_paths_or_by_none() -> None:
+    claim = _claim(0)
+    for left_out in range(1, len(claim) - 1):
+        _agree(_CLAIM, CLAIM_MARKS, [*claim[1:left_out], *claim[left_out + 1 : -1]])
+
+
+def test_what_a_block_requires_is_missed_though_other_items_of_it_are_there() -> None:
+    claim = [segment.replace("REF*EI*", "REF*0B*") for segment in _claim(0)[1:-1]]
+    assert any(segment.startswith("REF*0B*") for segment in claim)
+    assert not _schema_validator(_CLAIM, CLAIM_MARKS).accepts(claim)
+    _agree(_CLAIM, CLAIM_MARKS, claim)
+
+
+@cache
+def _claim(seed: int) -> tuple[str, ...]:
+    content = b"".join(generate(_schema(_CLAIM), Plan(seed=seed, lines=1, density=0.15))).decode()
+    return (*content.split("~ST*", 1)[1].rpartition("~SE*")[0].split("~"), "")
+
+
+_CLAIM, CLAIM_MARKS = "x12/005010X222A1/837", Marks("*", ">", "^", "~")
 _KEPT: dict[str, Validator] = {}
 
 
-def _agree(name: str, marks: Marks, segments: list[str]) -> None:
+def _schema(name: str) -> Schema:
+    schema = library().schema(name)
+    assert schema is not None
+    return schema
+
+
+def _schema_validator(name: str, marks: Marks) -> Validator:
     if name not in _KEPT:
-        schema = library().schema(name)
-        assert schema is not None
-        _KEPT[name] = Validator(schema, marks)
-    found = _KEPT[name].findings(segments)[0]
-    assert _KEPT[name].accepts(segments) == (not found), found
+        _KEPT[name] = Validator(_schema(name), marks)
+    return _KEPT[name]
+
+
+def _agree(name: str, marks: Marks, segments: list[str]) -> None:
+    validator = _schema_validator(name, marks)
+    found = validator.findings(segments)[0]
+    assert validator.accepts(segments) == (not found), found
 
 
 @given(st.text(alphabet="A?'+:*\r\n", max_size=60))

@@ -58,9 +58,9 @@ def redaction_page() -> str:
         "identifiers in 45 CFR 164.514(b)(2)(i). An element is named by its number in the data dictionary, or by its "
         "place; a qualifier in the column *where* says it for values that stand behind that qualifier.",
         "An element that is not here is masked, unless it is a code of up to three characters, a value of a closed "
-        "list of its schema, a number that measures or counts, or a time of day. What is *kept if like* a pattern is "
-        "masked where it is not. Segments that no schema knows, binary data and bytes outside interchanges are masked "
-        "whole.",
+        "list of its schema, a number that measures, a count of up to six digits, or a time of day. What is *kept if "
+        "like* a pattern is masked where it is not. Segments that no schema knows, binary data and bytes outside "
+        "interchanges are masked whole.",
         f"`--keep` leaves as they are: {', '.join(f'`{word}`' for word in KEEPABLE)}. Providers, payers and partners "
         "are parties by the qualifier of the segment that opens their loop.",
         table(["category", "identifiers"], [[letter, words] for letter, words in CATEGORIES.items()]),

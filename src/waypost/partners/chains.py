@@ -38,7 +38,8 @@ def _terms(partner: Partner, project: Project) -> Terms:
         _promise(partner, one, number, project) for number, one in enumerate(partner.options.service_levels)
         if one.what in KIND_OF and one.after in KIND_OF
     ]  # fmt: skip
-    return Terms(partner.name, tolerance, promises)
+    ids = frozenset(identity.id.strip() for identity in partner.options.identities)
+    return Terms(partner.name, tolerance, promises, ids)
 
 
 def _promise(partner: Partner, one: ServiceLevelOptions, number: int, project: Project) -> Promise:

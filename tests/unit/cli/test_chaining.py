@@ -72,7 +72,7 @@ def test_a_ledger_is_kept_and_asked_without_files(waypost: Command, orders: list
 
 def _row(content: bytes, at: int, **more: Any) -> dict[str, Any]:
     return {"message": f"m{at}", "flow": "trade", "partner": "acme", "at": at, "state": "delivered",
-            "raw": base64.b64encode(content).decode(), **more}  # fmt: skip
+            "standard": "x12", "interchange": "7", "raw": base64.b64encode(content).decode(), **more}  # fmt: skip
 
 
 def test_stored_traffic_is_held_against_the_partner_s_file(
@@ -94,6 +94,13 @@ def test_stored_traffic_is_held_against_the_partner_s_file(
     assert chain["partner"] == "acme" and chain["due"][0]["due"] == "2026-03-09T00:00:00Z"
     assert chain["due"][0]["state"] == "late" and chain["documents"][0]["message"] == f"m{start}"
     assert said.json["complete"] is False
+    rows = waypost("expectations", "--project", root, "--documents", "--json").json["expectations"]
+    [due] = [row for row in rows if row["what"] == "856"]
+    assert (due["state"], due["late"], due["direction"], due["number"]) == ("closed", True, "owed by us", "PO1")
+    assert due["due"] == "2026-03-09T00:00:00Z" and due["rule"].startswith("partners/acme.yaml:")
+    none = waypost("expectations", "--project", root, "--documents", "--state", "overdue", "--json").json
+    assert not [row for row in none["expectations"] if row["what"] == "856"]
+    assert "856" not in waypost("expectations", "--project", root, "--json").out
     assert system.asked[0][1]["content"] is True
     assert "say a later --since" in waypost("chain", "orders", "--project", root).err
 

@@ -232,11 +232,31 @@ DTP*348*D8*20260101
 SE*?*0301
 """
 
+ATTACHMENT = """
+ST*275*0901*005010X210
+BGN*02*{reference}*20260316
+NM1*PR*2*{payer}*****PI*{payer_id}
+NM1*41*2*{provider_company}*****46*{sender}
+NM1*1P*1*{provider}*{provider_given}****XX*{npi}
+NM1*QC*1*{surname}*{child}****MI*{member}
+REF*EJ*{claim}
+REF*1K*{payer_claim}
+DTP*472*D8*{service}
+LX*1
+TRN*1*{trace}
+DTP*368*D8*20260316
+CAT*AE*HL
+EFI*05
+BIN*{size}*{report}
+SE*?*0901
+"""
+
 CONVERSATION: Mapping[str, tuple[str, str, str]] = {
     "270": ("HS", "005010X279A1", ELIGIBILITY_ASKED), "271": ("HB", "005010X279A1", ELIGIBILITY_TOLD),
     "837": ("HC", "005010X222A1", CLAIM), "277CA": ("HN", "005010X214", CLAIM_ACKNOWLEDGED),
     "276": ("HR", "005010X212", STATUS_ASKED), "277": ("HN", "005010X212", STATUS_TOLD),
-    "835": ("HP", "005010X221A1", PAYMENT), "834": ("BE", "005010X220A1", ENROLMENT),
+    "835": ("HP", "005010X221A1", PAYMENT), "275": ("PI", "005010X210", ATTACHMENT),
+    "834": ("BE", "005010X220A1", ENROLMENT),
 }  # fmt: skip
 """Group, version and text of each message."""
 
@@ -244,7 +264,9 @@ CONVERSATION: Mapping[str, tuple[str, str, str]] = {
 def interchange(name: str, people: Mapping[str, str] = PEOPLE, number: int = 417) -> bytes:
     """The interchange of one message of the conversation."""
     group, version, text = CONVERSATION[name]
-    return enveloped(group, version, text.format_map(people), people, number)
+    report = f"PID|1||{people['record']}||{people['surname']}^{people['child']}"
+    text = text.format_map({**people, "report": report, "size": str(len(report))})
+    return enveloped(group, version, text, people, number)
 
 
 def enveloped(group: str, version: str, text: str, people: Mapping[str, str] = PEOPLE, number: int = 417) -> bytes:

@@ -137,3 +137,51 @@ def test_a_code_list_of_the_user_is_asked_with_the_date_of_the_document(tmp_path
     assert [(e["fault"], e["rule"], e["snip"], e["position"], e["element"]) for e in report.errors] == [
         ("code-list", "units", 5, 17, 3)
     ]
+
+
+DATES = (
+    ("20240229", "102", ""), ("20230229", "102", "CCYYMMDD, as format 102 says"), ("202401312359", "203", ""),
+    ("20240131", "203", "CCYYMMDDhhmm, as format 203 says"), ("240131", "101", ""), ("20240101-20240131", "718", ""),
+    ("2024010120240131", "718", ""), ("20240101", "718", "CCYYMMDD-CCYYMMDD, as format 718 says"), ("14", "804", ""),
+    ("soon", "804", "n, as format 804 says"), ("202453", "616", ""), ("202454", "616", "CCYYWW, as format 616 says"),
+    ("31/12/2024", "ZZZ", ""), ("1030", "401", ""), ("310124", "2", ""), ("320124", "2", "DDMMYY, as format 2 says"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("date", "code", "expected"), DATES)
+def test_a_date_is_written_as_the_code_beside_it_says(date: str, code: str, expected: str) -> None:
+    content = edifact().replace(b"DTM+137:20240215:102", f"DTM+137:{date}:{code}".encode())
+    found = [(e["fault"], e["segment"], e["component"], e["found"], e["expected"]) for e in report_on(content).errors]
+    assert found == ([("element-date", "DTM", 2, repr(date), expected)] if expected else [])
+
+
+def test_released_characters_are_shown_as_the_file_has_them() -> None:
+    content = edifact().replace(b"BGM+220", b"BGM+2?'?+2")
+    (error,) = report_on(content).errors
+    assert (error["segment"], error["found"]) == ("BGM", repr("2?'?+2").replace('"', "'"))
+
+
+INTERACTIVE = b"UIB+UNOA:4+D+T+++A+B+20240101:1200'UIH+PAORES:93:1:IA+1+A'ODI+X'UIT+1+3'UIZ+D+1'"
+
+
+@pytest.mark.parametrize(("old", "new", "segment", "element"), [
+    (b"UNOA:4", b"UNO:4", "UIB", 1), (b"+D+T", b"++T:X:ABCD", "UIB", 3), (b"PAORES:93", b"PAORES:", "UIH", 1),
+    (b"20240101:1200", b"2024X101:1200", "UIB", 8), (b"+1+A'", b"+1+:A'", "UIH", 3),
+])  # fmt: skip
+def test_the_elements_of_an_interactive_envelope_are_checked(
+    old: bytes, new: bytes, segment: str, element: int
+) -> None:
+    assert report_on(INTERACTIVE).accepted
+    errors = report_on(INTERACTIVE.replace(old, new)).errors
+    found = [(e["segment"], e["element"]) for e in errors if e["severity"] == "error"]
+    assert found == [(segment, element)]
+
+
+def test_a_unb_without_a_component_separator_is_no_crash() -> None:
+    assert not report_on("=~GS*PO*A*B*2024010UNBé+1*".encode()).accepted
+
+
+def test_a_segment_that_names_the_end_of_a_package_is_an_x12_segment_like_any_other() -> None:
+    body = ["ST*997*0001", "AK1*PI*2", "AK2*275*0001", "AK3*UNP*3**1", "AK5*R*5", "AK9*R*1*1*0"]
+    content = x12([*body, "BIN*3*A~B", "SE*8*0001"], group="GS*FA*A*B*20240101*1200*1*X*004010")
+    assert [e["segment"] for e in report_on(content).errors] == ["BIN"]

@@ -17,7 +17,7 @@ from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.generate import Plan, generate
 from waypost.formats.edi.redact import redactor as redacting
 from waypost.formats.edi.redact.policy import CATEGORIES, KEEP, Policy, Treatment, policy
-from waypost.formats.edi.redact.pseudonym import Pseudonyms, npi_check_digit, shifted
+from waypost.formats.edi.redact.pseudonym import Pseudonyms, gs1_check_digit, npi_check_digit, shifted
 from waypost.formats.edi.redact.redactor import Redactor
 from waypost.formats.edi.schema.load import library
 
@@ -138,6 +138,14 @@ def test_what_no_schema_knows_is_masked() -> None:
     assert survivors(PEOPLE, redacted(unknown)) == []
 
 
+def test_words_where_codes_belong_are_masked() -> None:
+    text = CONVERSATION["837"][2].format_map(PEOPLE).replace("HC:99213", "HC:SMITH")
+    text = text.replace("HI*ABK:S72001A", "HI*BG:JONES", 1)
+    text = text.replace("DTP*472*D8*20260312\nREF*6R*L2", "DTP*472*D8*20260312\nMEA*TR*HT*078051120\nREF*6R*L2")
+    after = redacted(enveloped("HC", "005010X222A1", text))
+    assert survivors({"a": "SMITH", "b": "JONES", "c": "078051120"}, after) == [] and b"HC:73502" in after
+
+
 def test_binary_data_envelopes_and_junk_are_masked() -> None:
     inside = b"PID|1||MRN5550091||VANDERMEER^KATHARINA~ISA*"
     body = f"ST*275*0001\nBGN*11*AUTH884213*20260315\nBIN*{len(inside)}*{inside.decode()}\nSE*?*0001"
@@ -166,11 +174,31 @@ def test_edifact_and_tradacoms_are_masked_too() -> None:
         == []
     )
     assert examine([after], SCHEMAS).accepted and b"QTY+21:5'" in after
+    item = after.partition(b"LIN+1++")[2][:13].decode()
+    assert item != "4006381333931" and gs1_check_digit(item[:-1]) == item[-1]
     tradacoms = (
         b"STX=ANA:1+5000000000000:VANDERMEER+5010000000000+240101:120000+1'"
         b"MHD=1+ORDHDR:9'TYP=0430'SDT=KATHARINA'MTR=4'END=1'"
     )
     assert survivors({"a": "VANDERMEER", "b": "KATHARINA"}, redacted(tradacoms)) == []
+
+
+def test_headers_of_edifact_may_change_their_length_and_binary_data_not() -> None:
+    order = (
+        b"UNA:+.? \r\n'UNB+UNOC:3+A1:14+B2:14+240101:1200+91+++1'UNH+1+ORDERS:D:96A:UN'"
+        b"BGM+220+V1+9'DTM+137:20240101:102'"
+        b"NAD+BY+5412345000013::9'LIN+1++4006381333931:EN'QTY+21:5'UNS+S'UNT+8+1'UNZ+1+91'"
+    ).replace(b"\r\n'", b"'")
+    before, after = examine([order], SCHEMAS), examine([redacted(order)], SCHEMAS)
+    assert [f["fault"] for f in before.data("x")["errors"]] == [f["fault"] for f in after.data("x")["errors"]] == []
+    unknown = enveloped("FA", "005010", "ST*000*0001\nBIN*5*AB~CD\nSE*?*0001")
+    assert b"BIN*5*XXXXX~" in redacted(unknown)
+    claim = (
+        b"STX=ANA:1+5000000000000:SHOP+5010000000000+240101:120000+417'"
+        b"MHD=1+ORDHDR:9'TYP=0430'SDT=KATHARINA'MTR=4'END=1'"
+    )
+    found = examine([redacted(claim)], SCHEMAS).data("x")["errors"]
+    assert [f["fault"] for f in found if f["severity"] == "error"] == []
 
 
 # ── links, balances, dates ───────────────────────────────────────────────────────────────────────────────────────
@@ -240,6 +268,17 @@ def test_two_identifiers_never_become_the_same(texts: set[str]) -> None:
     pseudonyms = Pseudonyms(SECRET)
     made = {pseudonyms.identifier(text) for text in texts}
     assert len(made) == len(texts) and all(re.fullmatch(r"[A-Z]{2}[0-9]{3}", one) for one in made)
+
+
+@given(st.integers(1_000_000, 9_900_000))
+@settings(max_examples=10, deadline=None)
+def test_numbers_with_and_without_check_digits_never_meet(first: int) -> None:
+    bodies = [str(first + n) for n in range(0, 2000, 37)]
+    both = {text for body in bodies for text in (f"{body}5", body + gs1_check_digit(body))}
+    pseudonyms = Pseudonyms(SECRET)
+    made = {text: pseudonyms.identifier(text) for text in both}
+    assert len(set(made.values())) == len(both)
+    assert all((gs1_check_digit(a[:7]) == a[7]) == (gs1_check_digit(b[:7]) == b[7]) for a, b in made.items())
 
 
 @given(st.from_regex(r"[12][0-9]{8}", fullmatch=True))

@@ -141,6 +141,21 @@ def questions(
     )  # fmt: skip
 
 
+def due_documents(place: Place, partner: str, since: str) -> tuple[list[dict[str, Any]], bool]:
+    """The documents that service levels of partners' files expect for stored orders, as rows of expectations, and
+    whether all traffic was looked at."""
+    from waypost.reconcile.chain.book import Book
+    from waypost.reconcile.chain.entry import Entered
+    from waypost.reconcile.chain.orders import order_chains
+    from waypost.reconcile.chain.retail import READERS
+
+    asked = _asked(place, None, None, since, partner, "", False, False, "")
+    with Book() as book:
+        complete = _entered(asked, READERS, book, Entered())
+        chains = order_chains(book, _terms(asked, "0/0", []), asked.now)
+        return [row for chain in chains for row in chain.expectations()], complete
+
+
 def _asked(
     place: Place, files: list[Path] | None, ledger: Path | None, since: str, partner: str, state: str, troubled: bool,
     as_html: bool, at: str,

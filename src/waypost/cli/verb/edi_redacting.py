@@ -44,12 +44,9 @@ def redact(
     What is replaced is listed in docs/reference/edi-redaction.md.
     """
     from waypost.core.errors import UsageError
-    from waypost.formats.edi.redact.policy import KEEPABLE
     from waypost.formats.edi.redact.redactor import Redactor
 
-    wrong = [word for word in keep or () if word not in KEEPABLE]
-    if wrong:
-        raise UsageError(f"--keep {wrong[0]!r}", expected=f"one of {', '.join(KEEPABLE)}")
+    left = kept(keep)
     if to is None and (len(files) > 1 or as_json):
         raise UsageError("no place for what is made", expected="--to DIR", remedy="name a folder")
     names = [file.name for file in files]
@@ -57,15 +54,26 @@ def redact(
         raise UsageError("two files of the same name", expected="names that differ", remedy="redact them one by one")
     if to is not None and any((to / file.name).exists() and (to / file.name).samefile(file) for file in files):
         raise UsageError(f"{str(to)!r} is where the files are", expected="another folder", remedy="name a new one")
-    redactor = Redactor(_secret(secret, seed), held_against(schema, partner, schemas, codes), keep or ())
+    redactor = Redactor(secret_of(secret, seed), held_against(schema, partner, schemas, codes), left)
     written = [_written(redactor, file, to) for file in files]
     account = redactor.account
     if as_json:
         print_json({"files": written, "redacted": account.rows(), "masked_segments": account.masked_segments,
-                    "junk_bytes": account.junk_bytes, "kept": sorted(keep or ())})  # fmt: skip
+                    "junk_bytes": account.junk_bytes, "kept": left})  # fmt: skip
     else:
-        _tell(redactor.account, written, keep or [])
+        _tell(redactor.account, written, left)
     return 0
+
+
+def kept(keep: list[str] | None) -> list[str]:
+    """What is left as it is, sorted. Raises ``UsageError`` for what can't be."""
+    from waypost.core.errors import UsageError
+    from waypost.formats.edi.redact.policy import KEEPABLE
+
+    wrong = [word for word in keep or () if word not in KEEPABLE]
+    if wrong:
+        raise UsageError(f"--keep {wrong[0]!r}", expected=f"one of {', '.join(KEEPABLE)}")
+    return sorted(keep or ())
 
 
 def _written(redactor: Any, file: Path, to: Path | None) -> str:
@@ -88,7 +96,8 @@ def _written(redactor: Any, file: Path, to: Path | None) -> str:
     return str(target)
 
 
-def _secret(file: Path | None, seed: str) -> bytes:
+def secret_of(file: Path | None, seed: str = "") -> bytes:
+    """The secret in a file, or one nobody knows. Raises ``UsageError`` for one that is too short."""
     from waypost.core.errors import UsageError
 
     if file is not None and seed:
@@ -118,6 +127,6 @@ def _tell(account: Any, written: list[str], keep: list[str]) -> None:
     if account.junk_bytes:
         note(f"{account.junk_bytes:,} bytes outside interchanges were masked")
     if keep:
-        note(f"kept as they are: {', '.join(sorted(keep))}")
+        note(f"kept as they are: {', '.join(keep)}")
     for path in filter(None, written):
         say(path)

@@ -19,12 +19,16 @@ ByPartner = Annotated[str, typer.Option("--partner", metavar="NAME", help="Of th
 ByFlow = Annotated[str, typer.Option("--flow", metavar="NAME", help="Opened by messages of this flow.")]
 ByKey = Annotated[str, typer.Option("--key", metavar="VALUE", help="With this control number or business key.")]
 ByState = Annotated[str, typer.Option("--state", metavar="STATE", help="open, overdue or closed; else all.")]
+Documents = Annotated[
+    bool, typer.Option("--documents", help="Also documents due by service levels, such as the ship notice of an order.")
+]
 STATES = ("open", "overdue", "closed")
 
 
 def expectations(
-    place: Place, state: ByState = "", partner: ByPartner = "", flow: ByFlow = "", key: ByKey = "", since: Since = "30d"
-) -> None:
+    place: Place, state: ByState = "", partner: ByPartner = "", flow: ByFlow = "", key: ByKey = "",
+    since: Since = "30d", documents: Documents = False,
+) -> None:  # fmt: skip
     """List what is waited for, or owed.
 
     Each with what opened it, its deadline, and what closed it. Rules are those of agreements and of `expect:` in flows.
@@ -36,6 +40,13 @@ def expectations(
         raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
     made, complete = books_at(place, partner, since)
     rows = [shown(one.data()) for one in selected(made, state=state, partner=partner, flow=flow, key=key)]
+    if documents:
+        from waypost.cli.verb.chaining import due_documents
+
+        more, whole = due_documents(place, partner, since)
+        wanted = (("state", state), ("flow", flow), ("number", key))
+        rows += [row for row in more if all(not value or row[name] == value for name, value in wanted)]
+        complete = complete and whole
     if place.as_json:
         return print_json({"expectations": rows, "complete": complete})
     _table(rows)

@@ -41,6 +41,7 @@ class Cutter:
         self._start = start_pattern(dialects)
         self._boundary = boundary_pattern(self._dialect, dialects, inside.delimiters) if inside else None
         self._opener = b""  # of the transaction that begins at _at
+        self._binary = False  # whether it has segments with binary data
         self._why = ""  # the last start of an interchange was none
         self._refused: DataError | None = None
 
@@ -85,7 +86,7 @@ class Cutter:
         self._scan = max(self._scan, end)
         dialect = self._dialect if self._header else None
         data = bytes(memoryview(self._buffer)[start:end])
-        tokens.append(Token(kind, self._base + start, data, tag, dialect, self._header, fault))
+        tokens.append(Token(kind, self._base + start, data, tag, dialect, self._header, fault, self._binary))
 
     def _fault(self, code: str, at: int, segment: bytes, found: str, expected: str = "", hint: str = "") -> Fault:
         return Fault(f"{self._dialect.name}-{code}", self._base + at, _text(segment), found, expected, hint)
@@ -196,6 +197,7 @@ class Cutter:
             if marks.release and is_released(buffer, hit.start(), marks.release):
                 self._scan = hit.start() + 1
             elif tag in binary:
+                self._binary = True
                 span = read_binary(buffer, at, marks, binary[tag], self._limit, final)
                 if span is None:
                     self._scan = hit.start()
@@ -234,6 +236,7 @@ class Cutter:
             said = f"a {self._dialect.transaction_word} without its {trailer} segment"
             fault = self._fault("trailer-missing", self._at, opener, said, trailer, "have the sender send it again")
         self._give(tokens, Kind.TRANSACTION, end, opener, fault)
+        self._binary = False
 
 
 @lru_cache(maxsize=16)

@@ -82,7 +82,7 @@ def _found(data: Bytes, position: int, start: int, final: bool) -> Delimiters | 
             return None
         following = _LAST.search(data, position)
     segment = following[1] if following else LEVEL_A.segment
-    if not element or element.isalnum() or component.isalnum() or element == b" ":
+    if not element or not component or element.isalnum() or component.isalnum() or element == b" ":
         return "the UNB segment uses no separators that can be told"
     return Delimiters(element, component, b"", segment, b"?" if b"?" not in (element, component, segment) else b"")
 

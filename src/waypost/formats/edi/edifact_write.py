@@ -72,8 +72,9 @@ class EdifactWriter:
             return _package(rows, document, number)
         unh = unh_row(mapping_of(document, "transaction", "edifact-document"), number)
         segments = [rows.envelope(unh, "UNH")]
-        segments.extend(rows.row(row, position) for position, row in enumerate(rows_of(document, number, "edifact"), 2))
-        segments.append(rows.envelope(["UNT", str(len(segments) + 1), unh[1]], "UNT"))
+        body = rows_of(document, number, "edifact")
+        segments.extend(rows.rows(body, 2))
+        segments.append(rows.envelope(["UNT", str(len(body) + 2), unh[1]], "UNT"))
         return rows.joint().join(segments)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from waypost.core.errors import DataError
 from waypost.formats.edi.body_write import rows_of_body
+from waypost.formats.edi.rows_together import RowsTogether
 
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,6 +53,11 @@ class RowWriter:
         pattern = re.compile(f"[{re.escape(self._marks)}]")
         return lambda text: pattern.sub(lambda match: self.release + match[0], text)
 
+    @cached_property
+    def tags(self) -> set[str]:
+        """The tags that were written before and have neither binary data nor a separator behind them."""
+        return set()
+
     def join(self, segments: Sequence[bytes]) -> bytes:
         """Segments as one content, each with its terminator."""
         return self.joint().join([*segments, b""])
@@ -60,76 +66,28 @@ class RowWriter:
         """What stands between two segments."""
         return (self.segment + self.line_end).encode(self.encoding)
 
+    def rows(self, rows: Sequence[Any], first: int) -> list[bytes]:
+        """The segments of rows, of which the first is at position ``first`` of its transaction; in one piece with what
+        stands between them where they are as most are. Raises ``DataError``."""
+        made = self._together(rows) if rows else b""
+        if made is None:
+            return [self.row(row, position) for position, row in enumerate(rows, first)]
+        return [made] if rows else []
+
+    @cached_property
+    def _together(self) -> Callable[[Sequence[Any]], bytes | None]:
+        return RowsTogether(self).joined
+
     def row(self, row: Any, position: int) -> bytes:
         """The segment of a row, ``position`` counting from 1 at the transaction's header. Raises ``DataError``."""
-        quick = self._quick(row)
-        return quick if quick is not None else self._careful(row, position)
-
-    def _quick(self, row: Any) -> bytes | None:
-        """The segment of a row of texts and lists of texts, as most are; None for any other."""
-        try:
-            tag = row[0]
-            if tag not in self._tags or not row[-1]:
-                return None
-            if tag not in self._nested:
-                text, parts = self.element.join(row), 0
-            else:
-                made = [value if type(value) is str else self.component.join(value) for value in row]
-                text, parts = self.element.join(made), sum(len(v) - 1 for v in row if type(v) is list)
-            if not self._plain(text, len(row) - 1, parts):
-                return self._releasing(row) if self.release else None
-            return text.encode(self.encoding)
-        except TypeError:
-            if type(row) is list and type(row[0]) is str and any(type(value) is list for value in row):
-                self._nested.add(row[0])
-            return None
-        except (IndexError, UnicodeEncodeError):
-            return None
-
-    def _plain(self, text: str, elements: int, parts: int) -> bool:
-        """Whether a joined row holds no separators but those it was joined with, and no empty component at an end."""
-        component = self.component
-        return not (
-            text.count(self.element) != elements
-            or text.count(component) != parts
-            or (parts and (component + self.element in text or text.endswith(component)))
-            or self.segment in text
-            or (self.release and self.release in text)
-            or (self.repetition and self.repetition in text)
-            or not text.isprintable()
-        )
-
-    def _releasing(self, row: list[Any]) -> bytes | None:
-        """The segment of a row in which separators are released; None where there is more to it."""
-        found, released, made = self._stands_out, self._released, [row[0]]
-        for value in row[1:]:
-            texts = [value] if type(value) is str else value
-            if texts and not texts[-1] and len(texts) > 1:
-                return None
-            made.append(self.component.join([released(text) if found(text) else text for text in texts]))
-        text = self.element.join(made)
-        return text.encode(self.encoding) if text.isprintable() else None
-
-    @cached_property
-    def _nested(self) -> set[str]:
-        """The tags whose rows hold composites."""
-        return set()
-
-    @cached_property
-    def _tags(self) -> set[str]:
-        """The tags that were written before and have neither binary data nor a separator behind them."""
-        return set()
-
-    def _careful(self, row: Any, position: int) -> bytes:
-        """The segment of any row."""
         if not isinstance(row, list | tuple) or not row or not isinstance(row[0], str) or not _TAG.fullmatch(row[0]):
             raise DataError(f"{str(row)[:40]!r}", where=f"segment {position}", code=f"{self.name}-document",
                             expected="a list that begins with a tag such as REF")  # fmt: skip
         where = f"segment {position} {row[0]}"
         if self.binary and row[0] in self.binary:
             return self._binary(row, self.binary[row[0]], where)
-        if not self.tag and len(self._tags) < _MOST_TAGS:
-            self._tags.add(row[0])
+        if not self.tag and len(self.tags) < _MOST_TAGS:
+            self.tags.add(row[0])
         stands_out = self._stands_out
         elements = [
             value if type(value) is str and not stands_out(value) else self._element(value, where, number)

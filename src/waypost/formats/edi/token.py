@@ -47,7 +47,8 @@ class Fault:
 
 class Token(msgspec.Struct, frozen=True, gc=False):
     """A piece of a content. ``start`` is its offset, ``data`` its bytes with the terminator; a trailer that is missing
-    has no bytes. ``dialect`` and ``header`` are those of the interchange it stands in, None outside of one."""
+    has no bytes. ``dialect`` and ``header`` are those of the interchange it stands in, None outside of one. ``binary``
+    says that segments with binary data may be in it."""
 
     kind: Kind
     start: int
@@ -56,6 +57,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     dialect: Dialect | None = None
     header: Header | None = None
     fault: Fault | None = None
+    binary: bool = False
 
     @property
     def end(self) -> int:

@@ -50,5 +50,5 @@ class X12Writer:
                             expected="three digits, and four to nine digits", code="x12-document")  # fmt: skip
         rows, convention = rows_of(document, number, "x12"), transaction.get("convention")
         segments = [self.rows.envelope(["ST", set_id, control, *([convention] if convention else [])], "ST")]
-        segments.extend(self.rows.row(row, position) for position, row in enumerate(rows, 2))
-        return [*segments, self.rows.envelope(["SE", str(len(segments) + 1), control], "SE")]
+        segments.extend(self.rows.rows(rows, 2))
+        return [*segments, self.rows.envelope(["SE", str(len(rows) + 2), control], "SE")]

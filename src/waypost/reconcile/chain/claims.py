@@ -143,6 +143,13 @@ def _further(book: Book, key: str, found: Sequence[Document]) -> list[Document]:
                 take(one)
     for one in book.about("attachment", key):
         take(one)
+    for one in found:
+        for number in one.refs.get("payer_claim", ()):
+            for attached in book.about("attachment", number):
+                take(attached)
+        if one.kind == "status":
+            for attached in book.numbered("attachment", one.number):
+                take(attached)
     for inquiry in (one for one in found if one.kind == "inquiry"):
         for one in book.numbered("status", inquiry.number):
             take(one)

@@ -176,25 +176,27 @@ def _payments(read: Read) -> Iterator[Document]:
 
 
 def _attached(read: Read) -> Iterator[Document]:
-    """What a 275 belongs to: the patient's account, or the trace or number it names."""
-    made = begun(read, "attachment", "", "")
-    bytes_ = 0
+    """One document for each trace of a 275: its key is the patient's account, else the payer's number, else the trace;
+    it is called by its trace."""
+    made: list[Document] = []
+    reference, claim, payer_claim = "", "", ""
     for row in read.rows:
         tag, qualifier = row[0], part(row, 1)
         if tag == "BGN":
-            made.number = part(row, 2)
+            reference = part(row, 2)
         elif tag == "TRN":
-            _note(made, "trace", part(row, 2))
+            made.append(begun(read, "attachment", "", part(row, 2)))
         elif tag == "REF" and qualifier == "EJ":
-            made.key = part(row, 2)
+            claim = part(row, 2)
         elif tag == "REF" and qualifier == "1K":
-            _note(made, "payer_claim", part(row, 2))
+            payer_claim = part(row, 2)
         elif tag in ("BIN", "BDS"):
+            made = made or [begun(read, "attachment", "", reference)]
             length = part(row, 1 if tag == "BIN" else 2)
-            bytes_ += int(length) if length.isdecimal() else 0
-    made.amounts = {"bytes": str(bytes_)}
-    made.key = made.key or next(iter(made.refs.get("trace", [])), made.number)
-    yield made
+            _add(made[-1].amounts, "bytes", length if length.isdecimal() else "0")
+    for one in made:
+        one.key = claim or payer_claim or one.number
+        yield one
 
 
 def _talk(kind: str) -> Callable[[Read], Iterator[Document]]:

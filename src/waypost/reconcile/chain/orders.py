@@ -53,6 +53,8 @@ class Terms:
     partner: str = ""
     tolerance: Tolerance = Tolerance()
     promises: Sequence[Promise] = ()
+    ids: frozenset[str] = frozenset()
+    """The partner's names in envelopes."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,21 @@ class OrderChain:
     paid: Decimal = _ZERO
     differences: list[Difference] = field(default_factory=list)
     due: list[Due] = field(default_factory=list)
+    theirs: frozenset[str] = frozenset()
+
+    def expectations(self) -> Iterator[dict[str, Any]]:
+        """What is due of the order, as the rows of expectations are; times are texts."""
+        for one in self.due:
+            opener = next(doc for doc in self.documents if doc.kind == KIND_OF.get(one.after))
+            closers = [doc for doc in self.documents if doc.kind == KIND_OF.get(one.what)]
+            yield {
+                "what": one.what, "state": one.state if one.state in ("open", "overdue") else "closed",
+                "direction": "owed by us" if opener.sender in self.theirs else "owed to us", "partner": self.partner,
+                "flow": opener.flow, "message": opener.message, "level": "order", "number": self.order,
+                "set": one.after, "interchange": "", "opened_at": iso(opener.at), "due": iso(one.due),
+                "closed_at": iso(one.closed_at), "closed_by": closers[0].message if closers else None, "verdict": None,
+                "late": one.state == "late", "duplicates": [], "keys": {}, "rule": one.rule, "penalty": one.penalty,
+            }  # fmt: skip
 
     @property
     def state(self) -> str:
@@ -151,7 +168,7 @@ def _payments(book: Book, key: str, pair: str, documents: Sequence[Document]) ->
 
 
 def _chain(key: str, pair: str, documents: list[Document], terms: Terms, now: int) -> OrderChain:
-    chain = OrderChain(key, pair, terms.partner, documents)
+    chain = OrderChain(key, pair, terms.partner, documents, theirs=terms.ids)
     _Lines(chain).fold()
     _compare(chain, terms.tolerance)
     _money(chain, terms.tolerance)

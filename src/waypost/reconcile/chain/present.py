@@ -10,6 +10,14 @@ from waypost.reconcile.chain.orders import STAGES, OrderChain, OrderLine
 from waypost.reconcile.chain.page import Section
 from waypost.reconcile.chain.questions import QuestionChain
 
+_CODES = {
+    "claim": {"1": "", "7": "replaces one", "8": "voids one"},
+    "remittance": {"1": "processed", "2": "processed as secondary", "3": "processed as tertiary", "4": "denied",
+                   "22": "taken back"},
+    "syntax": {"A": "accepted", "E": "accepted with errors", "R": "refused", "P": "partly accepted"},
+}  # fmt: skip
+"""CLM05-3, CLP02, and IK501 or AK501 in words."""
+
 
 def order_lines(chain: OrderChain) -> list[str]:
     """An order as text: its documents, its lines, what differs, what is due."""
@@ -76,7 +84,7 @@ def _claim_steps(chain: ClaimChain) -> list[tuple[str, str]]:
     names = {"receipt": "277CA", "attachment": "275"}
     made = []
     for one in chain.documents:
-        said = [(iso(one.at) or "")[:16], one.code, one.source]
+        said = [(iso(one.at) or "")[:16], _CODES.get(one.kind, {}).get(one.code, one.code), one.source]
         if one.kind == "attachment":
             said.insert(1, f"{one.amounts.get('bytes', '0')} bytes")
         made.append((f"{names.get(one.kind, one.set)} {one.number}".strip(), ", ".join(filter(None, said))))

@@ -18,7 +18,7 @@ from waypost.formats.edi.dialect import Dialect
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.examine.envelope import EnvelopeSegments, at, closing, message_trailer, surplus
 from waypost.formats.edi.examine.message import Message, Writing, writing_of
-from waypost.formats.edi.examine.release import hide, show
+from waypost.formats.edi.examine.release import as_written, hide
 from waypost.formats.edi.examine.report import Report, SetCount
 from waypost.formats.edi.examine.schemas import Checked, Schemas, doubted
 from waypost.formats.edi.examine.unit import business_units
@@ -101,7 +101,7 @@ class Examination:
                 pieces = split(token.data[start - token.start :], writing.delimiters.element, b"")
                 inside = sum(len(p) + len(writing.delimiters.element) for p in pieces[: one.element])
             place = min(start + inside, token.end)
-            found_text = show(one.found, writing.marks)
+            found_text = as_written(one.found, writing.marks)
             self._about(self._interchange, replace(one, offset=place, excerpt=shown, found=found_text))
 
     def _close_interchange(self, token: Token, level: Level) -> None:

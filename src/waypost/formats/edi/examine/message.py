@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from waypost.formats.edi.charset import decode, encoding_of
 from waypost.formats.edi.delimiter import Delimiters, split
 from waypost.formats.edi.dialect import Dialect, Header
-from waypost.formats.edi.examine.release import hide, show
+from waypost.formats.edi.examine.release import as_written, hide
 from waypost.formats.edi.finding import Finding
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.segment import Transaction, split_elements
@@ -44,10 +44,10 @@ class Message:
     for binary data one letter. ``unreadable`` is the byte that is not of the encoding, -1 where all are; ``unmeasured``
     are the segments with binary data of which the length is wrong."""
 
-    __slots__ = ("_data", "_start", "_transaction", "_writing", "texts", "unmeasured", "unreadable")
+    __slots__ = ("_binary", "_data", "_start", "_transaction", "_writing", "texts", "unmeasured", "unreadable")
 
     def __init__(self, token: Token, writing: Writing) -> None:
-        self._data, self._start, self._writing = token.data, token.start, writing
+        self._data, self._start, self._writing, self._binary = token.data, token.start, writing, token.binary
         self._transaction: Transaction | None = None
         self.unreadable = -1
         self.unmeasured: list[int] = []
@@ -56,7 +56,7 @@ class Message:
     def _texts(self) -> list[str]:
         data, writing = self._data, self._writing
         dialect, marks = writing.dialect, writing.marks
-        special = any(tag in data for tag in dialect.binary) or b"\x1b$" in data
+        special = self._binary or (b"\x1b" in data and b"\x1b$" in data)
         if special or (dialect.package and data.startswith(dialect.package)):
             return [self._special(segment, number) for number, segment in enumerate(self._cut().segments)]
         text = hide(self._decoded(data), marks)
@@ -80,7 +80,7 @@ class Message:
             if elements[length].lstrip(b"0") != b"%d" % len(elements[-1]):
                 self.unmeasured.append(number)
             elements = [*elements[:-1], b"B"]
-        elif elements[0].endswith(b"UNP") or b"UNP" + self._writing.delimiters.element in segment:
+        elif self._writing.dialect.package and b"UNP" + self._writing.delimiters.element in segment:
             at = segment.rfind(b"UNP" + self._writing.delimiters.element)
             elements = split_elements(segment[at:], self._writing.delimiters, self._writing.dialect)
         return marks.element.join(hide(self._decoded(element), marks) for element in elements)
@@ -112,7 +112,7 @@ class Message:
         if finding.element and self.texts[index].startswith(finding.segment):
             inside = _place(segment, one, finding.element, finding.component)
         excerpt = segment[:_EXCERPT].translate(None, b"\r\n").decode("utf-8", "replace")
-        found = show(finding.found, self._writing.marks)
+        found = as_written(finding.found, self._writing.marks)
         return replace(finding, offset=offsets[index] + inside, excerpt=excerpt, found=found)
 
 

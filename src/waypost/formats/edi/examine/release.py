@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from waypost.formats.edi.schema.pattern import PLACEHOLDERS, Marks
+
+_QUOTED = re.compile(r"(?<!\\)((?:\\\\)*)\\x0([1-5])")
 
 
 def hide(text: str, marks: Marks) -> str:
@@ -32,6 +36,17 @@ def show(text: str, marks: Marks) -> str:
             if placeholder in text:
                 text = text.replace(placeholder, marks.release + mark)
     return text
+
+
+def as_written(text: str, marks: Marks) -> str:
+    """``text`` of a finding as the file has it: placeholders, which quoting wrote as their numbers, as what they are.
+
+    >>> as_written(repr("5\\x024"), Marks("+", ":", "", "'", "?"))
+    "'5?'4'"
+    """
+    if not marks.release or "\\x0" not in text:
+        return show(text, marks)
+    return show(_QUOTED.sub(lambda match: match[1] + chr(int(match[2])), text), marks)
 
 
 def _released(marks: Marks) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What becomes of each element of a message when it is redacted, as the files beside this one declare it.
 
 Closed by default: an element nothing is said of is masked, unless it can't name anybody: a code of up to three
-characters, a value of a closed list, a number that measures or counts, a time of day.
+characters, a value of a closed list, a number that measures, a count of up to six digits, a time of day.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ CATEGORIES: Mapping[str, str] = {
 KEEPABLE = ("control-numbers", "dates", "diagnoses", "partners", "payers", "places", "providers")
 _GROUPS = {"B": "places", "C": "dates"}
 _SHORT = 3
+_COUNTED = 6
+"""Counts have no more digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _unsaid(element: Element, value: str) -> Treatment:
     if kind in _BY_KIND:
         return _BY_KIND[kind]
     if kind.startswith("N") and kind[1:].isdigit():
-        return KEEP
+        return KEEP if kind != "N0" or len(value) <= _COUNTED else MASK
     return KEEP if kind in ("ID", "an", "a") and len(value) <= _SHORT else MASK
 
 

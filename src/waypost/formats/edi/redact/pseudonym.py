@@ -22,6 +22,7 @@ _WAYS = ("ST", "AVE", "RD", "LN", "WAY")
 _DIAGNOSES = ("R69", "Z0000", "J069", "M545", "R51", "E119", "I10", "K219", "N390", "J029", "R05", "L309")
 _DIAGNOSES_9 = ("7999", "V700", "4659", "7245", "7840", "25000", "4019", "53081", "5990", "462", "7862", "6929")
 _NPI = re.compile(r"[12][0-9]{9}")
+_GS1 = re.compile(r"[0-9]{8}|[0-9]{12,14}|[0-9]{18}")
 _KEPT_CACHE = 1 << 16
 _WHOLE_SHIFT, _OWN_SHIFT = 365, 180
 
@@ -41,11 +42,18 @@ class Pseudonyms:
     # ── identifiers ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _identifier(self, text: str) -> str:
-        """Another identifier of the same shape; that of a National Provider Identifier has a right check digit."""
-        if _NPI.fullmatch(text) and npi_check_digit(text[:9]) == text[9]:
+        """Another identifier of the same shape. That of a provider (NPI), and of goods and places (GS1), has a right
+        check digit; no other one gets it by chance, so that two never become the same."""
+        if _is_npi(text):
             body = text[0] + self.permuted("npi", text[1:9])
             return body + npi_check_digit(body)
-        return self.permuted("identifier", text)
+        if _is_gs1(text):
+            body = self.permuted("gs1", text[:-1])
+            return body + gs1_check_digit(body)
+        made = self.permuted("identifier", text)
+        while _is_npi(made) or _is_gs1(made):
+            made = self.permuted("identifier", made)
+        return made
 
     def control(self, text: str) -> str:
         """A control number in place of another: however many zeros stand before it, it becomes the same number."""
@@ -154,6 +162,23 @@ def npi_check_digit(body: str) -> str:
     for at, digit in enumerate(map(int, reversed(body))):
         total += digit if at % 2 else sum(divmod(2 * digit, 10))
     return str(-total % 10)
+
+
+def gs1_check_digit(body: str) -> str:
+    """The last digit of a GTIN, GLN or SSCC.
+
+    >>> gs1_check_digit("400638133393")
+    '1'
+    """
+    return str(-sum(int(digit) * (1 if at % 2 else 3) for at, digit in enumerate(reversed(body))) % 10)
+
+
+def _is_npi(text: str) -> bool:
+    return _NPI.fullmatch(text) is not None and npi_check_digit(text[:9]) == text[9]
+
+
+def _is_gs1(text: str) -> bool:
+    return _GS1.fullmatch(text) is not None and gs1_check_digit(text[:-1]) == text[-1]
 
 
 def shifted(text: str, days: int) -> str | None:

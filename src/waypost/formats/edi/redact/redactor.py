@@ -25,6 +25,7 @@ from waypost.formats.edi.redact.value import Values
 from waypost.formats.edi.schema.model import Composite, Element
 from waypost.formats.edi.segment import split_elements, split_segments
 from waypost.formats.edi.token import Kind, Token
+from waypost.formats.edi.x12_dialect import X12
 
 Row = list[str]
 
@@ -78,7 +79,7 @@ class Redactor:
             self.interchanges += 1
             start = len(token.data) - len(token.data[max(token.data.find(token.header.row[0]), 0) :])
             data = token.data[:start] + self._segments(token, token.data[start:], values, declared, [])
-            return _isa_width(token.data, data, token.header.delimiters)
+            return _isa_width(token.data, data, token.header.delimiters) if token.dialect is X12 else data
         if token.kind is Kind.GROUP:
             self._group = _row(token.data.removesuffix(token.header.delimiters.segment), token)
         if token.kind is not Kind.TRANSACTION:
@@ -133,6 +134,8 @@ class Redactor:
             if binary and number == len(pieces) - 1:
                 made.append(b"X" * len(piece))
                 self._note(guide, f"{tag}{number:02}", "", Treatment("blank", "Q"), piece != made[-1])
+            elif binary == number and piece.isdigit() and int(piece) == len(pieces[-1]):
+                made.append(piece)  # a right length can't name anybody
             else:
                 made.append(self._element(piece, number, row, values, declared, stood, guide, marks, tag))
         joined = marks.element.join(made)
@@ -174,7 +177,8 @@ class Redactor:
         self._note(guide, place, qualifier, treatment, made != text)
         if made == text:
             return raw
-        width = len(raw) if raw != raw.strip() else 0
+        plain = raw.translate(None, LINE_ENDS)
+        width = len(plain) if plain != plain.strip() else 0
         return made.encode("utf-8", "replace").ljust(width)
 
     def _note(self, guide: str, place: str, qualifier: str, treatment: Treatment, changed: bool) -> None:

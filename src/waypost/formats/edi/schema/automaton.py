@@ -65,9 +65,9 @@ class State:
         """The places for ``tag``, the nearest first."""
         found = self.moves.get(tag)
         if found is None:
-            found = self._find(tag)
-            if tag in self._machine.tags:  # what the message does not know is not kept: it comes from outside
-                self.moves[tag] = found
+            if tag not in self._machine.tags:  # not kept: it comes from outside
+                return ()
+            found = self.moves[tag] = self._find(tag)
         return found
 
     def ahead(self) -> Iterator[tuple[int, int, Use | Loop]]:
@@ -119,7 +119,15 @@ class Automaton:
         self.root = root
         self.tags = frozenset(use.tag for use in root.uses())
         self._states: dict[Path, State] = {}
+        self._inside: dict[Loop, frozenset[str]] = {}
         self.start = self.state(((root, -1, ()),))
+
+    def inside(self, loop: Loop) -> frozenset[str]:
+        """The tags of a loop and of its inner loops."""
+        found = self._inside.get(loop)
+        if found is None:
+            found = self._inside[loop] = frozenset(use.tag for use in loop.uses())
+        return found
 
     def state(self, path: Path) -> State:
         """The state at ``path``, made when first asked for."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 from waypost.formats.edi.schema.model import Element, Segment
 from waypost.formats.edi.schema.rule_value import CHECKS
+from waypost.formats.edi.schema.wanted import OWN
 
 FUNCTIONS = ("abs", "check_digit", "code", "count", "date", "every", "hash", "implies", "last_date", "length", "outer",
              "own", "present", "sum", "text")  # fmt: skip
-OWN = "="
-"""Behind a tag, in the rows a rule sees: only the rows of the loop itself, not those of loops inside it."""
 _OPERATORS: Mapping[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS: Mapping[type, str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in",

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.condition import Violation, violations, words
+from waypost.formats.edi.schema.date_format import DATED, wrong_date
 from waypost.formats.edi.schema.model import Composite, Element, Use
 from waypost.formats.edi.schema.pattern import Patterns
 
@@ -79,6 +80,11 @@ class ElementFaults:
             elif not value and part.required:
                 wrong.add(number)
                 yield replace(here, code="element-missing", found="nothing", expected=_expected(part))
+        if item.ref == DATED and filled >= 3 and not wrong & {2, 3} and self._marks.release:
+            form = wrong_date(parts[1], parts[2])
+            if form:
+                yield replace(at, component=2, code="element-date", found=repr(parts[1][:_SHOWN]),
+                              expected=f"{form}, as format {parts[2]} says")  # fmt: skip
         if filled > len(item.parts):
             yield replace(at, code="too-many-components", component=len(item.parts) + 1, found=f"{filled} components",
                           expected=f"at most {len(item.parts)}")  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from waypost.formats.edi.schema.condition import Grain, Violation, violations
+from waypost.formats.edi.schema.date_format import DATED, DAY, written_as
 from waypost.formats.edi.schema.model import UNLIMITED, Composite, Element, Segment, Use
 from waypost.formats.edi.schema.notation import places
 
@@ -15,10 +16,6 @@ PLACEHOLDERS = "\x01\x02\x03\x04\x05"
 
 Item = Element | Composite
 Mark = tuple[int, int, frozenset[str]]
-_DAY = (
-    "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-8])"
-    "|(?<=[02468][048])0229|(?<=[13579][26])0229)"
-)
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2}|)"
 
 
@@ -85,8 +82,8 @@ class Patterns:
     def _date(self, low: int, high: int) -> str:
         """Six or eight digits; eight where there are as many."""
         if low == high and high in (6, 8):
-            return f"[0-9]{{{high - 4}}}{_DAY}"
-        return f"(?=[0-9]{{{low},{high}}}(?![0-9]))[0-9]{{2}}(?:[0-9]{{2}}(?=[0-9]{{4}})|){_DAY}"
+            return f"[0-9]{{{high - 4}}}{DAY}"
+        return f"(?=[0-9]{{{low},{high}}}(?![0-9]))[0-9]{{2}}(?:[0-9]{{2}}(?=[0-9]{{4}})|){DAY}"
 
     def _decimal(self, low: int, high: int) -> str:
         """Sign and point of a number do not count."""
@@ -103,6 +100,13 @@ class Patterns:
 
     def _composite(self, composite: Composite, prefix: str) -> str:
         """The pattern of one composite that is there."""
+        return self._dated(composite) + self._in_order(composite, prefix)
+
+    def _dated(self, composite: Composite) -> str:
+        dated = composite.ref == DATED and self.marks.release and len(composite.parts) >= 3
+        return written_as(self._element + re.escape(self.marks.repetition), self._component) if dated else ""
+
+    def _in_order(self, composite: Composite, prefix: str) -> str:
         if composite.repeat > 1 and self.marks.repetition:  # groups would keep what an earlier repetition held
             return self._conditions(composite) + self._sequence(composite, frozenset(), prefix)
         watched, checks = _watched(composite)

@@ -17,7 +17,8 @@ from typing import Any
 from waypost.formats.edi.schema.code_list import CodeLists
 from waypost.formats.edi.schema.expression import Translator
 from waypost.formats.edi.schema.model import Rule, Segment
-from waypost.formats.edi.schema.rule_value import Values, check_digit, date, known
+from waypost.formats.edi.schema.rule_value import UncutValues, Values, check_digit, date, known
+from waypost.formats.edi.schema.wanted import Wanted, wanted
 
 Rows = Mapping[str, Sequence[Sequence[str]]]
 """The segments a rule sees, by tag; under ``CAS=`` those that stand in no inner loop."""
@@ -37,14 +38,15 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
     """A rule ready to be asked. ``keys`` are the rows it looks at, ``read`` those whose elements it reads, ``outer``
-    those of loops around that stood before; ``place`` is what it is about, ``needed`` whether that has to be there;
-    ``source`` is the condition as Python source."""
+    those of loops around that stood before; ``wanted`` says which rows can matter; ``place`` is what it is about,
+    ``needed`` whether that has to be there; ``source`` is the condition as Python source."""
 
     rule: Rule
     keys: frozenset[str]
     read: frozenset[str]
     outer: frozenset[str]
     lists: frozenset[str]
+    wanted: Wanted
     place: tuple[str, int, int]
     needed: bool
     source: str
@@ -67,8 +69,9 @@ class CompiledRule:
 
 
 @lru_cache(maxsize=64)
-def _space(component: str, codes: CodeLists) -> dict[str, Any]:
-    values = Values(component)
+def _space(component: str, codes: CodeLists, element: str = "") -> dict[str, Any]:
+    """What the source of a rule may name. Where ``element`` is given, rows are segments not split yet."""
+    values = UncutValues(element, component) if element else Values(component)
     return {
         "__builtins__": {"len": len, "bool": bool, "all": all, "abs": abs}, "D": Decimal, "known": known, "date": date,
         "check_digit": check_digit, "code": codes.holds, "cell": values.cell, "text": values.text,
@@ -101,7 +104,7 @@ def compile_rule(
     needed = isinstance(said, ast.Call) and ast.unparse(said.func) == "present" and len(said.args) == 1
     return CompiledRule(
         rule, frozenset(translator.keys), frozenset(translator.read), frozenset(translator.outer),
-        frozenset(translator.lists), about.first or translator.first or ("", 0, 0), needed, source,
+        frozenset(translator.lists), wanted(tree), about.first or translator.first or ("", 0, 0), needed, source,
         _function(source, space), sides,
     )  # fmt: skip
 
@@ -113,10 +116,11 @@ def _conclusion(tree: ast.expr) -> ast.expr:
     return tree
 
 
-def together(rules: Sequence[CompiledRule], component: str, codes: CodeLists = NO_CODES) -> Ask:
-    """One function that says whether none of ``rules`` is broken. It may raise where a rule can't be asked."""
+def together(rules: Sequence[CompiledRule], element: str, component: str, codes: CodeLists = NO_CODES) -> Ask:
+    """One function that says whether none of ``rules`` is broken, of rows that are segments not split yet. It may raise
+    where a rule can't be asked."""
     return _function(" and ".join(f"({rule.source}) is not False" for rule in rules) or "True",
-                     _space(component, codes))  # fmt: skip
+                     _space(component, codes, element))  # fmt: skip
 
 
 def _function(source: str, space: Mapping[str, Any]) -> Ask:

@@ -13,16 +13,17 @@ from typing import Any
 Rows = Sequence[Sequence[str]]
 Number = int | Decimal
 _NUMBER = re.compile(r"-?(?:[0-9]{1,60}(?:[.,][0-9]{0,60})?|[.,][0-9]{1,60})").fullmatch
+_MOST_DIGITS = 60
 _HASH_LIMIT = 10_000_000_000
 """X12 keeps the last ten digits of a hash total (element 347)."""
 
 
 def number(text: str, places: int) -> Number | None:
     """``text`` as a number whose last ``places`` digits are decimals; None where it is none."""
+    if not places and len(text) <= _MOST_DIGITS and text.isdecimal() and text.isascii():
+        return int(text)
     if not _NUMBER(text):
         return None
-    if not places and text.isdecimal():
-        return int(text)
     value = Decimal(text.replace(",", "."))
     return value.scaleb(-places) if places else value
 
@@ -86,6 +87,47 @@ class Values:
     def many(self, rows: Rows | None, element: int, component: int) -> int:
         """How many values there are."""
         return sum(self.cell(row, element, component) is not None for row in rows or ())
+
+
+class UncutValues(Values):
+    """Reads elements of segments not split yet: most rows are kept for nothing, since nobody asks for them."""
+
+    def __init__(self, separator: str, component: str) -> None:
+        super().__init__(component)
+        self._separator = separator
+
+    def cell(self, row: Any, element: int, component: int) -> str | None:
+        """One value, None where it is empty."""
+        cells = row.split(self._separator, element + 1)
+        if element >= len(cells):
+            return None
+        return self._part(cells[element], component) if component else cells[element] or None
+
+    def text(self, rows: Any, element: int, component: int) -> str | None:
+        """The first value there is, as text."""
+        for row in rows or ():
+            cells = row.split(self._separator, element + 1)
+            if element < len(cells):
+                text = self._part(cells[element], component) if component else cells[element]
+                if text:
+                    return text
+        return None
+
+    def total(self, rows: Any, elements: Iterable[int], component: int, places: int) -> Number:
+        """The sum of all values of some elements; what is no number counts as nothing."""
+        made: Number = 0
+        for row in rows or ():
+            cells = row.split(self._separator)
+            for element in elements:
+                if element < len(cells) and cells[element]:
+                    text = self._part(cells[element], component) if component else cells[element]
+                    if text and (value := number(text, places)) is not None:
+                        made = made + value
+        return made
+
+    def _part(self, text: str, component: int) -> str | None:
+        parts = text.split(self._component)
+        return (parts[component - 1] or None) if component <= len(parts) else None
 
 
 def known(every: bool, *held: bool | None) -> bool | None:

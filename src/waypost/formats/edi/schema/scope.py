@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waypost.formats.edi.schema.automaton import Path, State
 from waypost.formats.edi.schema.code_list import CodeLists
-from waypost.formats.edi.schema.expression import OWN
 from waypost.formats.edi.schema.hierarchy import BOUNDS, LEVEL, broken_bounds, broken_levels, levels
-from waypost.formats.edi.schema.model import Schema
+from waypost.formats.edi.schema.model import Loop, Schema, Use
+from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.rule import CompiledRule, Rows, compile_rule, together
+from waypost.formats.edi.schema.wanted import OWN, Filter, matters
 
 Ask = Callable[[Rows, Rows], Any]
 BOUND = "LS=LE"
 """The rows of LS and LE segments together, in order."""
-Act = tuple[tuple[tuple[int, Ask], ...], tuple[int, ...], tuple[tuple[int, str], ...], str, bool]
+Path = Sequence[tuple[Loop, *tuple[Any, ...]]]
+"""The loops a segment stands in, outermost first, each with whatever is known of the place in it."""
+Act = tuple[tuple[tuple[int, Ask], ...], tuple[int, ...], tuple[tuple[int, str], ...], str]
 """What a segment means for rules: scopes that end before it, with what they are asked; scopes it begins; where it is
-collected, and as what; its tag where loops inside look at it; whether its elements are read, or it is only counted."""
+collected, and as what; its tag where loops inside look at it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """The rules of one loop, the rows they look at, and all of them as one question."""
+    """The rules of one loop, the rows they look at and which of those matter, and all of them as one question about
+    segments not split yet."""
 
     rules: tuple[CompiledRule, ...]
     keys: frozenset[str]
-    read: frozenset[str]
+    wanted: Mapping[str, tuple[Filter | None, ...]]
     ask: Ask
 
 
 class Scopes:
-    """The scopes of a schema whose components are separated by ``component``. Depth 0 is the whole message."""
+    """The scopes of a schema written with some separators. Depth 0 is the whole message."""
 
-    def __init__(self, schema: Schema, tags: frozenset[str], component: str, codes: CodeLists) -> None:
-        self._component, self._codes = component, codes
-        self.rules = [compile_rule(rule, component, schema.segments, codes) for rule in schema.rules]
+    def __init__(self, schema: Schema, tags: frozenset[str], marks: Marks, codes: CodeLists) -> None:
+        self._marks, self._codes = marks, codes
+        self.rules = [compile_rule(rule, marks.component, schema.segments, codes) for rule in schema.rules]
         self.levels = schema.standard == "x12" and LEVEL in tags
         self.bounds = schema.standard == "x12" and tags >= BOUNDS
         self.nested = levels(schema.root) if self.levels else {}
@@ -58,50 +61,58 @@ class Scopes:
     def _made(self, names: tuple[str, ...]) -> Scope | None:
         rules = tuple(rule for rule in self.rules if _stands(rule.rule.at, names))
         keys = {key for rule in rules for key in rule.keys}
-        ask = together(rules, self._component, self._codes)
-        read = {key for rule in rules for key in rule.read}
+        ask = together(rules, self._marks.element, self._marks.component, self._codes)
+        found = {key: tuple(f for rule in rules for f in rule.wanted.get(key, ())) for key in keys}
         if names:
-            return Scope(rules, frozenset(keys), frozenset(read), ask) if rules else None
+            return Scope(rules, frozenset(keys), found, ask) if rules else None
         structure = ({LEVEL} if self.levels else set()) | (BOUNDS if self.bounds else set())
-        keys, read = keys | structure, read | structure
-        return Scope(rules, frozenset(keys), frozenset(read), self._with_structure(ask)) if keys or rules else None
+        found |= dict.fromkeys(structure, (None,))
+        return Scope(rules, frozenset(found), found, self._with_structure(ask)) if found or rules else None
 
     def _with_structure(self, ask: Ask) -> Ask:
         if not self.levels and not self.bounds:
             return ask
 
+        def split(segment: Any) -> list[str]:
+            return segment.split(self._marks.element)  # type: ignore[no-any-return]
+
         def asked(rows: Rows, outer: Rows) -> bool:
-            numbered = enumerate(rows.get(LEVEL, ()))
+            numbered = enumerate(map(split, rows.get(LEVEL, ())))
             if self.levels and next(broken_levels(numbered, self.nested), None) is not None:
                 return False
-            bounds = enumerate(rows.get(BOUND, ()))
+            bounds = enumerate(map(split, rows.get(BOUND, ())))
             return not (self.bounds and next(broken_bounds(bounds), None) is not None) and bool(ask(rows, outer))
 
         return asked
 
     def open(self, path: Path) -> list[tuple[int, Scope]]:
-        """The scopes a state is in, with their depth."""
+        """The scopes a place is in, with their depth."""
         names = tuple(loop.name for loop, *_ in path[1:])
         found = [(depth, self.at(names[:depth])) for depth in range(len(path))]
         return [(depth, scope) for depth, scope in found if scope is not None]
 
-    def act(self, before: State, after: State, depth: int, tag: str) -> Act | None:
-        """What a segment means that leads from one state to another, matched at ``depth``."""
+    def act(self, before: Path, after: Path, depth: int, tag: str, use: Use | None = None) -> Act | None:
+        """What a segment means that leads from one place to another, matched at ``depth``. Where it is given of which
+        ``use`` it is, it is not collected by scopes to which it cannot matter."""
         if not self.any:
             return None
-        closes = tuple((d, scope.ask) for d, scope in reversed(self.open(before.path)) if d > depth)
-        here = self.open(after.path)
+        closes = tuple((d, scope.ask) for d, scope in reversed(self.open(before)) if d > depth)
+        here = self.open(after)
         opens = tuple(d for d, _ in here if d > depth)
-        adds = tuple((d, key) for d, scope in here for key in _keys(tag, scope, len(after.path) - 1 == d))
+        adds = tuple(
+            (d, key)
+            for d, scope in here
+            for key in _keys(tag, scope, len(after) - 1 == d)
+            if use is None or key == BOUND or matters(use, scope.wanted[key])
+        )
         around = tag if tag in self.outer else ""
         if not (closes or opens or adds or around):
             return None
-        reads = bool(around) or any(key in scope.read for d, scope in here for at, key in adds if d == at)
-        return closes, opens, adds, around, reads or any(key == BOUND for _, key in adds)
+        return closes, opens, adds, around
 
-    def ends(self, state: State) -> tuple[tuple[int, Ask], ...]:
-        """The scopes that end where a message ends in ``state``."""
-        return tuple((d, scope.ask) for d, scope in reversed(self.open(state.path)))
+    def ends(self, path: Path) -> tuple[tuple[int, Ask], ...]:
+        """The scopes that end where a message ends at ``path``."""
+        return tuple((d, scope.ask) for d, scope in reversed(self.open(path)))
 
 
 def _keys(tag: str, scope: Scope, own: bool) -> list[str]:

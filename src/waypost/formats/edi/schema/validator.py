@@ -11,7 +11,6 @@ from dataclasses import replace
 from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.automaton import Automaton, Move, State
 from waypost.formats.edi.schema.code_list import CodeLists
-from waypost.formats.edi.schema.expression import OWN
 from waypost.formats.edi.schema.fault import ElementFaults
 from waypost.formats.edi.schema.hierarchy import LEVEL, broken_bounds, broken_levels
 from waypost.formats.edi.schema.model import Schema, Use
@@ -19,7 +18,9 @@ from waypost.formats.edi.schema.pattern import Marks, Patterns
 from waypost.formats.edi.schema.quick import QuickPath
 from waypost.formats.edi.schema.rule import NO_CODES, CompiledRule, Verdict
 from waypost.formats.edi.schema.scope import BOUND, Scope, Scopes
+from waypost.formats.edi.schema.spot import Spots
 from waypost.formats.edi.schema.walk import Row, Step, Walker
+from waypost.formats.edi.schema.wanted import OWN
 
 MOST_FINDINGS = 200
 
@@ -33,8 +34,8 @@ class Validator:
         patterns = Patterns(marks)
         self._faults = ElementFaults(patterns)
         self._walker = Walker(schema, self._machine, marks.component)
-        self._scopes = Scopes(schema, self._machine.tags, marks.component, codes)
-        self._quick = QuickPath(self._machine, patterns, self._scopes)
+        self._scopes = Scopes(schema, self._machine.tags, marks, codes)
+        self._quick = QuickPath(Spots(schema.root), self._machine.tags, patterns, self._scopes)
         self.accepts = self._quick.accepts
         """Whether the segments between header and trailer are as the schema says. False may be wrong, True is not."""
 
@@ -123,9 +124,9 @@ class _Held:
 
     def take(self, index: int, move: Move) -> None:
         tag = self._rows[index][0]
-        act = self._scopes.act(self._state, move.state, move.depth, tag)
+        act = self._scopes.act(self._state.path, move.state.path, move.depth, tag)
         if act:
-            closes, _, adds, around, _ = act
+            closes, _, adds, around = act
             for depth, _ in closes:
                 self._close(depth)
             self._open(move.state, move.depth, index)
@@ -136,7 +137,7 @@ class _Held:
         self._state = move.state
 
     def finish(self) -> list[Finding]:
-        for depth, _ in self._scopes.ends(self._state):
+        for depth, _ in self._scopes.ends(self._state.path):
             self._close(depth)
         return self._found
 

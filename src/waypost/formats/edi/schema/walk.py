@@ -150,7 +150,7 @@ class Walker:
     def _openings(self, state: State, row: Row) -> Iterator[tuple[Use, Move]]:
         """The loops ahead that ``row`` would stand in had they been opened."""
         for depth, index, item in state.ahead():
-            if isinstance(item, Loop) and any(use.tag == row[0] for use in item.uses()):
+            if isinstance(item, Loop) and row[0] in self._machine.inside(item):
                 inside = self._machine.state(state.led(depth, index))
                 for move in inside.after(row[0]):
                     if not move.missing and move.depth > depth:
