@@ -21,7 +21,7 @@ from waypost.testing.ledger.trial import Plan, tried
 def test_both_ends_agree_after_many_kills(tmp_path: Path, workers: tuple[int, ...], seed: int) -> None:
     plan = Plan(
         messages=2000, workers=workers, seed=seed, least_kills=5, supervisor_share=0.5, per_second=1000,
-        erp_down_seconds=2, timeout_seconds=80,
+        peer_down_seconds=2, timeout_seconds=80,
     )  # fmt: skip
     result = tried(tmp_path / "trial", plan)
     assert shortened(result.faults) == []
@@ -55,8 +55,34 @@ def test_both_ends_agree_after_deaths_at_changes_of_the_disk(
     ],
 )
 def test_a_planted_bug_is_found(tmp_path: Path, plant: str, said: str) -> None:
-    plan = Plan(messages=1000, workers=(2,), plant=plant, per_second=500, erp_down_seconds=1, timeout_seconds=12)
+    plan = Plan(messages=1000, workers=(2,), plant=plant, per_second=500, peer_down_seconds=1, timeout_seconds=12)
     assert re.search(said, "\n".join(tried(tmp_path / "trial", plan).faults))
+
+
+@pytest.mark.timeout(360)
+@pytest.mark.parametrize(
+    ("workers", "seed"), [pytest.param((1,), 21, id="one worker"), pytest.param((2, 3, 2), 22, id="several workers")]
+)
+def test_what_waits_at_boundaries_comes_out_as_if_nothing_had_been_killed(
+    tmp_path: Path, workers: tuple[int, ...], seed: int
+) -> None:
+    plan = Plan(
+        scene="boundaries", messages=40, workers=workers, seed=seed, least_kills=4, most_kills=6, kill_every=3,
+        per_second=10, supervisor_share=0.5, peer_down_seconds=2, timeout_seconds=240,
+    )  # fmt: skip
+    result = tried(tmp_path / "trial", plan)
+    assert shortened(result.faults) == []
+    assert result.kills.total() >= 4
+
+
+@pytest.mark.timeout(360)
+def test_a_group_whose_going_is_journaled_apart_is_found_by_kills(tmp_path: Path) -> None:
+    plan = Plan(
+        scene="boundaries", messages=100, workers=(1,), kill_every=2, least_kills=4, plant="apart", per_second=10,
+        peer_down_seconds=1, timeout_seconds=60,
+    )  # fmt: skip
+    found = "\n".join(tried(tmp_path / "trial", plan).faults)
+    assert re.search(r"(groups|batches|slow|pairs|processes|offers|sequence): k\d+ \d+ came \d+ times", found), found
 
 
 @pytest.mark.parametrize(

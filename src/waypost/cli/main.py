@@ -180,7 +180,7 @@ def build(arguments: Sequence[str] | None = None) -> TyperGroup:
                 groups[first] = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
                 app.add_typer(groups[first], name=first, help=f"{heading}.", rich_help_panel=heading)
             place = groups[first] if word else app
-            meant = arguments is None or first in arguments
+            meant = arguments is None or first in arguments or "--pages" in arguments  # the pages tell of all
             place.command(word or name, rich_help_panel=heading)(expanded(function) if meant else _named(function))
     command = get_command(app)
     assert isinstance(command, TyperGroup)

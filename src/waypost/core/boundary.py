@@ -85,7 +85,8 @@ reached a limit and the next message needs its place."""
 
 
 class BoundaryStep(Protocol):
-    """Built as ``cls(options, grants)``; its traits say ``boundary``."""
+    """Built as ``cls(options, grants)``; its traits say ``boundary``. Its options have ``limits``, and ``reasons``: why
+    it may let a group go by itself, as its releases say it (``…`` for what differs); coverage counts them."""
 
     needs_members: bool
     """Whether ``arrived`` looks at those that wait: they are read from the journal each time."""

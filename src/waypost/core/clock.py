@@ -66,7 +66,10 @@ class ManualClock:
 
     async def advance(self, seconds: float) -> None:
         """Move ``seconds`` on, waking every sleeper on the way at its own time."""
-        until = self._now + int(seconds * MICROSECONDS)
+        await self.advance_to(self._now + int(seconds * MICROSECONDS))
+
+    async def advance_to(self, until: int) -> None:
+        """The same, up to a moment."""
         while self._sleepers and self._sleepers[0][0] <= until:
             due, _, future = heapq.heappop(self._sleepers)
             self._now = max(self._now, due)

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from typing import Any
 
 from waypost.core.errors import Fault, near
@@ -255,19 +256,15 @@ class TableVersion:
     def after(self, number: int, digest: str, changes: Sequence[Change]) -> TableVersion:
         """The version that ``changes`` make of this one."""
         rows = dict(self.rows)
-        for change in changes:
-            kept = _around(rows.get(change.key, ()), change)
-            if change.values is not None:
-                kept.append(Row(change.key, change.values, change.start, change.end))
-            if kept:
-                rows[change.key] = tuple(sorted(kept, key=lambda row: row.start))
-            else:
-                rows.pop(change.key, None)
+        change_rows(rows, changes)
         return TableVersion(number, digest, rows)
 
     def row(self, key: str, at: int) -> Row | None:
         """What a key means at a moment."""
-        return next((row for row in self.rows.get(key, ()) if row.holds(at)), None)
+        for row in self.rows.get(key, ()):
+            if row.start <= at and (not row.end or at < row.end):
+                return row
+        return None
 
     def keys_of(self, column: str, text: str, at: int) -> list[str]:
         """The keys whose column has the text at a moment."""
@@ -285,6 +282,23 @@ class TableVersion:
 
     def __len__(self) -> int:
         return sum(map(len, self.rows.values()))
+
+
+def change_rows(rows: dict[str, tuple[Row, ...]], changes: Sequence[Change]) -> None:
+    """Make changes to rows by key, in place."""
+    for change in changes:
+        before = rows.get(change.key)
+        kept = _around(before, change) if before else []
+        if change.values is not None:
+            kept.append(Row(change.key, change.values, change.start, change.end))
+        if kept:
+            kept.sort(key=_start)
+            rows[change.key] = tuple(kept)
+        else:
+            rows.pop(change.key, None)
+
+
+_start = attrgetter("start")
 
 
 def _around(rows: Sequence[Row], change: Change) -> list[Row]:

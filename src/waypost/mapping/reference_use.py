@@ -26,10 +26,14 @@ class ReferenceTable:
     """One table under its declaration. ``version`` is the one looked into: the engine sets that of the message; for
     tests and trials it is what the declared initial file holds."""
 
-    __slots__ = ("_initial", "declaration", "version")
+    __slots__ = ("_columns", "_initial", "declaration", "version")
 
     def __init__(self, declaration: Declaration, read: Read) -> None:
         self.declaration = declaration
+        self._columns: dict[Any, Column] = {
+            **declaration.columns, declaration.key: Column(declaration.key),
+            None: declaration.columns[declaration.first],
+        }  # fmt: skip
         self._initial = initial_version(declaration, read, [])
         self.version = self._initial
 
@@ -39,15 +43,12 @@ class ReferenceTable:
 
     def column(self, name: Any) -> Column:
         """A column by its heading, the first for None. ``Refused`` for one there is not."""
-        columns = self.declaration.columns
-        if name is None:
-            return columns[self.declaration.first]
-        if name == self.declaration.key:
-            return Column(self.declaration.key)
-        if name not in columns:
+        column = self._columns.get(name)
+        if column is None:
+            columns = self.declaration.columns
             known = near(str(name), columns) or f"known: {', '.join(columns)}"
             raise Refused(f"reference table {self.declaration.name!r} has no column {name!r}", "a column of it", known)
-        return columns[name]
+        return column
 
     def value(self, key: str, at: int, name: Any) -> tuple[bool, Any]:
         """Whether a key has a row at a moment, and the value of a column of it."""
@@ -57,6 +58,8 @@ class ReferenceTable:
         if column.name == self.declaration.key:
             return True, key
         text = row.values.get(column.name, "")
+        if column.kind == "text":
+            return True, text or None
         try:
             return True, typed(column, text)
         except ValueError as error:  # it was kept when the column had another type

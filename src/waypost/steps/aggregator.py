@@ -21,6 +21,7 @@ from waypost.steps.correlation import Correlation, key_text
 _NAMES = ("count", "members")
 _RESULT_NAMES = ("key", "count", "members", "first", "last")
 _DAY = Duration(86400)
+_AFTER, _IDLE = "time since its first message", "time since its last message"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,16 @@ class AggregatorOptions:
     ] = "new_group"
     remember: Annotated[Duration, Option("How long it is known that a group went.", minimum=0.001)] = _DAY
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=LimitOptions)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        rules = self.complete
+        told = {
+            "count": rules.count, "expected count": rules.expected, "condition": rules.when,
+            _AFTER: rules.after, _IDLE: rules.idle,
+        }  # fmt: skip
+        return tuple(reason for reason, rule in told.items() if rule is not None)
 
     def faults(self) -> Iterator[OptionFault]:
         if (self.produce == "map") != bool(self.map):
@@ -156,7 +167,7 @@ class Aggregator:
     def due(self, group: Group, timer: str) -> Turn:
         if timer == "forget" or not group.count:
             return Turn() if not group.count else self._same(group)
-        reason = "time since its first message" if timer == "after" else "time since its last message"
+        reason = _AFTER if timer == "after" else _IDLE
         return self._over(group, tuple(range(group.count)), reason, timed_out=self._options.incomplete)
 
     def forced(self, group: Group, how: Forced) -> Turn:

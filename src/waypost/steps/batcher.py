@@ -32,6 +32,12 @@ class BatcherOptions:
     into: Annotated[str, Option("The field that holds the list; without one the list is the document.")] = ""
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=LimitOptions)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        told = {"count": self.count, "bytes": self.bytes, "time": self.after}
+        return tuple(reason for reason, rule in told.items() if rule is not None)
+
     def faults(self) -> Iterator[OptionFault]:
         if self.count is None and self.bytes is None and self.after is None:
             yield OptionFault("count", "nothing says when a batch goes", "count, bytes or after")

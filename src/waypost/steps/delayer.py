@@ -20,6 +20,7 @@ from waypost.core.traits import StepTraits
 from waypost.mapping.expression import compile_expression
 from waypost.steps.passing import many, unchanged
 
+_COME, _PASSED = "its time has come", "its time has passed"
 _AT_ONCE = 200
 """Messages looked at when a time has come; the others follow at once."""
 
@@ -33,6 +34,11 @@ class DelayerOptions:
                example="deliver_at"),
     ] = None  # fmt: skip
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=many)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        return (_COME, _PASSED) if self.until is not None or not self.seconds else (_COME,)
 
     def faults(self) -> Iterator[OptionFault]:
         if (self.seconds is None) == (self.until is None):
@@ -76,7 +82,7 @@ class Delayer:
         if group.count:
             return self._wait(group.state["due"])
         if due <= group.now:
-            return Turn(releases=(Release((0,), "its time has passed"),))
+            return Turn(releases=(Release((0,), _PASSED),))
         return self._wait(due)
 
     def due(self, group: Group, timer: str) -> Turn:
@@ -101,10 +107,10 @@ class Delayer:
         for place, message in enumerate(members):
             due = self._due(message)
             if due > group.now:
-                gone = (Release(tuple(range(place)), "its time has come"),) if place else ()
+                gone = (Release(tuple(range(place)), _COME),) if place else ()
                 turn = self._wait(due)
                 return Turn(state=turn.state, timers=turn.timers, releases=gone)
-        gone = (Release(tuple(range(count)), "its time has come"),) if count else ()
+        gone = (Release(tuple(range(count)), _COME),) if count else ()
         if group.count > count:
             return Turn(state={"due": group.now}, timers={"due": group.now}, releases=gone)
         return Turn(releases=gone)

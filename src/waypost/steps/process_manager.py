@@ -21,6 +21,7 @@ from waypost.steps.correlation import Correlation
 _NAMES = ("process", "answers")
 _DAY = Duration(86400)
 State = dict[str, Any]
+_COMPLETED, _COMPENSATED, _STUCK = "completed", "compensated", "compensation failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,14 @@ class ProcessManagerOptions:
     def branches(self) -> Mapping[str, CallOptions]:
         """The calls, as the engine finds the branches of a boundary."""
         return self.calls
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        fails = any(step.call or step.timeout or step.fail_on for step in self.steps)
+        undoes = any(step.compensate for step in self.steps)
+        told = {_COMPLETED: True, _COMPENSATED: fails, _STUCK: undoes}
+        return tuple(reason for reason, may in told.items() if may)
 
     def faults(self) -> Iterator[OptionFault]:
         if not self.steps:
@@ -219,7 +228,7 @@ class ProcessManager:
     def _enter(self, group: Group, state: State, arriving: int = 0) -> Turn:
         """Begin the step the process is at; at the end of all, end."""
         if state["at"] == len(self._steps):
-            return self._ended(group, state, "completed", arriving)
+            return self._ended(group, state, _COMPLETED, arriving)
         step = self._steps[state["at"]]
         state["event"] = False
         state["until"] = None if step.timeout is None else group.now + int(step.timeout * MICROSECONDS)
@@ -267,7 +276,7 @@ class ProcessManager:
 
     def _undo(self, group: Group, state: State, arriving: int = 0) -> Turn:
         if not state["undo"]:
-            status = "compensation failed" if state["stuck"] else "compensated"
+            status = _STUCK if state["stuck"] else _COMPENSATED
             return self._ended(group, state, status, arriving)
         state["call"] = f"undo {state['undo'][0]}"
         return self._calling(group, state, arriving)

@@ -23,6 +23,7 @@ from waypost.steps.target_name import unknown_targets
 
 _DAY = Duration(86_400)
 _REQUEST, _REPLY, _CLOSED = "request", "reply", "closed"
+_REPLIED, _NO_REPLY, _NO_REQUEST = "replied", "no reply in time", "no request came"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class RequestReplyOptions:
     ] = "fail"
     remember: Annotated[Duration, Option("How long it is known that a request is done with.", minimum=0.001)] = _DAY
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=LimitOptions)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        return _REPLIED, _NO_REPLY, _NO_REQUEST
 
     def faults(self) -> Iterator[OptionFault]:
         yield from path_faults("into", self.into)
@@ -95,7 +101,7 @@ class RequestReply:
             return Turn(state={"waits": role, "due": due}, timers={role: due})
         if waits in (role, _CLOSED):
             return self._same(group, self._too_many(group, role, waits))
-        return self._over(group, (0, 1) if role == _REPLY else (1, 0), "replied")
+        return self._over(group, (0, 1) if role == _REPLY else (1, 0), _REPLIED)
 
     def _too_many(self, group: Group, role: str, waits: str) -> Dropped | Failed:
         done = f"is done with: {group.state['why']}" if waits == _CLOSED else "has one already"
@@ -107,7 +113,7 @@ class RequestReply:
     def due(self, group: Group, timer: str) -> Turn:
         if not group.count:
             return Turn()
-        return self._over(group, (0,), "no reply in time" if timer == _REQUEST else "no request came")
+        return self._over(group, (0,), _NO_REPLY if timer == _REQUEST else _NO_REQUEST)
 
     def forced(self, group: Group, how: Forced) -> Turn:
         if how == "cancel" or not group.count:

@@ -19,6 +19,8 @@ from waypost.mapping.expression import compile_expression
 from waypost.steps.correlation import Correlation
 from waypost.steps.passing import unchanged, whole_number
 
+_SEQUENCE, _LATE = "in sequence", "late"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResequencerOptions:
@@ -44,6 +46,12 @@ class ResequencerOptions:
         Option("So long after its last message a sequence begins anew; without it, never.", minimum=0.001),
     ] = None
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=LimitOptions)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        told = {_SEQUENCE: True, "number … did not come in time": self.gap is not None, _LATE: self.late == "release"}
+        return tuple(reason for reason, rule in told.items() if rule)
 
 
 @registry.register(
@@ -127,7 +135,7 @@ class Resequencer:
         if self._options.late == "drop":
             return self._turn(group, state["next"], state["waiting"], fate=Dropped(found))
         if self._options.late == "release":
-            release = Release((group.count,), "late")
+            release = Release((group.count,), _LATE)
             return self._turn(group, state["next"], state["waiting"], (release,))
         error = DataError(found, where=f"`{self._sequence.text}`", remedy="cancel it", code="sequence-late")
         return self._turn(group, state["next"], state["waiting"], fate=Failed(error))
@@ -140,7 +148,7 @@ class Resequencer:
             leaving.append(places[following])
             following += 1
         left = [number for number in waiting if number >= following]
-        releases = (Release(tuple(leaving), reason or "in sequence"),) if leaving else ()
+        releases = (Release(tuple(leaving), reason or _SEQUENCE),) if leaving else ()
         return self._turn(group, following, left, releases)
 
     def _turn(

@@ -18,6 +18,9 @@ from waypost.core.traits import StepTraits
 from waypost.mapping.expression import Compiled, compile_expression
 from waypost.steps.passing import many
 
+_ALL, _ENOUGH, _TOO_FEW, _OVER = "all answered", "enough answered", "too few can answer", "time is over"
+_NOBODY = "nobody to ask"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchOptions:
@@ -50,6 +53,14 @@ class ScatterGatherOptions:
         Option("What becomes of a message that too few answered: a dead letter, or it goes on with what there is."),
     ] = "fail"
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=many)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        few = self.quorum is not None and self.quorum < len(self.branches)
+        nobody = all(branch.when is not None for branch in self.branches.values())
+        told = {_ALL: True, _ENOUGH: few, _TOO_FEW: True, _OVER: True, _NOBODY: nobody}
+        return tuple(reason for reason, may in told.items() if may)
 
     def faults(self) -> Iterator[OptionFault]:
         if not self.branches:
@@ -96,7 +107,7 @@ class ScatterGather:
         except DataError as error:
             return Turn(fate=Failed(error))
         if not asks:
-            return Turn(releases=(Release((0,), "nobody to ask", {}),))
+            return Turn(releases=(Release((0,), _NOBODY, {}),))
         state = {
             "asked": [ask.to for ask in asks], "answers": {}, "failed": {},
             "until": group.now + int(self._options.timeout * MICROSECONDS),
@@ -119,14 +130,14 @@ class ScatterGather:
             state["failed"][name] = str(error)
         wanted = self._options.quorum or len(state["asked"])
         if len(state["answers"]) >= min(wanted, len(state["asked"])):
-            reason = "all answered" if not self._open(state) else "enough answered"
+            reason = _ALL if not self._open(state) else _ENOUGH
             return Turn(releases=(Release((0,), reason, state["answers"]),))
         if len(state["answers"]) + len(self._open(state)) < min(wanted, len(state["asked"])):
-            return self._incomplete(state, "too few can answer")
+            return self._incomplete(state, _TOO_FEW)
         return self._wait(state)
 
     def due(self, group: Group, timer: str) -> Turn:
-        return self._incomplete(group.state, "time is over") if group.count and group.state else Turn()
+        return self._incomplete(group.state, _OVER) if group.count and group.state else Turn()
 
     def forced(self, group: Group, how: Forced) -> Turn:
         answers = (group.state or {}).get("answers", {})

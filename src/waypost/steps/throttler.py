@@ -17,6 +17,8 @@ from waypost.core.traits import StepTraits
 from waypost.steps.correlation import Correlation
 from waypost.steps.passing import many, unchanged
 
+_WITHIN = "within the rate"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottlerOptions:
@@ -29,6 +31,11 @@ class ThrottlerOptions:
         Expression | None, Option("What the rate is meant for each of, such as a customer; without it, for all.")
     ] = None
     limits: Annotated[LimitOptions, Option("How much may wait.")] = field(default_factory=many)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a group may go by itself."""
+        return (_WITHIN,)
 
 
 @registry.register(
@@ -87,7 +94,7 @@ class Throttler:
             spent += self._span
             leaving += 1
         turn = self._wait(group, spent, count - leaving)
-        gone = (Release(tuple(range(leaving)), "within the rate"),) if leaving else ()
+        gone = (Release(tuple(range(leaving)), _WITHIN),) if leaving else ()
         return Turn(state=turn.state, timers=turn.timers, releases=gone)
 
     def _wait(self, group: Group, spent: int, waiting: int) -> Turn:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.boundary import Ask, Forced, LimitOptions
+from waypost.core.boundary import Ask, Forced, Group, LimitOptions
 from waypost.core.clock import MICROSECONDS
 from waypost.core.component import Dropped, Failed
 from waypost.core.errors import BugError, WaypostError
@@ -20,8 +20,10 @@ from waypost.flow.boundary.draft import Draft, Emitted, Gone, Member
 from waypost.flow.boundary.group import Held, Kept, unpacked
 from waypost.flow.member.codec import read, write
 from waypost.flow.member.envelope import Envelope
+from waypost.testing.timeline import Timeline
 
 _FIRST = 0x0190_0000_0000_7000_8000_0000_0000_0000
+_BEGINNING = 1_700_000_000_000_000
 
 
 class Freed(msgspec.Struct):
@@ -40,9 +42,13 @@ class Bench:
     """One boundary step with its groups. ``released`` has every release, ``ended`` what did not join a group."""
 
     def __init__(
-        self, step: Any, *, name: str = "the-step", limits: LimitOptions | None = None, now: int = 1_700_000_000_000_000
+        self, step: Any, *, name: str = "the-step", limits: LimitOptions | None = None, time: Timeline | None = None
     ) -> None:
-        self.step, self.name, self.limits, self.now = step, name, limits or LimitOptions(), now
+        """``time`` is shared with others; who calls this step when something is due is then theirs to say."""
+        self.step, self.name, self.limits = step, name, limits or LimitOptions()
+        self.time = time or Timeline(_BEGINNING)
+        if time is None:
+            self.time.join(self)
         self.released: list[Freed] = []
         self.ended: list[tuple[Any, Dropped | Failed]] = []
         self.asked: list[tuple[str, Ask]] = []
@@ -65,7 +71,25 @@ class Bench:
     async def members(self, refs: Sequence[int]) -> list[Member]:
         return [self._members[ref] for ref in refs]
 
+    # ── Waiter ──
+
+    def next_due(self) -> int | None:
+        timer = self.next_timer()
+        return None if timer is None else timer[0]
+
+    async def fire(self) -> None:
+        """The timer that is due first fires."""
+        timer = self.next_timer()
+        assert timer is not None, "something is due"
+        draft = self._draft()
+        await draft.due(timer[1], timer[2])
+        self._settle(draft)
+
     # ── what happens ──
+
+    @property
+    def now(self) -> int:
+        return self.time.now
 
     async def put(self, *documents: Any, order: str = "") -> None:
         """Messages with these documents come, in order."""
@@ -93,13 +117,7 @@ class Bench:
 
     async def advance(self, seconds: float) -> None:
         """Let time pass; every timer on the way fires at its own moment."""
-        until = self.now + round(seconds * MICROSECONDS)
-        while (timer := self.next_timer()) is not None and timer[0] <= until:
-            self.now = max(self.now, timer[0])
-            draft = self._draft()
-            await draft.due(timer[1], timer[2])
-            self._settle(draft)
-        self.now = until
+        await self.time.advance_to(self.now + round(seconds * MICROSECONDS))
 
     def next_timer(self) -> tuple[int, str, str] | None:
         """(due, key, name) of the timer that fires next."""
@@ -126,9 +144,28 @@ class Bench:
         await draft.answered(key, name, answer)
         self._settle(draft)
 
+    def take_asked(self) -> list[tuple[str, Ask]]:
+        """What was asked since the last time, each with its group."""
+        asked, self.asked = self.asked, []
+        return asked
+
+    async def still_asked(self, key: str) -> list[str]:
+        """The names of what the step asked for a group and still wants to know."""
+        held = self.held(key)
+        members = [member.message for member in await self.members(held.refs)]
+        if not members:
+            return []
+        group = Group(key=key, now=self.now, state=held.state, count=len(members))
+        return [ask.name for ask in self.step.open_asks(group, members)]
+
     def waiting(self, key: str) -> list[Any]:
         """The documents that wait in a group."""
         return [self._members[ref].message.body for ref in self._waiting.get(key, ())]
+
+    @property
+    def count(self) -> int:
+        """How many messages wait in all."""
+        return sum(map(len, self._waiting.values()))
 
     @property
     def groups(self) -> list[str]:

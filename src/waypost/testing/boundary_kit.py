@@ -21,6 +21,7 @@ from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.flow.member.codec import read, write
 from waypost.testing.boundary_bench import Bench
 from waypost.testing.boundary_system import BoundarySystem, Mortal
+from waypost.testing.cases.coverage import is_reason
 from waypost.testing.step_kit import HOSTILE, build_step, messages_of, step_component
 
 Script = Sequence[Any]
@@ -154,6 +155,22 @@ class BoundaryConformance:
         for _, fate in bench.ended:
             assert not (isinstance(fate, Failed) and isinstance(fate.error, BugError)), str(fate)
         assert not [freed for freed in bench.released if "bug" in freed.error]
+
+    async def test_why_groups_go_is_declared_for_coverage(self, built: Any) -> None:
+        file = parse_yaml(self.options, "options", [])
+        reasons = step_component(self.step).spec.parse(file, file.data, (), []).reasons  # type: ignore[union-attr]
+        bench = Bench(built)
+        for event in self.script:
+            if isinstance(event, int | float):
+                await bench.advance(event)
+            else:
+                await bench.put(*(event if isinstance(event, list) else [event]))
+            while bench.asked:
+                for key, ask in bench.take_asked():
+                    await bench.answer(key, ask.name, {})
+        await bench.advance(10_000_000)
+        assert reasons and bench.released
+        assert [f.reason for f in bench.released if not any(is_reason(one, f.reason) for one in reasons)] == []
 
     async def test_a_cancelled_group_leaves_no_timer_behind(self, built: Any) -> None:
         bench = Bench(built)

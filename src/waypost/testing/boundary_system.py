@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from waypost.store.embedded import EmbeddedStore
 from waypost.store.folds import live_reader, open_folds
 from waypost.store.protocol import Shard
 from waypost.store.record import AnyRecord
+from waypost.store.shard import EmbeddedShard
 
 IDLE_TURNS = 4
 MOST_TURNS = 4000
@@ -59,9 +60,14 @@ class Mortal:
 class BoundarySystem:
     """One flow between the memory channels ``in`` and ``out``."""
 
-    def __init__(self, root: Path, files: Mapping[str, str], mortal: Mortal | None = None) -> None:
+    def __init__(
+        self, root: Path, files: Mapping[str, str], mortal: Mortal | None = None, *, clock: ManualClock | None = None,
+        shard: Callable[[], Awaitable[EmbeddedShard]] | None = None,
+    ) -> None:  # fmt: skip
+        """``shard`` opens the shard, where it is another than that of a store in ``root``."""
         self.root, self.mortal = root, mortal or Mortal()
-        self.clock = ManualClock(FIRST_MOMENT)
+        self.clock = clock or ManualClock(FIRST_MOMENT)
+        self._open_shard = shard or self._own_shard
         self.deaths = 0
         self._starts = 0
         channels.clear()
@@ -83,16 +89,19 @@ class BoundarySystem:
         """Begin, or begin again."""
         project = load_project(self.root)
         folder = self.root / ".waypost"
-        store = EmbeddedStore(str(folder), folds=open_folds, clock=self.clock)
-        store.create()
         self._starts += 1
-        shard = await store.open_shard(0, 1)
+        shard = await self._open_shard()
         self.mortal.over(shard)
         around = Surroundings(self.root, self.clock, SeededRandom(self._starts), Events())
         versions = Versions(folder / "bundles", self.root, "dev", around)
         versions.keep(project)
         self.engines = [Engine(project, shard, live_reader([shard]), versions, around)]
         await self.engine.start()
+
+    async def _own_shard(self) -> EmbeddedShard:
+        store = EmbeddedStore(str(self.root / ".waypost"), folds=open_folds, clock=self.clock)
+        store.create()
+        return await store.open_shard(0, 1)
 
     async def stop(self) -> None:
         """End in good order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import pytest
 
 from tests.unit.formats.edi_orders import EDIFACT_ORDER, GS, ISA, X12_ORDER, edifact, report_on, x12
 from tests.unit.formats.test_edi_mutants import EDIFACT_TABLE, TABLE
-from waypost.formats.edi.acknowledgement import Acknowledgement, Policy, acknowledge
+from waypost.formats.edi.acknowledgement import Acknowledgement, Acknowledger, Policy, acknowledge
 from waypost.formats.edi.acknowledgement.write import written
+from waypost.formats.edi.examine.examination import examine
 from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.schema.load import library
 
@@ -181,3 +182,17 @@ def test_what_other_people_write_is_answered() -> None:
 
 def test_a_group_named_by_a_guide_gets_a_999() -> None:
     assert [one.kind for one in made(x12(group=GS.replace("004010", "005010X220A1")))] == ["999"]
+
+
+def test_acknowledgements_are_given_as_interchanges_end_and_not_kept() -> None:
+    given: list[str] = []
+    acknowledger = Acknowledger(Policy(), AT, give=lambda made: given.append(made.kind))
+
+    def pieces() -> Iterator[bytes]:
+        yield x12()
+        yield x12()[:60]  # the next one has begun
+        assert given == ["997"]
+        yield x12()[60:]
+
+    examine(pieces(), SCHEMAS, [acknowledger])
+    assert (given, acknowledger.made) == (["997", "997"], [])

@@ -50,20 +50,25 @@ def ack(
         _one(reject, "--reject", ("transaction", "group", "interchange")), keep,
         tuple(_one(kind, "--application", APPLICATION_KINDS) for kind in application or ()),
     )  # fmt: skip
-    acknowledger = Acknowledger(policy, datetime.now(UTC))
-    report = examine_path(file, held_against(schema, partner, schemas, codes), [acknowledger])
-    written = [(made, _written(made)) for made in acknowledger.made]
-    if as_json:
-        print_json([
-            {"kind": made.kind, "standard": made.standard, "acknowledges": made.control_number,
-             "accepted": made.accepted, "content": content.decode("latin-1")}
-            for made, content in written
-        ])  # fmt: skip
-    else:
-        for _, content in written:
+    told: list[dict[str, Any]] = []
+    count = 0
+
+    def give(made: Any) -> None:  # as each interchange ends: a large file has many
+        nonlocal count
+        count += 1
+        content = _written(made)
+        if as_json:
+            told.append({"kind": made.kind, "standard": made.standard, "acknowledges": made.control_number,
+                         "accepted": made.accepted, "content": content.decode("latin-1")})  # fmt: skip
+        else:
             sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    if not written:
+
+    acknowledger = Acknowledger(policy, datetime.now(UTC), give=give)
+    report = examine_path(file, held_against(schema, partner, schemas, codes), [acknowledger])
+    sys.stdout.buffer.flush()
+    if as_json:
+        print_json(told)
+    if not count:
         note("nothing to acknowledge: no group, or only acknowledgements")
     return 0 if report.accepted else failure.FAILED
 

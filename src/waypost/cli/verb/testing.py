@@ -192,22 +192,33 @@ def case(
 ) -> int:
     """Make a test case of a stored message.
 
-    Its input, the answers that were recorded and what came out become a case, on the screen or in a file. What the
-    message says of people is in it too: look before you commit it. With --redact the input of an EDI message is
-    redacted as by `edi redact`, and what comes out is left to `waypost snapshot`.
+    Its input, the answers that were recorded and what came out become a case, on the screen or in a file. Where it
+    waited for others, these are in the case too, each at its time. What messages say of people is in it: look before
+    you commit it. With --redact the input of an EDI message is redacted as by `edi redact`, and what comes out is left
+    to `waypost snapshot`.
     """
-    from waypost.core.errors import DataError
-    from waypost.testing.cases.recorded import add_case, case_of, case_text
+    import asyncio
 
-    shown = ask(place, "show", id=identifier)
+    from waypost.core.errors import DataError
+    from waypost.flow.declared.project import load_project
+    from waypost.testing.cases.recorded import add_case, case_of, case_text
+    from waypost.testing.cases.recorded_group import case_through, gathered_with, waited
+
+    def fetch(one: str) -> Any:
+        return ask(place, "show", id=one)
+
+    shown = fetch(identifier)
     if shown is None:
         raise DataError(f"no message {identifier!r}", remedy="find it with: waypost messages", code="unknown-message")
-    if redact is None:
-        made = case_of(shown, name)
-    else:
+    flow = load_project(place.project, place.environment).flows.get(shown["message"]["flow"])
+    if redact is not None:
         from waypost.testing.cases.redacted import redacted_case
 
         made = redacted_case(shown, secret_of(redact), name=name, keep=kept(keep))
+    elif flow is not None and waited(shown, flow):
+        made = asyncio.run(case_through(shown, gathered_with(shown, fetch), place.project, place.environment, name))
+    else:
+        made = case_of(shown, name)
     if into is not None:
         add_case(place.project, into, shown["message"]["flow"], made)
     if place.as_json:

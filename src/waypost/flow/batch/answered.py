@@ -42,9 +42,12 @@ async def by_answer(
     One that was answered with an error fails; where ``some`` raises a ``BugError``, all it was asked for do."""
     results: list[Any] = [Failed(answer) if isinstance(answer, WaypostError) else None for answer in answers]
     groups: dict[str, list[int]] = {}
+    before, place = object(), list[int]()
     for at, answer in enumerate(answers):
         if results[at] is None:
-            groups.setdefault(repr(answer), []).append(at)
+            if answer is not before:
+                before, place = answer, groups.setdefault(repr(answer), [])
+            place.append(at)
     for places in groups.values():
         try:
             made = await some(places, answers[places[0]])

@@ -25,6 +25,7 @@ Claim = tuple[str, bytes, bytes, int]
 ClaimAfar = Callable[[Sequence[Sequence["Wanted"]]], Awaitable[Sequence[Sequence[bytes]]]]
 
 _DECIMAL, _AGED = 1, 2
+_NOTHING = object()
 
 
 class Aged(NamedTuple):
@@ -135,14 +136,26 @@ class LiveEffects:
                     requester = getattr(requester, "anew", requester)
                 await requester.open()
                 fresh = await requester.ask([question.request for question in asked])
-            for at, question, answer in zip(unknown, asked, fresh, strict=True):
-                if isinstance(answer, WaypostError):
-                    answers[at] = answer
-                    continue
-                packed = pack_answer(answer)
-                self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
-                answers[at] = unpack_answer(packed)
+            self._hear(step, unknown, asked, fresh, answers)
         return answers
+
+    def _hear(
+        self, step: CompiledStep, places: Sequence[int], asked: Sequence[Question], fresh: Sequence[Any],
+        answers: list[Any],
+    ) -> None:  # fmt: skip
+        """Keep what was answered. One answer to many is packed once; it is one object to them where nobody changes it,
+        as versions of reference data are."""
+        before: Any = _NOTHING
+        packed, unpacked, shared = b"", None, step.asks == "reference"
+        for at, question, answer in zip(places, asked, fresh, strict=True):
+            if isinstance(answer, WaypostError):
+                answers[at] = answer
+                continue
+            if answer is not before:
+                before, packed = answer, pack_answer(answer)
+                unpacked = unpack_answer(packed)
+            self.heard.append((question.index, step.name, question.ordinal, question.digest, packed))
+            answers[at] = unpacked if shared else unpack_answer(packed)
 
     def _claim(self, wanted: Wanted) -> bytes:
         holder, claim = self._claims.claim(wanted)

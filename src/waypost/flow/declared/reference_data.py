@@ -19,6 +19,7 @@ from waypost.mapping.reference import (
     Change,
     Declaration,
     TableVersion,
+    change_rows,
     declaration_file,
     read_declaration,
 )
@@ -44,45 +45,70 @@ class _Table:
         self.proposed = 0
 
     def refresh(self) -> None:
-        for entry in self.log.refresh():
-            self.take(entry)
+        if entries := self.log.refresh():
+            self._take_all(entries)
 
     def taken(self, since: int) -> int:
         """Take in the entries of the log from that number on; how many there are."""
-        for entry in self.log.entries[since:]:
-            self.take(entry)
+        self._take_all(self.log.entries[since:])
         return len(self.log.entries)
 
-    def take(self, entry: Entry) -> None:
+    def _take_all(self, entries: Sequence[Entry]) -> None:
+        """Take in entries. Of many only the last make versions that are kept at hand."""
+        before = self.newest
+        rows, last = dict(before.rows), before
+        for entry in entries[:-_KEPT_VERSIONS]:
+            changes = self._changes(entry)
+            if changes is not None:
+                change_rows(rows, changes)
+                last = TableVersion(last.number + 1, entry.digest, rows)
+        if last is not before:
+            self.newest = last
+            self.earlier = {}
+        for entry in entries[-_KEPT_VERSIONS:]:
+            changes = self._changes(entry)
+            if changes is not None:
+                self._keep(self.newest)
+                self.newest = self.newest.after(self.newest.number + 1, entry.digest, changes)
+
+    def _changes(self, entry: Entry) -> list[Change] | None:
+        """What an entry changes, noted; None where it makes no version."""
         kind = entry.data["kind"]
         if kind == "proposal":
             self.proposed += 1
             self.proposals[self.proposed] = entry
-        elif kind == "rejected":
+            return None
+        if kind == "rejected":
             self.proposals.pop(entry.data["proposal"], None)
-        else:
-            source = self.proposals.pop(entry.data["proposal"]) if kind == "approved" else entry
-            changes = [Change.of(data) for data in source.data["changes"]]
-            self.changes.append((entry, changes))
-            self.earlier[self.newest.number] = self.newest
-            if len(self.earlier) > _KEPT_VERSIONS:
-                del self.earlier[min(self.earlier)]
-            self.newest = self.newest.after(self.newest.number + 1, entry.digest, changes)
+            return None
+        source = self.proposals.pop(entry.data["proposal"]) if kind == "approved" else entry
+        changes = [Change.of(data) for data in source.data["changes"]]
+        self.changes.append((entry, changes))
+        return changes
+
+    def _keep(self, version: TableVersion) -> None:
+        """Have a version at hand, in place of the oldest one."""
+        self.earlier[version.number] = version
+        if len(self.earlier) > _KEPT_VERSIONS:
+            del self.earlier[min(number for number in self.earlier if number != version.number)]
 
     def version(self, number: int) -> TableVersion:
         """A version by number, made anew where it is not at hand."""
         if number == self.newest.number:
             return self.newest
         if number not in self.earlier:
-            made = TableVersion()
-            for at, (entry, changes) in enumerate(self.changes[:number], 1):
-                made = made.after(at, entry.digest, changes)
-            if made.number != number:
+            if not 0 <= number <= len(self.changes):
                 raise BugError(f"there is no version {number}, the newest is {self.newest.number}", where="reference")
-            self.earlier[number] = made
-            if len(self.earlier) > _KEPT_VERSIONS:
-                del self.earlier[min(key for key in self.earlier if key != number)]
+            self._keep(self._made_anew(number))
         return self.earlier[number]
+
+    def _made_anew(self, number: int) -> TableVersion:
+        """A version, from the nearest one before it that is at hand."""
+        base = max((known for known in self.earlier if known < number), default=0)
+        rows = dict(self.earlier[base].rows) if base else {}
+        for _, changes in self.changes[base:number]:
+            change_rows(rows, changes)
+        return TableVersion(number, self.changes[number - 1][0].digest if number else "", rows)
 
 
 class ReferenceData:

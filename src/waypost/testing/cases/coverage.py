@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from waypost.mapping.expression import compile_expression
 from waypost.mapping.trial import watched
 
 PASSES, ENDS, REFUSES, REACHED = "a message passes", "a message ends", "a message is refused", "a message reaches it"
+_GOES, _ANSWERS = "a group goes: {}", "{} answers"
 _TWO_WAYS = {
     "filter": (PASSES, ENDS),
     "validate": (PASSES, REFUSES),
@@ -117,8 +119,24 @@ class FlowWatch:
     def ended(self, processed: Processed) -> None:
         """The batch is through."""
         for out in processed.outs:
-            if out.message is not None:
+            if out.message is not None and not self._flow.targets[out.target].boundary:
                 self._gone(_target_branch(self._flow.definition, self._flow.target_names[out.target]))
+
+    def at_boundary(self, name: str, *, reason: str = "", branch: str = "") -> None:
+        """A message reached a step that combines messages; or a group went, or a system it asked answered."""
+        use = self._uses[name]
+        what = REACHED
+        if branch:
+            what = _ANSWERS.format(branch)
+        elif reason:
+            known = [one for one in use.options.reasons if is_reason(one, reason)]
+            what = _GOES.format(known[0] if known else reason)
+        self._gone(_step_branch(self._flow.definition, use, what))
+
+
+def is_reason(declared: str, reason: str) -> bool:
+    """Whether a group went for a reason its step declares; ``…`` stands for any text."""
+    return re.fullmatch(".*".join(map(re.escape, declared.split("…"))), reason) is not None
 
 
 def _maps_of(use: Use, message: Message) -> Iterator[str]:
@@ -155,8 +173,12 @@ def _rule_text(place: int, rule: Any) -> str:
 
 def _of_flow(flow: FlowDefinition) -> Iterator[Branch]:
     for use in flow.steps:
+        ways: tuple[str, ...]
         if use.component.name == "route":
             ways = tuple(_rule_text(place, rule) for place, rule in enumerate(use.options.rules))
+        elif use.traits.boundary:
+            branches = use.options.branches if use.traits.asks == "branches" else ()
+            ways = (REACHED, *map(_ANSWERS.format, branches), *map(_GOES.format, use.options.reasons))
         else:
             ways = _TWO_WAYS.get(use.component.name, (REACHED,))
         yield from (_step_branch(flow, use, what) for what in ways)

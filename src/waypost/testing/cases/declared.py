@@ -1,26 +1,15 @@
-"""Cases of a project's flows and maps as they are written: in ``tests/``, or as ``NAME.test.yaml`` beside what they
-test."""
+"""What a case of a flow or map may say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from waypost.core.errors import Fault, ProjectError, near
-from waypost.core.spec import Duration, Option, OptionFault, ProjectPath, Spec
-from waypost.core.yamlfile import Path as YamlPath
-from waypost.core.yamlfile import YamlFile, parse_yaml
-from waypost.flow.declared.definition import FlowDefinition, Project
-from waypost.flow.declared.project import TEST_FILES
-from waypost.testing.cases.match import faulty
+from waypost.core.clock import MICROSECONDS
+from waypost.core.spec import Duration, Option, OptionFault, ProjectPath
 
-FOLDER = "tests"
-BESIDE = ("flows", "maps")
-"""Folders in which ``NAME.test.yaml`` holds cases."""
-SNAPSHOTS = "snapshots"
-"""The folder below ``tests`` that the snapshots are kept in."""
 CASE_EXAMPLE = """\
 flow: acme-orders
 cases:
@@ -35,27 +24,55 @@ cases:
   - name: a broken document is refused
     input: {text: '{"purchase_order": '}
     expect:
-      errors: [{place: format, text: not JSON}]"""
+      errors: [{place: format, text: not JSON, state: dead}]
+  - name: an order that comes again a day later is a repetition
+    input: {json: {purchase_order: {number: '4712'}, total: 1}}
+    effects: {enrich: [{answer: {price: 1}}]}
+    expect: {targets: {erp: [{number: '4712', total: 1}]}}
+    then:
+      - {wait: 24h, input: {json: {purchase_order: {number: '4712'}, total: 1}}, expect: {filtered: 1}}"""
+
+
+def moment(text: str) -> int:
+    """A time as UTC µs. ``ValueError`` for a text that is none."""
+    parsed = datetime.fromisoformat(text)
+    return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * MICROSECONDS)
+
+
+def _moment_faults(option: str, text: str) -> Iterator[OptionFault]:
+    try:
+        moment(text or "2026-01-15")
+    except (ValueError, OverflowError):
+        yield OptionFault(option, f"{text!r} is no time", "2026-01-15T12:00:00Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputOptions:
-    """What comes in: one of ``json``, ``text`` and ``file``."""
+    """What comes in at the moment it is written under: one of ``json``, ``text`` and ``file``."""
 
     json: Annotated[Any, Option("The document, as the flow's format would read it; its bytes are not tried.")] = None
     text: Annotated[str | None, Option("The content as text, cut and read by the flow's format.")] = None
     file: Annotated[str, Option("A file with the content, relative to the project.", example="tests/850.edi")] = ""
     headers: Annotated[dict[str, str], Option("Headers that come with it.")] = field(default_factory=dict)
-    received_at: Annotated[str, Option("When it came, for flows that look at the time.")] = "2026-01-15T12:00:00Z"
-    then_wait: Annotated[
-        Duration, Option("So much time passes afterwards, for steps that wait for more or for their time.", minimum=0)
-    ] = Duration(0)
 
     def faults(self) -> Iterator[OptionFault]:
         given = [n for n, v in (("json", self.json), ("text", self.text), ("file", self.file or None)) if v is not None]
         if len(given) != 1:
             found = " and ".join(given) or "no input"
             yield OptionFault(given[1] if given else "json", f"found {found}", "exactly one of json, text and file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstInputOptions(InputOptions):
+    """What comes in first, and when."""
+
+    received_at: Annotated[
+        str, Option("When it comes: the time at which the case begins, for flows that look at the time.")
+    ] = "2026-01-15T12:00:00Z"
+
+    def faults(self) -> Iterator[OptionFault]:
+        yield from InputOptions.faults(self)
+        yield from _moment_faults("received_at", self.received_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +86,14 @@ class AnswerOptions:
     error: Annotated[str, Option("In place of an answer: the other side fails with this text.")] = ""
     error_class: Annotated[
         Literal["contract", "transient", "authorisation"],
-        Option("What kind of failure it is: it refuses, cannot be reached, or does not accept who we are."),
+        Option(
+            "What kind of failure it is: it refuses, cannot be reached, or does not accept who we are. A step that "
+            "combines messages asks again, a little later each time, who cannot be reached or does not accept us."
+        ),
     ] = "contract"
+    after: Annotated[Duration, Option("How long the answer to a step that combines messages takes.", minimum=0)] = (
+        Duration(0)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +103,9 @@ class ErrorOptions:
     place: Annotated[str, Option("Where: a step's name, `format`, `ordering key`, `encode for TARGET`.")] = ""
     code: Annotated[str, Option("The error's code.", example="json-syntax")] = ""
     text: Annotated[str, Option("What the error's text holds.")] = ""
+    state: Annotated[
+        Literal["", "dead", "parked", "retrying"], Option("What becomes of the message by it.", example="parked")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +123,60 @@ class ExpectOptions:
         Option("What steps must note about messages that go on; left out, notes do not matter."),
     ] = None
     filtered: Annotated[int, Option("How many messages end in a filter.", minimum=0)] = 0
+    waiting: Annotated[
+        dict[str, int] | None,
+        Option(
+            "How many messages wait then, by the name of the step that combines or holds back messages; at others none "
+            "does. Left out, it does not matter.",
+            example={"aggregator": 2},
+        ),
+    ] = None
     output: Annotated[Any, Option("For a case of a map: the document it makes.")] = None
     snapshot: Annotated[
         bool, Option("What comes out is what `waypost snapshot` wrote down, in place of the other options.")
     ] = False
 
     def faults(self) -> Iterator[OptionFault]:
-        if self.snapshot and (self.targets or self.errors or self.filtered or self.output is not None):
+        if self.snapshot and self != ExpectOptions(snapshot=True):
             yield OptionFault("snapshot", "a snapshot beside other expectations", "one of both")
+
+
+Answered = dict[str, tuple[AnswerOptions, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MomentOptions:
+    """What happens next: time passes, then something comes in or a person does something, then it is looked at what
+    came out since the moment before."""
+
+    wait: Annotated[Duration | None, Option("So much time passes first.", minimum=0, example="10m")] = None
+    at: Annotated[str, Option("Time passes until then, in place of `wait`.", example="2026-01-16T06:00:00Z")] = ""
+    effects: Annotated[
+        Answered,
+        Option("Answers from this moment on, before those given earlier, and before the time of `wait` passes."),
+    ] = field(default_factory=dict)
+    input: Annotated[InputOptions | None, Option("What comes in then.")] = None
+    release: Annotated[
+        dict[str, str],
+        Option(
+            "Groups a person lets go as they are: their key, by the name of the step.", example={"aggregator": "O-1"}
+        ),
+    ] = field(default_factory=dict)
+    cancel: Annotated[dict[str, str], Option("Groups a person cancels, likewise.")] = field(default_factory=dict)
+    expect: Annotated[ExpectOptions, Option("What must come out from the moment before up to this one.")] = field(
+        default_factory=ExpectOptions
+    )
+
+    def faults(self) -> Iterator[OptionFault]:
+        if self.wait is not None and self.at:
+            yield OptionFault("at", "found both wait and at", "one of the two")
+        if self == MomentOptions(expect=self.expect, effects=self.effects):
+            yield OptionFault("wait", "nothing happens", "wait, at, input, release or cancel")
+        if self.expect.snapshot:
+            yield OptionFault(
+                "expect", "a snapshot of one moment", "`snapshot: true` under `expect` of the case: it holds all"
+            )
+        yield from _moment_faults("at", self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +184,25 @@ class CaseOptions:
     """One case."""
 
     name: Annotated[str, Option("What it shows, as a sentence.")]
-    input: Annotated[InputOptions, Option("What comes in.")]
+    input: Annotated[FirstInputOptions, Option("What comes in.")]
     expect: Annotated[ExpectOptions, Option("What must come out.")]
-    effects: Annotated[dict[str, tuple[AnswerOptions, ...]], Option("Answers by the name of the step that asks.")] = (
-        field(default_factory=dict)
-    )
+    effects: Annotated[
+        Answered, Option("Answers by the name of the step that asks, or STEP/BRANCH where it asks several systems.")
+    ] = field(default_factory=dict)
+    then: Annotated[
+        tuple[MomentOptions, ...], Option("What happens afterwards, in order: time passes, more comes in.", example=[])
+    ] = ()
+
+    def faults(self) -> Iterator[OptionFault]:
+        if self.expect.snapshot and any(moment.expect != ExpectOptions() for moment in self.then):
+            yield OptionFault("then", "expectations beside a snapshot", "one of both: the snapshot holds every moment")
+        now = moment(self.input.received_at)
+        for number, one in enumerate(self.then):
+            before, now = now, moment(one.at) if one.at else now + round((one.wait or 0) * MICROSECONDS)
+            if now < before:
+                yield OptionFault(
+                    "then", f"moment {number + 1} is at {one.at}", "a time not before the moment before it"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +220,15 @@ class CaseFileOptions:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case and where it was written. Exactly one of ``flow`` and ``map`` is not empty."""
+    """A case and where it was written. Exactly one of ``flow`` and ``map`` is not empty. ``moments`` are the lines of
+    what happens afterwards."""
 
     file: str
     line: int
     flow: str
     map: str
     options: CaseOptions
+    moments: tuple[int, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -160,78 +248,3 @@ class CaseResult:
     seconds: float = 0.0
     findings: tuple[dict[str, str], ...] = ()
     """What steps found in its messages, errors and notes, each with its ``step``."""
-
-
-def load_cases(root: Path, project: Project) -> list[Case]:
-    """Every case of the project. Raises ``ProjectError`` with every fault in them."""
-    faults: list[Fault] = []
-    cases: list[Case] = []
-    for path in case_files(root):
-        name = path.relative_to(root).as_posix()
-        try:
-            file = parse_yaml(path.read_text("utf-8-sig"), name, faults)
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(Fault(name, 0, "unreadable", str(error), "a readable file in UTF-8"))
-            continue
-        options = Spec.of(CaseFileOptions).parse(file, file.data, (), faults)
-        if options is not None:
-            cases += _cases(options, file, root, project, faults)
-    if faults:
-        raise ProjectError(faults)
-    return cases
-
-
-def case_files(root: Path) -> list[Path]:
-    """The files that hold cases, in order."""
-    found = [p for end in (".yaml", ".yml") for p in (root / FOLDER).rglob(f"*{end}")]
-    found = [p for p in found if p.relative_to(root).parts[1] != SNAPSHOTS]
-    found += [p for folder in BESIDE for p in (root / folder).rglob("*") if p.name.endswith(TEST_FILES)]
-    return sorted(found)
-
-
-def _cases(options: CaseFileOptions, file: YamlFile, root: Path, project: Project, faults: list[Fault]) -> list[Case]:
-    if options.map is not None:
-        _check_map_cases(options, file, root, faults)
-    else:
-        flow = project.flows.get(options.flow)
-        if flow is None:
-            remedy = near(options.flow, project.flows)
-            faults.append(file.fault(("flow",), "unknown-flow", f"no flow {options.flow!r}", "", remedy))
-            return []
-        _check_flow_cases(options, file, flow, faults)
-    _check_matchers(options, file, faults)
-    return [
-        Case(file.name, file.line(("cases", i)), options.flow, str(options.map or ""), case)
-        for i, case in enumerate(options.cases)
-    ]
-
-
-def _check_flow_cases(options: CaseFileOptions, file: YamlFile, flow: FlowDefinition, faults: list[Fault]) -> None:
-    steps = [step.name for step in flow.steps]
-    for i, case in enumerate(options.cases):
-        for part, names, known in (("effects", case.effects, steps), ("targets", case.expect.targets, flow.targets)):
-            path = ("cases", i, part) if part == "effects" else ("cases", i, "expect", part)
-            for name in names:
-                if name not in known:
-                    text = f"no {'step' if part == 'effects' else 'target'} {name!r} in flow {flow.name!r}"
-                    faults.append(file.fault((*path, name), f"unknown-{part}", text, "", near(name, known)))
-        if case.expect.output is not None:
-            faults.append(file.fault(("cases", i, "expect", "output"), "option", "a flow has no output", "targets"))
-
-
-def _check_map_cases(options: CaseFileOptions, file: YamlFile, root: Path, faults: list[Fault]) -> None:
-    if not (root / str(options.map)).is_file():
-        faults.append(file.fault(("map",), "file", f"no file {str(options.map)!r} in the project", "a map"))
-    for i, case in enumerate(options.cases):
-        if case.input.json is None:
-            faults.append(file.fault(("cases", i, "input"), "option", "a map reads a document", "input: {json: …}"))
-        if case.expect.targets or case.expect.filtered:
-            path: YamlPath = ("cases", i, "expect")
-            faults.append(file.fault(path, "option", "a map has no targets and filters nothing", "output or errors"))
-
-
-def _check_matchers(options: CaseFileOptions, file: YamlFile, faults: list[Fault]) -> None:
-    for i, case in enumerate(options.cases):
-        for name in ("targets", "output"):
-            for path, found, remedy in faulty(getattr(case.expect, name)):
-                faults.append(file.fault(("cases", i, "expect", name, *path), "matcher", found, "", remedy))

@@ -17,10 +17,11 @@ from waypost.flow.batch.compiled import CompiledFlow, Processed
 from waypost.flow.declared.definition import FlowDefinition, Project, Use
 from waypost.flow.declared.project import load_project
 from waypost.mapping.replay import apply_slowly
-from waypost.testing.cases.declared import AnswerOptions, CaseResult, load_cases
+from waypost.testing.cases.declared import AnswerOptions, CaseResult, moment
+from waypost.testing.cases.loading import load_cases
 from waypost.testing.cases.match import exact, shown
 from waypost.testing.cases.purity import impurities
-from waypost.testing.cases.runner import CaseRunner, moment
+from waypost.testing.cases.runner import CaseRunner
 from waypost.testing.cases.standing_in import Answers
 
 _BEFORE = ("filter", "validate", "idempotent_receiver", "wire_tap")

@@ -9,7 +9,7 @@ from typing import Any
 
 from waypost.core.errors import WaypostError
 from waypost.core.finding import FIELDS, Finding, is_finding
-from waypost.flow.batch.compiled import Processed
+from waypost.flow.batch.compiled import Processed, failure_state
 from waypost.flow.batch.load import Decoded
 from waypost.store.record import NO_TARGET, State
 from waypost.testing.cases.declared import ErrorOptions, ExpectOptions
@@ -27,6 +27,8 @@ class Came:
     output: Any = None
     notes: list[tuple[str, Finding]] = field(default_factory=list)
     """What steps found in messages that went on."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """How many messages wait at the end, by step."""
 
     def findings(self) -> Iterator[dict[str, str]]:
         """What steps found, errors before notes, each with its step."""
@@ -56,6 +58,11 @@ class Came:
                 self.filtered += 1
 
 
+def digest_of(came: Sequence[Came]) -> str:
+    """What came out at all moments, in few characters."""
+    return " ".join(one.digest() for one in came)
+
+
 def differences(expect: ExpectOptions, came: Came, check: Check) -> Iterator[str]:
     """Where ``came`` is not what the case says; ``check`` holds a document against a schema of the project."""
     for name in dict.fromkeys([*expect.targets, *came.targets]):
@@ -67,6 +74,11 @@ def differences(expect: ExpectOptions, came: Came, check: Check) -> Iterator[str
             yield f"output {path}: {text}"
     if came.filtered != expect.filtered:
         yield f"filtered: expected {expect.filtered}, found {came.filtered}"
+    if expect.waiting is not None:
+        for name in sorted({*expect.waiting, *came.waiting}):
+            count, found = expect.waiting.get(name, 0), came.waiting.get(name, 0)
+            if count != found:
+                yield f"waiting: expected {count} at {name}, found {found}"
     yield from _errors(expect, came)
     yield from _notes(expect.warnings, came)
 
@@ -80,7 +92,7 @@ def _errors(expect: ExpectOptions, came: Came) -> Iterator[str]:
         else:
             left.remove(match)
     for place, error in left:
-        yield f"errors: not expected at {place}: {error} [{error.code}]"
+        yield f"errors: not expected at {place}: {error} [{error.code}, {_state(error)}]"
 
 
 def _notes(wanted: Sequence[ErrorOptions] | None, came: Came) -> Iterator[str]:
@@ -123,9 +135,15 @@ def _text(body: bytes) -> str:
 
 
 def _fits(wanted: ErrorOptions, place: str, error: WaypostError) -> bool:
-    return wanted.place in ("", place) and wanted.code in ("", error.code) and wanted.text in str(error)
+    known = wanted.place in ("", place) and wanted.code in ("", error.code) and wanted.text in str(error)
+    return known and wanted.state in ("", _state(error))
+
+
+def _state(error: WaypostError) -> str:
+    """What becomes of a message that fails so."""
+    return failure_state(error.error_class).name.lower()
 
 
 def _wanted(wanted: ErrorOptions) -> str:
-    said = [f"{name} {getattr(wanted, name)!r}" for name in ("place", "code", "text") if getattr(wanted, name)]
+    said = [f"{name} {getattr(wanted, name)!r}" for name in ("place", "code", "text", "state") if getattr(wanted, name)]
     return "an error" + (" with " + ", ".join(said) if said else "")

@@ -11,6 +11,7 @@ import yaml
 
 from waypost.core.errors import DataError, Fault, ProjectError
 from waypost.core.yamlfile import parse_yaml
+from waypost.flow.batch.reference_step import is_reference
 
 
 def case_of(shown: Mapping[str, Any], name: str = "") -> dict[str, Any]:
@@ -20,14 +21,18 @@ def case_of(shown: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     if shown["verdict"] not in ("proved", "differs"):
         why = shown.get("why") or shown["verdict"]
         raise DataError(f"message {message['id']} cannot be recomputed: {why}", remedy="choose another message")
-    given = {**_input(shown), "received_at": message["received_at"]}
-    headers = shown["input"].get("headers")
     made: dict[str, Any] = {
         "name": name or f"message {message['id']} goes as it did",
-        "input": {**given, **({"headers": dict(headers)} if headers else {})},
+        "input": {**given_of(shown), "received_at": message["received_at"]},
     }
-    effects = _effects(shown["effects"])
+    effects = effects_of(shown["effects"])
     return {**made, **({"effects": effects} if effects else {}), "expect": _expected(shown)}
+
+
+def given_of(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What came in, as a case says it."""
+    headers = shown["input"].get("headers")
+    return {**_input(shown), **({"headers": dict(headers)} if headers else {})}
 
 
 def _input(shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,9 +48,12 @@ def _input(shown: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _effects(recorded: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def effects_of(recorded: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The answers that were recorded, as a case gives them. Reference data is as its initial file in a case."""
     made: dict[str, list[dict[str, Any]]] = {}
     for effect in recorded:
+        if is_reference(effect["step"]):
+            continue
         when = {"when": effect["request"]} if effect.get("request") else {}
         made.setdefault(effect["step"], []).append({**when, "answer": effect["answer"]})
     return made

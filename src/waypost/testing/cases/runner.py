@@ -7,9 +7,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
 from waypost.core.component import Failed, Slice
 from waypost.core.errors import DataError, Fault, ProjectError, WaypostError
 from waypost.core.event import Events
-from waypost.core.message import Ids, Message
+from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.yamlfile import YamlFile
 from waypost.flow.batch.assemble import Surroundings, compile_flow
@@ -31,10 +30,11 @@ from waypost.mapping.compile import CompiledMap, load_map
 from waypost.mapping.replay import unseen
 from waypost.mapping.trial import Outcome, watched
 from waypost.mapping.trial import run_cases as run_map_cases
-from waypost.testing.cases.coverage import Coverage
-from waypost.testing.cases.declared import Case, CaseResult, InputOptions, load_cases
+from waypost.testing.cases.coverage import Coverage, FlowWatch
+from waypost.testing.cases.declared import Case, CaseResult, ExpectOptions, InputOptions, MomentOptions, moment
+from waypost.testing.cases.loading import load_cases
 from waypost.testing.cases.match import exact
-from waypost.testing.cases.outcome import Came, differences
+from waypost.testing.cases.outcome import Came, differences, digest_of
 from waypost.testing.cases.second import again
 from waypost.testing.cases.snapshot import Snapshots
 from waypost.testing.cases.standing_in import Answers, Ready
@@ -84,39 +84,58 @@ class CaseRunner:
     async def run(self, case: Case) -> CaseResult:
         """One case. A flow that cannot be built is a difference of each of its cases."""
         begun = time.perf_counter()
-        came = Came()
+        came: list[Came] = []
         try:
             came, unanswered = await self.outcome(case)
             found = [*self._differences(case, came), *unanswered]
         except (WaypostError, OSError) as error:
             found = [f"could not run: {error}"]
-        took, findings = time.perf_counter() - begun, tuple(came.findings())
-        self.digests[case.file, case.line] = came.digest()
+        took, findings = time.perf_counter() - begun, tuple(one for part in came for one in part.findings())
+        self.digests[case.file, case.line] = digest_of(came)
         return CaseResult(case.file, case.line, case.subject, case.options.name, tuple(found), took, findings)
 
-    def _differences(self, case: Case, came: Came) -> Iterator[str]:
+    def _differences(self, case: Case, came: Sequence[Came]) -> Iterator[str]:
         if case.options.expect.snapshot:
-            return iter(self.snapshots.differences(case, came))
-        return differences(case.options.expect, came, self.check)
+            yield from self.snapshots.differences(case, came)
+            return
+        expected: list[ExpectOptions] = [case.options.expect, *(one.expect for one in case.options.then)]
+        for number, (expect, part) in enumerate(zip(expected, came, strict=True)):
+            place = f"then[{number - 1}] (line {case.moments[number - 1]}): " if number else ""
+            yield from (f"{place}{found}" for found in differences(expect, part, self.check))
 
-    async def outcome(self, case: Case) -> tuple[Came, list[str]]:
-        """What comes out, and what steps asked without getting an answer."""
+    async def outcome(self, case: Case) -> tuple[list[Came], list[str]]:
+        """What comes out, at first and at each later moment, and what steps asked without getting an answer."""
         if case.map:
-            return self._mapped(case), []
+            return [self._mapped(case)], []
         flow, given = self.flow_of(case.flow), case.options.input
-        at = moment(given.received_at)
         effects = Answers(case.options.effects, self.contents)
-        came = Came()
         watch = self.coverage.watcher(flow) if self.coverage is not None else None
-        waiting = Waiting(flow, came, effects, watch, at)
-        for part, load in self._loads(flow, given):
-            decoded = decode_load(part, load, Ids(ManualClock(at), SeededRandom(0)).block(), at, b"")
-            processed = await part.process(decoded.indices, decoded.messages, effects, b"", watch)
-            if watch is not None:
-                watch.ended(processed)
-            await waiting.take(decoded, processed)
-        await waiting.pass_time(given.then_wait)
+        waiting = Waiting(flow, Came(), effects, watch, moment(given.received_at))
+        came = []
+        for one in (MomentOptions(input=given), *case.options.then):
+            waiting.came = Came()
+            came.append(waiting.came)
+            effects.add(one.effects)
+            await self._happens(flow, one, waiting, effects, watch)
+            waiting.came.waiting = waiting.waiting()
         return came, effects.unanswered
+
+    async def _happens(
+        self, flow: CompiledFlow, one: MomentOptions, waiting: Waiting, effects: Answers, watch: FlowWatch | None
+    ) -> None:
+        """One moment of a case."""
+        now = waiting.time.now
+        now = moment(one.at) if one.at else now + round((one.wait or 0) * MICROSECONDS)
+        await waiting.pass_to(now)
+        for part, load in self._loads(flow, one.input) if one.input is not None else ():
+            decoded = decode_load(part, load, waiting.ids.block(), now, b"")
+            processed = await part.process(decoded.indices, decoded.messages, effects, b"", watch)
+            await waiting.take(decoded, processed)
+        for step, key in one.release.items():
+            await waiting.force(step, key, "release")
+        for step, key in one.cancel.items():
+            await waiting.force(step, key, "cancel")
+        await waiting.pass_to(now)
 
     def _mapped(self, case: Case) -> Came:
         given, came = case.options.input, Came()
@@ -217,12 +236,3 @@ def _by_context(records: Iterator[Slice]) -> Iterator[tuple[bytes, list[Slice]]]
         batch.append(record)
     if batch:
         yield batch[0].context, batch
-
-
-def moment(text: str) -> int:
-    """A time as UTC µs. ``DataError`` for a text that is none."""
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise DataError(f"received_at {text!r} is no time", expected="2026-01-15T12:00:00Z") from None
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()) * MICROSECONDS

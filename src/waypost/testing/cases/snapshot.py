@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from waypost.testing.cases.declared import FOLDER, SNAPSHOTS, Case
+from waypost.testing.cases.declared import Case
+from waypost.testing.cases.loading import FOLDER, SNAPSHOTS
 from waypost.testing.cases.match import exact, mismatches
 from waypost.testing.cases.outcome import Came
 
@@ -30,7 +31,7 @@ class Snapshots:
         stem = Path(case.file).name.partition(".")[0]
         return self.root / FOLDER / SNAPSHOTS / stem / f"{words or 'case'}.json"
 
-    def differences(self, case: Case, came: Came) -> Iterator[str]:
+    def differences(self, case: Case, came: Sequence[Came]) -> Iterator[str]:
         """Where what came out is not what was written down."""
         path = self.path(case)
         name = path.relative_to(self.root).as_posix()
@@ -45,7 +46,7 @@ class Snapshots:
         for place, text in mismatches({"$exact": kept}, exact(_plain(came)), lambda schema, document: ""):
             yield f"{name}: {place}: {text}"
 
-    def write(self, case: Case, came: Came) -> bool:
+    def write(self, case: Case, came: Sequence[Came]) -> bool:
         """Write down what came out; whether that changed the file."""
         path = self.path(case)
         content = msgspec.json.format(_encode(_plain(came)), indent=2) + b"\n"
@@ -60,8 +61,14 @@ class Snapshots:
         return sorted(p for p in (self.root / FOLDER / SNAPSHOTS).rglob("*.json") if p not in cases)
 
 
-def _plain(came: Came) -> dict[str, Any]:
-    """As JSON: each output as its document where its bytes are JSON, else as its text."""
+def _plain(came: Sequence[Came]) -> dict[str, Any]:
+    """As JSON: what came out at first, and ``then``."""
+    first, *later = map(_moment, came)
+    return {**first, **({"then": later} if later else {})}
+
+
+def _moment(came: Came) -> dict[str, Any]:
+    """Each output as its document where its bytes are JSON, else as its text."""
     targets = {name: [_output(*one) for one in outputs] for name, outputs in came.targets.items()}
     errors = [{"place": place, "code": error.code, "text": str(error)} for place, error in came.errors]
     output = {} if came.output is None else {"output": exact(came.output)}

@@ -1,6 +1,6 @@
-"""Steps that combine messages, in a case: what waits, what they release, and time that passes.
+"""Steps that combine messages, in a case: what waits, what they ask and release, and time that passes.
 
-They run on the bench that applies the engine's rules (``testing.boundary_bench``), so nothing is stored.
+They run on benches that apply the engine's rules (``testing.boundary_bench``), all by one clock, so nothing is stored.
 """
 
 from __future__ import annotations
@@ -9,30 +9,40 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
+import msgspec
+
+from waypost.core.boundary import Ask, Forced
+from waypost.core.clock import MICROSECONDS, SeededRandom
 from waypost.core.component import Failed
+from waypost.core.errors import DataError, EndpointError, near
 from waypost.core.message import Ids, Message
-from waypost.flow.batch.compiled import CompiledFlow, EffectSource, Processed, Watcher
+from waypost.flow.batch.compiled import CompiledFlow, Processed
 from waypost.flow.batch.load import Decoded, Load, decode_load
 from waypost.flow.member.codec import CONTENT_TYPE
-from waypost.flow.member.envelope import RELEASED, after
+from waypost.flow.member.envelope import RELEASED, after, branch_of
 from waypost.store.record import State
 from waypost.testing.boundary_bench import Bench
+from waypost.testing.cases.coverage import FlowWatch
 from waypost.testing.cases.outcome import Came
+from waypost.testing.cases.standing_in import Answers
+from waypost.testing.timeline import Timeline
+
+FIRST_PAUSE, LONGEST_PAUSE = MICROSECONDS // 5, 30 * MICROSECONDS
+"""Before a system that was away is asked again: twice as long each time."""
 
 
 class Waiting:
     """The boundaries of a flow during one case; ``came`` gets what comes out."""
 
-    def __init__(self, flow: CompiledFlow, came: Came, effects: EffectSource, watch: Watcher | None, at: int) -> None:
-        self._flow, self._came, self._effects, self._watch = flow, came, effects, watch
-        self._ids = Ids(ManualClock(at), SeededRandom(1))
-        self._benches = {
-            step.name: Bench(step.step, name=step.name, limits=step.options.limits, now=at)
+    def __init__(self, flow: CompiledFlow, came: Came, effects: Answers, watch: FlowWatch | None, at: int) -> None:
+        self._flow, self.came, self._effects, self._watch = flow, came, effects, watch
+        self.time = Timeline(at)
+        self.ids = Ids(self.time.clock, SeededRandom(0))
+        self._boundaries = {
+            step.name: _Boundary(self, Bench(step.step, name=step.name, limits=step.options.limits, time=self.time))
             for step in flow.steps
             if step.boundary
         }
-        self._seen = dict.fromkeys(self._benches, (0, 0))
 
     async def take(self, decoded: Decoded, processed: Processed) -> None:
         """What the steps before the first boundary, or behind one, made of messages."""
@@ -41,51 +51,151 @@ class Waiting:
         for out in processed.outs:
             if out.target in names and out.state is State.OPEN and out.message is not None:
                 arriving.setdefault(names[out.target], []).append(out.message)
+        if self._watch is not None:
+            self._watch.ended(processed)
         rest = [out for out in processed.outs if out.target not in names]
-        self._came.add(self._flow.target_names, decoded, replace(processed, outs=rest))
+        self.came.add(self._flow.target_names, decoded, replace(processed, outs=rest))
         for name, messages in arriving.items():
-            await self._benches[name].put_messages(messages)
-            await self._go_on(name)
+            await self._boundaries[name].put(messages)
 
-    async def pass_time(self, seconds: float) -> None:
+    async def pass_to(self, moment: int) -> None:
         """Let time pass; what is due first happens first, whichever step it is due at."""
-        until = max((bench.now for bench in self._benches.values()), default=0) + round(seconds * MICROSECONDS)
-        while (first := self._first_due(until)) is not None:
-            moment, name = first
-            bench = self._benches[name]
-            await bench.advance(max(0, moment - bench.now) / MICROSECONDS)
-            for other in self._benches.values():
-                other.now = max(other.now, moment)
-            await self._go_on(name)
+        await self.time.advance_to(moment)
 
-    def _first_due(self, until: int) -> tuple[int, str] | None:
-        """(moment, step) of the timer that fires next."""
-        timers = [(timer[0], name) for name, bench in self._benches.items() if (timer := bench.next_timer())]
-        return min((timer for timer in timers if timer[0] <= until), default=None)
+    async def force(self, step: str, key: str, how: Forced) -> None:
+        """A person releases or cancels a group. Raises ``DataError`` where nothing waits in it."""
+        await self._boundaries[step].force(key, how)
 
-    async def _go_on(self, name: str) -> None:
-        """Lead what a boundary released further."""
-        bench, (released, ended) = self._benches[name], self._seen[name]
-        self._seen[name] = len(bench.released), len(bench.ended)
-        for _, fate in bench.ended[ended:]:
-            if isinstance(fate, Failed):
-                self._came.errors.append((name, fate.error))
-            else:
-                self._came.filtered += 1
-        for freed in bench.released[released:]:
-            if freed.failure is not None:
-                self._came.errors.append((name, freed.failure))
-            elif freed.emitted:
-                await self._released(name, freed.emitted, bench.now)
+    def waiting(self) -> dict[str, int]:
+        """How many messages wait, by step."""
+        return {name: boundary.bench.count for name, boundary in self._boundaries.items()}
 
-    async def _released(self, name: str, emitted: Sequence[Any], now: int) -> None:
+    def answer(self, step: str, ask: Ask) -> tuple[int, Any]:
+        """How long the answer of a branch takes (µs), and what it is. Without one in the case: never."""
+        name = branch_of(step, ask.to)
+        given = self._effects.given_for(name, ask.request.parameters)
+        if given is None:
+            self._effects.lacking(name, ask.request.parameters)
+            return -1, None
+        return round(given.after * MICROSECONDS), self._effects.made(name, given)
+
+    def ended(self, step: str, message: Any, fate: Any) -> None:
+        """A message did not join a group."""
+        if isinstance(fate, Failed):
+            self.came.errors.append((step, fate.error))
+        else:
+            self.came.filtered += 1
+        if self._watch is not None:
+            self._watch.at_boundary(step)
+
+    async def freed(self, step: str, freed: Any) -> None:
+        """A group let messages go: lead what it made further."""
+        if self._watch is not None:
+            self._watch.at_boundary(step, reason=freed.reason)
+        if freed.failure is not None:
+            self.came.errors += [(step, freed.failure)] * len(freed.members)
+            return
+        emitted = freed.emitted
+        if not emitted:
+            return
         load = Load(
             self._flow.name, [one.raw for one in emitted], content_type=CONTENT_TYPE,
             headers=[one.headers for one in emitted] if any(one.headers for one in emitted) else None,
-            causes=[one.cause for one in emitted], origin=RELEASED, stage=after(name),
+            causes=[one.cause for one in emitted], origin=RELEASED, stage=after(step),
         )  # fmt: skip
-        decoded = decode_load(self._flow, load, self._ids.block(), now, b"")
+        decoded = decode_load(self._flow, load, self.ids.block(), self.time.now, b"")
         processed = await self._flow.process(
             decoded.indices, decoded.messages, self._effects, b"", self._watch, begin=decoded.begin
         )
         await self.take(decoded, processed)
+
+    def joined(self, step: str) -> None:
+        """A message came to a boundary."""
+        if self._watch is not None:
+            self._watch.at_boundary(step)
+
+    def asked(self, step: str, branch: str) -> None:
+        """A branch was asked and answered."""
+        if self._watch is not None:
+            self._watch.at_boundary(step, branch=branch)
+
+
+class _Asked(msgspec.Struct):
+    """A question under way; ``due`` is when it is answered, or asked again."""
+
+    due: int
+    key: str
+    ask: Ask
+    answer: Any
+    failures: int = 0
+
+
+class _Boundary:
+    """One boundary in a case: a waiter for its timers and for the answers to what it asked."""
+
+    def __init__(self, case: Waiting, bench: Bench) -> None:
+        self._case, self.bench = case, bench
+        self._seen = (0, 0)
+        self._open: list[_Asked] = []
+        case.time.join(self)
+
+    def next_due(self) -> int | None:
+        timer = self.bench.next_due()
+        return min([*([] if timer is None else [timer]), *(one.due for one in self._open)], default=None)
+
+    async def fire(self) -> None:
+        """An answer that comes with the end of its time is in time."""
+        answered = min(self._open, key=lambda one: one.due, default=None)
+        if answered is not None and answered.due <= self.bench.now:
+            self._open.remove(answered)
+            await self._answered(answered)
+        else:
+            await self.bench.fire()
+        await self._go_on()
+
+    async def put(self, messages: Sequence[Message]) -> None:
+        """Messages come."""
+        self._case.joined(self.bench.name)
+        await self.bench.put_messages(messages)
+        await self._go_on()
+
+    async def force(self, key: str, how: Forced) -> None:
+        if key not in self.bench.groups:
+            known = near(key, self.bench.groups) or f"waiting: {', '.join(self.bench.groups[:5]) or 'none'}"
+            raise DataError(f"no group {key!r} waits", where=f"step {self.bench.name}", remedy=known)
+        await self.bench.force(key, how)
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Lead what was released further, and ask what is to be asked."""
+        bench, (released, ended) = self.bench, self._seen
+        self._seen = len(bench.released), len(bench.ended)
+        for key, ask in bench.take_asked():
+            self._ask(_Asked(0, key, ask, None))
+        for document, fate in bench.ended[ended : self._seen[1]]:
+            self._case.ended(bench.name, document, fate)
+        for freed in bench.released[released : self._seen[0]]:
+            await self._case.freed(bench.name, freed)
+
+    def _ask(self, asked: _Asked) -> None:
+        takes, asked.answer = self._case.answer(self.bench.name, asked.ask)
+        if takes >= 0:
+            asked.due = self.bench.now + takes
+            self._open.append(asked)
+
+    async def _answered(self, asked: _Asked) -> None:
+        """What comes of a question: its answer, or it is asked again until the step no longer wants to know."""
+        if asked.ask.name not in await self.bench.still_asked(asked.key):
+            return
+        if isinstance(asked.answer, EndpointError):
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(asked.failures, 30))
+            again = _Asked(self.bench.now + pause, asked.key, asked.ask, _AGAIN, asked.failures + 1)
+            self._open.append(again)
+        elif asked.answer is _AGAIN:
+            self._ask(_Asked(0, asked.key, asked.ask, None, asked.failures))
+        else:
+            self._case.asked(self.bench.name, asked.ask.to)
+            await self.bench.answer(asked.key, asked.ask.name, asked.answer)
+
+
+_AGAIN = object()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from waypost.flow.declared.project import FOLDERS
-from waypost.testing.cases.declared import FOLDER
+from waypost.testing.cases.loading import FOLDER
 
 PAUSE_SECONDS = 0.3
 """Between two looks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waypost.core.errors import DataError
 from waypost.flow.declared.project import load_project
-from waypost.testing.cases.declared import load_cases
+from waypost.testing.cases.loading import load_cases
 from waypost.testing.cases.runner import CaseRunner
 
 

@@ -69,6 +69,8 @@ class Recording:
     """What all shards together held before the number of workers changed."""
     made_again: dict[object, str] = field(default_factory=dict)
     """What came out of finishing a change that broke off, by where it did."""
+    judged: dict[object, str] = field(default_factory=dict)
+    """What is wrong with the journals that so many commits make, by how many."""
     recovered: dict[int, Watermark] = field(default_factory=dict)
     """Where each journal was found to end when it was last opened."""
 

@@ -21,6 +21,7 @@ from waypost.store.record import AnyRecord, State, ref_of
 from waypost.store.retention import Ages, Retention
 from waypost.store.shard import EmbeddedShard
 from waypost.testing.crash.changed import copied_books, made_again
+from waypost.testing.crash.combining import combining, groups_are_whole
 from waypost.testing.crash.inspector import BACKED_UP, BACKUP
 from waypost.testing.crash.platter import Image
 from waypost.testing.crash.recording import Recording, Stage, Workload
@@ -305,4 +306,5 @@ SCENES = {
     "backing up": Scene(backing_up),
     "moving": Scene(moving, across=none_lost_in_moving),
     "changing": Scene(changing, across=made_again),
+    "combining": Scene(combining, across=groups_are_whole),
 }

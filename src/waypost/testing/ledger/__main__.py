@@ -10,7 +10,7 @@ from pathlib import Path
 
 from waypost.testing.ledger.judge import shortened
 from waypost.testing.ledger.plants import PLANTS
-from waypost.testing.ledger.trial import Plan, Result, tried
+from waypost.testing.ledger.trial import SCENES, Plan, Result, tried
 
 _COLUMNS = ("seed", "workers", "messages", "seconds", "supervisor", "nursery", "worker", "at the disk", "faults")
 
@@ -23,7 +23,8 @@ def main() -> int:
     _row(_COLUMNS)
     for seed in range(given.seed, given.seed + given.trials):
         plan = Plan(
-            messages=given.messages, workers=tuple(given.workers), kill_every=given.kill_every, seed=seed,
+            scene=given.scene, messages=given.messages, workers=tuple(given.workers), kill_every=given.kill_every,
+            seed=seed,
             per_second=given.per_second, timeout_seconds=given.timeout, die_at=_numbers(given.die_at),
             plant=given.plant,
         )  # fmt: skip
@@ -39,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m waypost.testing.ledger", description=__doc__,
         epilog="Supervisor, nursery and worker count kills from outside; 'at the disk' counts processes that died at a "
         "change of the disk (--die-at). No faults: every promise held.",
+    )  # fmt: skip
+    options.add_argument(
+        "--scene", choices=sorted(SCENES), default="fan-out",
+        help="what is tortured: one flow with three targets, or flows with every step that combines messages",
     )  # fmt: skip
     options.add_argument("--messages", type=int, default=100_000, help="messages that are written at least")
     options.add_argument(

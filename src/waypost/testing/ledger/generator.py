@@ -47,13 +47,19 @@ class Generator:
         self._ended.set()
         self._thread.join()
 
+    per_file = PER_FILE
+
     def _run(self) -> None:
         left = self._messages
         while (left > 0 or self._more()) and not self._ended.is_set():
-            count = min(left, PER_FILE) if left > 0 else PER_FILE
+            count = min(left, self.per_file) if left > 0 else self.per_file
             left -= count
             self._write(count)
             self._ended.wait(count / self._per_second)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Write what must come at the end."""
 
     def _write(self, count: int) -> None:
         lines = []

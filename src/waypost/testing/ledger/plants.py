@@ -15,6 +15,8 @@ import msgspec
 
 from waypost.connectors.http_target import HttpTarget
 from waypost.core.component import Outbound, Outcome
+from waypost.flow.boundary.entries import Entries
+from waypost.store.record import AnyRecord
 
 Send = Callable[[HttpTarget, Sequence[Outbound]], Coroutine[Any, Any, Sequence[Outcome]]]
 _tries = itertools.count()
@@ -50,6 +52,24 @@ def early_outcome() -> None:
     _sent_by(hasty)
 
 
+def apart() -> None:
+    """That a group went is journaled a second after what it remembers, and after what was made of it."""
+    real = Entries.released
+
+    def released(self: Entries, *given: Any) -> list[AnyRecord]:
+        records = real(self, *given)
+
+        async def later() -> None:
+            await self.host.clock.sleep(1.0)
+            await self.host.shard.append(records)
+
+        if records:
+            self.host.spawn(later())
+        return []
+
+    setattr(Entries, "released", released)  # noqa: B010 - a method may not be assigned to
+
+
 def _change_tries(changes: Callable[[Outbound], dict[str, Any]]) -> None:
     def changing(send: Send) -> Send:
         async def changed(target: HttpTarget, batch: Sequence[Outbound]) -> Sequence[Outcome]:
@@ -66,5 +86,5 @@ def _sent_by(planted: Callable[[Send], Send]) -> None:
 
 
 PLANTS: Mapping[str, Callable[[], None]] = {
-    "fresh-key": fresh_key, "recomputed": recomputed, "early-outcome": early_outcome,
+    "fresh-key": fresh_key, "recomputed": recomputed, "early-outcome": early_outcome, "apart": apart,
 }  # fmt: skip

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +22,8 @@ from waypost.core.errors import EndpointUnavailable
 from waypost.flow.process.client import Client
 from waypost.testing.crash.mortal import Schedule
 from waypost.testing.ledger import judge, prepare
-from waypost.testing.ledger.erp import Erp
-from waypost.testing.ledger.generator import Generator
-from waypost.testing.ledger.project import ERP_EVERY, write_project
+from waypost.testing.ledger.boundary_scene import Boundaries
+from waypost.testing.ledger.scene import FanOut, Scene
 
 LOOK_SECONDS = 0.1
 AT_START = 0.2
@@ -38,6 +37,8 @@ class Plan:
     """What is done to the system. ``workers`` are the numbers of workers it is started with, one after the other, the
     next one after each death of the supervisor."""
 
+    scene: str = "fan-out"
+    """What is tortured, one of ``SCENES``."""
     messages: int = 100_000
     workers: Sequence[int] = (2,)
     kill_every: float = 1.0
@@ -45,6 +46,8 @@ class Plan:
     seed: int = 1
     least_kills: int = 0
     """Messages are written until there were so many."""
+    most_kills: int = 0
+    """After so many there are no more; 0: they go on until everything has arrived."""
     supervisor_share: float = 0.25
     """How many of the kills hit the supervisor; as many as a tenth hit the nursery, the others a worker."""
     die_at: Sequence[int] = ()
@@ -52,7 +55,7 @@ class Plan:
     plant: str = ""
     """A bug to put into the engine, one of ``PLANTS``."""
     per_second: float = 5000.0
-    erp_down_seconds: float = 5.0
+    peer_down_seconds: float = 5.0
     timeout_seconds: float = 900.0
 
 
@@ -66,8 +69,11 @@ class Result:
     """How many processes died by themselves, by the call site of the change."""
     messages: int = 0
     starts: list[int] = field(default_factory=list)
-    repeated_at_erp: int = 0
+    repeated_at_peer: int = 0
     faults: list[str] = field(default_factory=list)
+
+
+SCENES: Mapping[str, Callable[..., Scene]] = {"fan-out": FanOut, "boundaries": Boundaries}
 
 
 class Trial:
@@ -77,13 +83,11 @@ class Trial:
         self.root, self.plan = root, plan
         self.result = Result()
         self._random = random.Random(plan.seed)
-        self._erp = Erp()
-        self._erp.up()
-        write_project(root, self._erp.port)
-        self._erp.down()
+        made = SCENES[plan.scene]
+        self._scene: Scene = made(root, plan.messages, plan.per_second, plan.seed, self._unfinished)
+        self._generator = self._scene.generator
         self._schedule = Schedule(root / "schedule")
         self._schedule.write(plan.die_at)
-        self._generator = Generator(root / "in", plan.messages, plan.per_second, plan.seed, more=self._unfinished)
         self._log = (root / "system.log").open("ab")
         self._system: subprocess.Popen[bytes]
 
@@ -123,16 +127,17 @@ class Trial:
         while time.monotonic() < begun + self.plan.timeout_seconds:
             time.sleep(LOOK_SECONDS)
             now = time.monotonic()
-            if now > begun + self.plan.erp_down_seconds:
-                self._erp.up()
+            if now > begun + self.plan.peer_down_seconds:
+                self._scene.peer.up()
             if self._system.poll() is not None:
                 if self._system.returncode != -signal.SIGKILL:
                     self.result.faults.append(f"system: ended by itself with exit code {self._system.returncode}")
                     return True
                 self._start()
-            if self._generator.done and self._arrived():
+            if self._generator.done and self._scene.arrived():
                 return True
-            if now < next_kill:
+            enough = 0 < self.plan.most_kills <= self.result.kills.total()
+            if now < next_kill or enough:
                 continue
             family = family_of(self._system.pid)
             if self._all_there(family) or self._random.random() < AT_START:
@@ -143,14 +148,6 @@ class Trial:
     def _unfinished(self) -> bool:
         """Whether there is torture left for which messages are wanted."""
         return self._schedule.left > 0 or self.result.kills.total() < self.plan.least_kills
-
-    def _arrived(self) -> bool:
-        wanted = sum(self._generator.written.values())
-        return (
-            len(self._erp.book) >= self._generator.erp_wanted
-            and judge.count_tabled(self.root) >= wanted
-            and judge.count_appended(self.root) >= wanted
-        )
 
     def _all_there(self, family: Sequence[int]) -> bool:
         """Whether every process of the system was born: supervisor, nursery and workers, or the only one, that
@@ -171,19 +168,14 @@ class Trial:
             self.result.kills[name] += 1
 
     def _judge(self) -> None:
-        faults, written = self.result.faults, self._generator.written
-        wanted = judge.wanted_of(written)
+        faults = self.result.faults
         if self._system.poll() is not None:
             self._start()
         client = Client(self.root)
         faults += _until_settled(client, self._system)
-        faults += asyncio.run(judge.system_faults(client, written, self._generator.files))
-        faults += judge.sink_faults("appended file", judge.appended(self.root), wanted)
-        faults += judge.sink_faults("table", judge.tabled(self.root), wanted)
-        book = [(str(body["k"]), int(body["n"])) for body in self._erp.book.values()]
-        faults += judge.sink_faults("http", book, judge.wanted_of(written, ERP_EVERY))
-        faults += [f"http: {key} came again with another body" for key in self._erp.changed]
-        self.result.repeated_at_erp, self.result.messages = self._erp.repeated, sum(written.values())
+        faults += asyncio.run(self._scene.faults(client))
+        self.result.repeated_at_peer = self._scene.repeated
+        self.result.messages = sum(self._generator.written.values())
         self.result.deaths = self._schedule.deaths()
         self._system.send_signal(signal.SIGTERM)
         try:
@@ -198,7 +190,7 @@ class Trial:
             os.killpg(self._system.pid, signal.SIGKILL)
         self._system.wait()
         self._generator.stop()
-        self._erp.close()
+        self._scene.peer.close()
         self._log.close()
 
 
@@ -212,14 +204,14 @@ def _until_settled(client: Client, system: subprocess.Popen[bytes]) -> list[str]
         if not client.running:
             continue
         try:
-            said = asyncio.run(client.ask("status"))["flows"][0]
+            flows = asyncio.run(client.ask("status"))["flows"]
             files = asyncio.run(client.ask("files", limit=100_000))["files"]
         except EndpointUnavailable:
             continue
         left = [row["name"] for row in files if not row["ended_at"]]
-        deliveries = said["deliveries"]
-        moving = f"{deliveries['open']} open, {deliveries['retrying']} retrying, {len(left)} files not ended"
-        if not (deliveries["open"] or deliveries["retrying"] or said["behind"] or left):
+        counts = {name: sum(flow["deliveries"][name] for flow in flows) for name in ("open", "retrying")}
+        moving = f"{counts['open']} open, {counts['retrying']} retrying, {len(left)} files not ended"
+        if not (any(counts.values()) or any(flow["behind"] for flow in flows) or left):
             return []
     return [f"system: does not come to rest: {moving}"]
 

@@ -33,8 +33,10 @@ cases:
         {"order": 1, "id": 2}
         {"order": 2, "id": 3}
         {"id": 4}
-      then_wait: WAIT
-    expect:
+    expect: {errors: [{place: aggregator, text: the message has no key, state: dead}], filtered: 1}
+    then:
+      - wait: WAIT
+        expect:
 """
 
 
@@ -42,7 +44,8 @@ async def differences(root: Path, wait: str, expect: str, incomplete: str = "rel
     for name, text in {
         "waypost.yaml": "name: p\n",
         "flows/lines.yaml": FLOW.replace("INCOMPLETE", incomplete),
-        "tests/lines.yaml": CASES.replace("WAIT", wait) + "".join(f"      {line}\n" for line in expect.splitlines()),
+        "tests/lines.yaml": CASES.replace("WAIT", wait)
+        + "".join(f"          {line}\n" for line in expect.splitlines()),
     }.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
@@ -50,31 +53,26 @@ async def differences(root: Path, wait: str, expect: str, incomplete: str = "rel
     return result.differences
 
 
-NO_KEY = "errors: [{place: aggregator, text: the message has no key}]\nfiltered: 1"
+ORDERS = "targets: {out: [{orders: [{lines: [{order: 1, id: 1}, {order: 1, id: 2}]}]}MORE]}"
 
 
 async def test_what_waits_does_not_come_out_before_its_time(tmp_path: Path) -> None:
-    assert await differences(tmp_path, "29s", NO_KEY) == ()
+    assert await differences(tmp_path, "29s", "waiting: {aggregator: 1, aggregator-2: 1}") == ()
 
 
 async def test_timers_fire_in_their_order_and_one_step_feeds_the_next(tmp_path: Path) -> None:
-    orders = "targets: {out: [{orders: [{lines: [{order: 1, id: 1}, {order: 1, id: 2}]}]}]}\n"
-    assert await differences(tmp_path, "30s", orders + NO_KEY) == ()
-    both = orders + "        "
-    both = orders.replace("]}\n", ", {orders: [{lines: [{order: 2, id: 3}]}]}]}\n", 1)
-    assert await differences(tmp_path, "90s", both + NO_KEY) == ()
+    assert await differences(tmp_path, "30s", ORDERS.replace("MORE", "")) == ()
+    assert (
+        await differences(tmp_path, "90s", ORDERS.replace("MORE", ", {orders: [{lines: [{order: 2, id: 3}]}]}")) == ()
+    )
 
 
 async def test_a_group_that_fails_in_the_end_is_an_error_at_its_step(tmp_path: Path) -> None:
-    expect = (
-        "targets: {out: [{orders: [{lines: [{order: 1, id: 1}, {order: 1, id: 2}]}]}]}\nfiltered: 1\n"
-        "errors: [{place: aggregator, code: group-incomplete}, {place: aggregator, text: no key}]"
-    )
+    expect = f"{ORDERS.replace('MORE', '')}\nerrors: [{{place: aggregator, code: group-incomplete, state: dead}}]"
     assert await differences(tmp_path, "60s", expect, "fail") == ()
 
 
 @pytest.mark.parametrize("wait", ["0", "90s"])
 async def test_what_comes_out_and_is_not_expected_is_told(tmp_path: Path, wait: str) -> None:
     found = await differences(tmp_path, wait, "{}")
-    assert any("no key" in difference for difference in found)
-    assert any("out[0]: not expected" in difference for difference in found) is (wait == "90s")
+    assert any("then[0] (line 14): out[0]: not expected" in difference for difference in found) is (wait == "90s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,21 +17,26 @@ from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.examine.verdict import Level, Sink, Verdict
 from waypost.formats.edi.finding import Finding
 
+Give = Callable[[Acknowledgement], None]
 _NEVER_ANSWERED = frozenset({"997", "999", "TA1", "TA3", "CONTRL", "APERAK", "824"})
 """Two systems would answer each other for ever."""
 
 
 class Acknowledger(Sink):
-    """Makes the acknowledgements of a content while it is examined; ``made`` grows as interchanges end.
+    """Makes the acknowledgements of a content while it is examined, as each interchange ends: they go to ``give``,
+    without it to ``made``.
 
     Acknowledgements that were received are not acknowledged. ``at`` is the time they carry; ``allocate`` gives control
     numbers, without it they follow from what was received, so that making them again gives the same.
     """
 
-    def __init__(self, policy: Policy, at: datetime, allocate: Allocate | None = None) -> None:
+    def __init__(
+        self, policy: Policy, at: datetime, allocate: Allocate | None = None, give: Give | None = None
+    ) -> None:
         self._maker, self._policy = Maker(policy, at, allocate), policy
         self.wants_rows = frozenset({"837"} if "277CA" in policy.application else ())
         self.made: list[Acknowledgement] = []
+        self._give = give or self.made.append
         self._functional: Functional | None = None
         self._groups: list[tuple[Functional, Level]] = []
         self._report: Report | None = None
@@ -82,7 +87,7 @@ class Acknowledger(Sink):
         for kind, document in application_documents(self._policy.application, level, self._verdicts, self._maker):
             standard: Any = "edifact" if kind == "APERAK" else "x12"
             accepted = not any(not v.accepted for v in self._verdicts)
-            self.made.append(Acknowledgement(kind, standard, level.control_number, accepted, document))
+            self._give(Acknowledgement(kind, standard, level.control_number, accepted, document))
         self._report, self._groups, self._verdicts = None, [], []
 
     def outside(self, finding: Finding) -> None:
@@ -94,7 +99,7 @@ class Acknowledger(Sink):
         answers = envelope(received, self._maker.when, number if number.isdecimal() else "1")
         if wanted(level, self._policy.technical):
             document = {"interchange": answers, "services": [ta1(level)]}
-            self.made.append(Acknowledgement("TA1", "x12", level.control_number, level.accepted, document))
+            self._give(Acknowledgement("TA1", "x12", level.control_number, level.accepted, document))
         if not level.accepted and not self._policy.note:  # rejected as a whole: TA1 says all there is to say
             return
         for functional, group in self._groups if self._policy.functional != "none" else ():
@@ -125,7 +130,7 @@ class Acknowledger(Sink):
             "rows": rows,
         }  # fmt: skip
         accepted = rows[-1][1] in ("A", "E")
-        self.made.append(Acknowledgement(kind, "x12", group.control_number, accepted, document))
+        self._give(Acknowledgement(kind, "x12", group.control_number, accepted, document))
 
     def _contrl(self, level: Level, report: Report, rejected: bool) -> None:
         if self._policy.functional == "none" or not (report.received or level.findings):
@@ -146,7 +151,7 @@ class Acknowledger(Sink):
             "rows": rows,
         }  # fmt: skip
         accepted = head[4] == "7" and report.accepted == report.received
-        self.made.append(Acknowledgement("CONTRL", "edifact", level.control_number, accepted, document))
+        self._give(Acknowledgement("CONTRL", "edifact", level.control_number, accepted, document))
 
 
 def _is_claim_acknowledgement(verdict: Verdict) -> bool:
