@@ -131,7 +131,11 @@ class _Explainer:
         assert self.current is not None and token.header is not None
         rows = RowReader(token.header.delimiters, "latin-1")
         row = rows.row(token.data.decode("latin-1").strip().removesuffix(_text(token.header.delimiters.segment)))
-        self._group = group_document(row[1:]) if dialect is X12 else {"sender": _first(row, 2), "version": ""}
+        self._group = (
+            group_document([_first(row, n) for n in range(1, len(row))])
+            if dialect is X12
+            else {"sender": _first(row, 2), "version": ""}
+        )
         parties = parties_of(dialect, self._context + token.data)
         if parties is not None and not self.current.messages:
             self.current = self._resolved(dialect, self.current.offset, parties)

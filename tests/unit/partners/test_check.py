@@ -176,3 +176,9 @@ def test_an_element_that_is_missing_is_shown_where_it_would_stand() -> None:
     page = report_page(looked_at(ORDERS.replace("BEG*00", "BEG*")))
     begins, missing, after = (page.index(f'mono">{place}</td>') for place in ("ST02", "BEG01", "BEG02"))
     assert begins < missing < after and "nothing is there" in page[missing:after]
+
+
+def test_a_separator_of_components_in_a_group_header_is_no_reason_to_break_down() -> None:
+    content = bytearray(ORDERS.encode())
+    content[129:129] = b">"
+    assert looked_at(bytes(content)).document
