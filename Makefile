@@ -3,7 +3,7 @@
 .PHONY: help demo test check bench docs lock
 
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 BIN := .venv/bin
 
 help: ## list the verbs

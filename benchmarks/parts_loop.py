@@ -36,6 +36,12 @@ BATCH, TURNS = 200, 150
 SECRET = bytes(32)
 
 
+class _NoClaims:
+    """What the effects of a flow that asks for nothing need to know."""
+
+    secret = SECRET
+
+
 def flow_of(folder: Path) -> CompiledFlow:
     """The measured flow, compiled."""
     root = make_project(folder / "project")
@@ -59,7 +65,7 @@ def least(part: Callable[[], Any]) -> float:
 def whole(flow: CompiledFlow, load: Load) -> Any:
     """(decoded, processed)"""
     decoded = decode_load(flow, load, 1 << 64, 1, SECRET)
-    made = flow.process(decoded.indices, decoded.messages, LiveEffects({}, None), SECRET)  # type: ignore[arg-type]
+    made = flow.process(decoded.indices, decoded.messages, LiveEffects({}, _NoClaims()), SECRET)  # type: ignore[arg-type]
     return decoded, asyncio.run(made)
 
 

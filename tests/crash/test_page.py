@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.__main__ import parser as of_mutants
 from waypost.testing.crash.__main__ import parser as of_crash
 from waypost.testing.ledger.__main__ import parser as of_ledger
 from waypost.testing.ledger.plants import PLANTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/explanation/proofs.md").read_text("utf-8")
-PARSERS = {"waypost.testing.crash": of_crash, "waypost.testing.ledger": of_ledger}
+PARSERS = {"waypost.testing.crash": of_crash, "waypost.testing.ledger": of_ledger, "tests.mutants": of_mutants}
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\$ python -m (.*)$", PAGE, re.MULTILINE))

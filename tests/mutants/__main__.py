@@ -29,15 +29,20 @@ TESTS = (
 )  # fmt: skip
 
 
-def main() -> int:
-    """Print the survivors and the score of each module; 1 below ``--least``."""
+def parser() -> argparse.ArgumentParser:
+    """What may be asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=200, help="so many mutants, drawn by chance; 0 for all")
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one draw for each")
     parser.add_argument("--least", type=float, default=80.0, help="percent that must be noticed")
     parser.add_argument("--modules", nargs="*", default=MODULES, help="other modules than those of the compiler")
     parser.add_argument("--tests", nargs="*", default=TESTS, help="other tests")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Print the survivors and the score of each module; 1 below ``--least``."""
+    asked = parser().parse_args()
     return collected(asked.tests, partial(_tried, asked))
 
 

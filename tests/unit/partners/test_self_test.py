@@ -160,9 +160,11 @@ async def test_a_look_that_takes_too_long_is_broken_off(tmp_path: Path) -> None:
 
 
 async def test_a_look_that_takes_too_much_memory_ends_by_itself(tmp_path: Path) -> None:
-    lines = "".join(f"PO1*{n}*1*EA*1**VN*{'A' * 40}~" for n in range(40_000))
+    lines = "".join(f"PO1*{n}*1*EA*1**VN*{'A' * 40}~" for n in range(60_000))
     many = ORDERS.replace("CTT*2", f"{lines}CTT*2").encode()
-    async with served(tmp_path / "p", memory_bytes=90 << 20, timeout_seconds=60) as one:
+    async with served(tmp_path / "p", memory_bytes=72 << 20, timeout_seconds=60) as one:
+        small = await one.ask("/self-test/acme", ORDERS.encode(), authorization=f"Bearer {TOKEN}")
+        assert small.status == 200
         said = await one.ask("/self-test/acme", many, authorization=f"Bearer {TOKEN}")
         assert said.status == 422 and ("memory" in said.body or "broke off" in said.body)
         assert (await one.ask("/self-test")).status == 200
