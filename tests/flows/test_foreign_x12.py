@@ -43,14 +43,44 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
-async def test_every_file_is_answered_or_refused_and_nothing_is_a_bug(project: Path) -> None:
+async def received(project: Path) -> list[dict[str, Any]]:
+    """The messages there are once every file was read."""
     flows = ("acme-orders", "acme-acknowledgements", "sales-orders")
     await run(project, "dev", RunOptions(once=True, flows=flows, timeout_seconds=90), lambda event: None)
     client = Client(project)
     files = (await client.ask("files", limit=1000))["files"]
     assert len(files) == len(FILES)
     messages: list[dict[str, Any]] = (await client.ask("messages", limit=5000))["messages"]
+    return messages
+
+
+def open_to_all(project: Path) -> None:
+    """X12 of every sender and every kind is taken and acknowledged, not what is agreed with Acme alone."""
+    for name, agreed, instead in (
+        ("acme-orders", "{x12: {partner: acme, unit: group}}", "{x12: {unit: group}}"),
+        ("acme-orders", "group.functional_id == 'PO'", "group.functional_id != 'FA'"),
+        ("acme-acknowledgements", "{x12: {partner: acme}}", "x12"),
+    ):
+        flow = project / f"flows/{name}.yaml"
+        text = flow.read_text()
+        assert text.count(agreed) == 1
+        flow.write_text(text.replace(agreed, instead))
+
+
+@pytest.mark.slow
+async def test_what_no_partner_sent_waits_for_an_agreement(project: Path) -> None:
+    messages = await received(project)
+    assert {m["flow"] for m in messages} == {"acme-orders"}
+    parked = [m for m in messages if m["state"] == "parked"]
+    assert len(parked) > len(FILES) // 2
+    assert {f["code"] for m in parked for f in m["failures"]} == {"partner-unknown"}
+    assert {m["state"] for m in messages} == {"parked", "dead"}, "an envelope that is broken waits for nothing"
+
+
+@pytest.mark.slow
+async def test_every_file_is_answered_or_refused_and_nothing_is_a_bug(project: Path) -> None:
+    open_to_all(project)
+    messages = await received(project)
     stuck = [m for m in messages if m["flow"].startswith("acme") and m["state"] in ("parked", "processing", "retrying")]
     assert [(m["arrival"], m["failures"]) for m in stuck] == []
     states = Counter((m["flow"], m["state"]) for m in messages)

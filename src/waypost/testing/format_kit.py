@@ -16,11 +16,12 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waypost.core.component import Format, Slice
+from waypost.core.component import CONTINUED, Format, Slice
 from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import load_components
@@ -64,6 +65,16 @@ def frame(
 def decode_all(format_: Format, slices: Sequence[Slice]) -> list[Any]:
     """The document, or the ``DataError``, of each slice; a slice with a fault is its fault's text."""
     return [s.fault or format_.decode([s.data], s.context)[0] for s in slices]
+
+
+def _continuing(unit: int, slices: Sequence[Slice]) -> list[Slice]:
+    """Slices read on behind one of ``unit``, each with its unit said. A framer that begins within a unit cannot know
+    where that began; who reads on does, from the position, as a flow's intake."""
+    said: list[Slice] = []
+    for one in slices:
+        unit = unit if one.unit == CONTINUED else one.unit
+        said.append(msgspec.structs.replace(one, unit=unit))
+    return said
 
 
 def _cut(content: bytes, sizes: Sequence[int]) -> list[bytes]:
@@ -207,9 +218,10 @@ class FormatConformance:
         @given(content=self._any_content())
         def holds(content: bytes) -> None:
             slices, refusal = frame(format_, [content])
+            assert all(s.unit != CONTINUED for s in slices), "nothing continues where reading began with the content"
             for number, last in enumerate(slices, 1):
-                rest = frame(format_, [content[last.end :]], offset=last.end, context=last.context)
-                assert rest == (slices[number:], refusal)
+                rest, ending = frame(format_, [content[last.end :]], offset=last.end, context=last.context)
+                assert (_continuing(last.unit, rest), ending) == (slices[number:], refusal)
 
         holds()
 
