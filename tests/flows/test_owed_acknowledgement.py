@@ -92,6 +92,11 @@ async def test_an_edifact_interchange_is_answered_by_contrl(tmp_path: Path) -> N
     assert "UCM+1+ORDERS:D:96A:UN:EAN008+7'" in text and "UNB+UNOC:3+4399902099992:14+4012345000009:14+" in text
 
 
+async def test_a_test_of_edifact_is_answered_by_a_test(tmp_path: Path) -> None:
+    [text] = await answers(tmp_path, "{}", MESSAGE, flow=EDIFACT)
+    assert re.findall(r"UNB\+[^']*(\+1\+{6}1)'", text) == ["+1++++++1"]
+
+
 async def test_a_type_that_was_not_agreed_is_rejected_in_the_acknowledgement(tmp_path: Path) -> None:
     [text] = await answers(tmp_path, "{}", MESSAGE.replace("EAN008", "EAN010"), flow=EDIFACT)
     assert "UCM+1+ORDERS:D:96A:UN:EAN010+4+14+UNH+3'" in text

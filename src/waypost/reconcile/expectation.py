@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Literal
 
 from waypost.reconcile.exchange import Exchange, Reference, Verdict, same_number
@@ -220,12 +221,26 @@ def _close(books: Books, candidates: Sequence[Expectation], exchange: Exchange, 
     still_open = [one for one in fitting if one.closed_by is None]
     if still_open:
         one = still_open[-1]
-        one.closed_by, one.verdict, one.state = exchange, reference.verdict, "closed"
+        one.closed_by, one.verdict, one.state = exchange, _verdict(one, exchange, reference), "closed"
         one.late = exchange.at > one.due
     elif fitting:
         fitting[-1].again.append(exchange)
     elif exchange.direction == "received" and reference.level != "message":
         books.unmatched.append((exchange, reference))
+
+
+def _verdict(opened: Expectation, exchange: Exchange, reference: Reference) -> Verdict:
+    """What is said of all that opened it. A CONTRL acknowledges an interchange and may reject messages in it, each by
+    itself; those it does not name are accepted."""
+    if opened.rule.what != "CONTRL" or reference.verdict != "accepted":
+        return reference.verdict
+    behind = exchange.acknowledges[exchange.acknowledges.index(reference) + 1 :]
+    named = [*takewhile(lambda one: one.level == "message", behind)]
+    refused = {(one.set, _plain(one.number)) for one in named if one.verdict == "rejected"}
+    if not refused:
+        return "accepted"
+    sent = {(one[0], _plain(one[1])) for one in opened.opened_by.messages}
+    return "rejected" if sent <= refused and all(one.verdict == "rejected" for one in named) else "partly"
 
 
 def selected(books: Books, *, state: str = "", partner: str = "", flow: str = "", key: str = "") -> list[Expectation]:

@@ -67,6 +67,30 @@ def test_a_partial_acknowledgement_rejects_the_message() -> None:
     assert message_states(books) == {"m1": "rejected"}
 
 
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ({}, "accepted"),
+        ({"1": "accepted", "2": "accepted"}, "accepted"),
+        ({"1": "accepted", "2": "rejected"}, "partly"),
+        ({"2": "rejected"}, "partly"),  # the other is not named: accepted
+        ({"1": "rejected", "2": "rejected"}, "rejected"),
+        ({"1": "rejected", "2": "rejected", "3": "accepted"}, "partly"),
+    ],
+)
+def test_a_contrl_that_rejects_a_message_does_not_accept_its_interchange(said: dict[str, str], verdict: str) -> None:
+    rule = Rule("CONTRL", "edifact", "globex", "received", lambda moment: moment + 2 * HOUR)
+    messages = (("ORDERS", "1", ""), ("ORDERS", "2", ""))
+    order = Exchange("m1", "in", "received", "globex", "edifact", 0, "3002", (), messages)
+    named = [Reference("message", number, one, "ORDERS") for number, one in said.items()]  # type: ignore[arg-type]
+    other = [Reference("interchange", "3003", "accepted"), Reference("message", "2", "rejected", "ORDERS")]
+    references = [Reference("interchange", "3002", "accepted"), *named, *other]
+    answer = Exchange("a1", "out", "sent", "globex", "edifact", HOUR, "9", (), (), "CONTRL", references)
+    books = books_of([rule], [order, answer], now=HOUR)
+    assert [one.verdict for one in books.expectations] == [verdict]
+    assert told(books) == ([] if verdict == "accepted" else [("rejected", "m1")])
+
+
 def test_after_a_roll_over_the_newest_of_a_number_is_meant() -> None:
     books = books_of(
         [WAIT], [sent(0, message="old"), ack(1), sent(500, message="new"), ack(501, message="a2")], now=502 * HOUR

@@ -91,7 +91,7 @@ def _interchange(one: Mapping[str, Any], writing: Writing) -> Level:
         row = [
             "UNB", _joined(one, "syntax", "syntax_version"), _joined(one, "sender", "sender_qualifier"),
             _joined(one, "receiver", "receiver_qualifier"), ":".join(when), control, "", "", "",
-            "1" if one.get("acknowledgement_requested") else "",
+            "1" if one.get("acknowledgement_requested") else "", "", "1" if one.get("usage") == "T" else "",
         ]  # fmt: skip
     return Level(row[0], row, 0, "", control, writing)
 
