@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from waypost.core.boundary import Ask, Group
+from waypost.core.boundary import Ask
 from waypost.core.component import Requester
 from waypost.core.errors import EndpointError, WaypostError
 from waypost.core.event import EndpointLost
 from waypost.flow.batch.compiled import CompiledFlow
 from waypost.flow.batch.effects import pack_answer, unpack_answer
-from waypost.flow.boundary.draft import Book
 from waypost.flow.delivery.circuit import backoff
 from waypost.flow.member.envelope import branch_of
 
@@ -23,13 +22,17 @@ AT_ONCE = 64
 """Questions of one boundary under way at a time; the others wait their turn."""
 
 
-class Asker(Book, Protocol):
+class Asker(Protocol):
     """The boundary that asks."""
 
     host: Host
     flow: CompiledFlow
     name: str
     step: Any
+
+    async def open_asks(self, key: str) -> Sequence[Ask]:
+        """What a group has asked and has no answer to; nothing for one that has gone."""
+        ...
 
     async def answered(self, key: str, name: str, answer: Any) -> None:
         """What was asked is answered; durable on return."""
@@ -51,18 +54,7 @@ class Asking:
     async def again(self, keys: Sequence[str]) -> None:
         """After a start: what was asked and not answered."""
         for key in keys:
-            asks = await self._open(key)
-            self.ask([(key, ask) for ask in asks])
-
-    async def _open(self, key: str) -> Sequence[Ask]:
-        boundary = self._boundary
-        held = boundary.held(key)
-        members = [member.message for member in await boundary.members(held.refs)] if held.refs else []
-        if not members:
-            return ()
-        group = Group(key=key, now=boundary.host.clock.now(), state=held.state, count=len(members))
-        asks: Sequence[Ask] = boundary.step.open_asks(group, members)
-        return asks
+            self.ask([(key, ask) for ask in await self._boundary.open_asks(key)])
 
     async def _one(self, key: str, ask: Ask) -> None:
         host, failures = self._boundary.host, 0
@@ -76,7 +68,7 @@ class Asking:
                     if failures == 1:
                         host.events.emit(EndpointLost(endpoint=self._place(ask), cause=str(error)))
                     await host.clock.sleep(backoff(failures, 0.2, 30.0, host.random))
-                    if ask.name not in [one.name for one in await self._open(key)]:
+                    if ask.name not in [one.name for one in await self._boundary.open_asks(key)]:
                         return
         await self._boundary.answered(key, ask.name, answer)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from waypost.core.boundary import Forced, LimitOptions
+from waypost.core.boundary import Ask, Forced, Group, LimitOptions
 from waypost.core.component import Failed
 from waypost.core.errors import StoreError, StoreFull, WaypostError
 from waypost.core.event import GroupReleased
@@ -40,6 +40,7 @@ from waypost.flow.boundary.group import (
 )
 from waypost.flow.member import envelope
 from waypost.store.carrying import message_of_row
+from waypost.store.output_state import ACTIVE
 from waypost.store.record import (
     OUT_BITS,
     OUT_MASK,
@@ -208,6 +209,18 @@ class Boundary:
             await (await self._commit(draft, extra=told, decided=decided))
             return len(refs)
 
+    async def open_asks(self, key: str) -> Sequence[Ask]:
+        """What a group has asked and has no answer to. In a turn of its own: a group that went while its members are
+        read would leave nothing to read."""
+        async with self._turn:
+            held = self.held(key)
+            members = [member.message for member in await self.members(held.refs)]
+        if not members:
+            return ()
+        group = Group(key=key, now=self.host.clock.now(), state=held.state, count=len(members))
+        asks: Sequence[Ask] = self.step.open_asks(group, members)
+        return asks
+
     async def answered(self, key: str, name: str, answer: Any) -> None:
         """What the step asked is answered."""
         async with self._turn:
@@ -216,16 +229,21 @@ class Boundary:
             await self._durable(draft)
 
     async def rejoin(self, refs: Sequence[int]) -> None:
-        """Members that a person wants back, or whose group is not known, come to their groups again."""
+        """Members that a person wants back, or whose group is not known, come to their groups again; those that ended
+        before it was their turn do not."""
         async with self._turn:
             draft = self._draft()
-            for member in await self.members(refs):
+            for member in await self.members([ref for ref in refs if self._waits(ref)]):
                 hash_ = envelope.correlation_hash(self.name, member.envelope.key, self._secret)
                 if hash_ not in self._keys or member.ref not in self.waiting.get(hash_, ()):
                     held = draft.held(member.envelope.key)
                     held.refs = [ref for ref in held.refs if ref != member.ref]
                     await draft.arrived(member.envelope.key, member, len(member.envelope.body))
             await self._durable(draft)
+
+    def _waits(self, ref: int) -> bool:
+        batch = self.host.shard.state.batch(ref >> OUT_BITS)
+        return batch is not None and batch.states[ref & OUT_MASK] in ACTIVE
 
     async def _regroup(self, key: str, gone: Sequence[int]) -> None:
         async with self._turn:
