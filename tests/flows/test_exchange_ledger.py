@@ -49,6 +49,11 @@ def ledger(system: System) -> Path:
     return system.root / ".waypost/shard-00" / FILE
 
 
+def forget(database: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{database}{ending}").unlink(missing_ok=True)
+
+
 async def test_what_was_sent_and_received_is_in_the_ledger(system: System) -> None:
     sent, acknowledged = sorted(await traded(system), key=lambda row: str(row["direction"]), reverse=True)
     assert (sent["direction"], sent["partner"], sent["interchange"], sent["groups"]) == (
@@ -101,9 +106,7 @@ async def test_after_a_death_nothing_is_missing_and_nothing_twice(system: System
     await system.arrived(2)
     after = await rows(system)
     await system.kill()
-    for ending in ("-wal", "-shm"):
-        Path(f"{ledger(system)}{ending}").unlink(missing_ok=True)
-    ledger(system).unlink()
+    forget(ledger(system))
     if not lost:  # as it was a while before
         shutil.copy(copy, ledger(system))
     await system.start()

@@ -60,12 +60,10 @@ class ExchangeRow(msgspec.Struct):
 
     def data(self) -> dict[str, Any]:
         """As the control channel tells it."""
-        return {
-            **self.said, "id": self.id, "message": self.message, "flow": self.flow,
-            "direction": "sent" if self.sent else "received", "partner": self.partner, "standard": self.standard, "kind": self.kind, "interchange": self.interchange,
-            "at": self.at, "keys": self.keys,
-            **({"target": self.target, "times_sent": self.times, "begun_at": self.begun_at} if self.sent else {}),
-        }  # fmt: skip
+        way = {"target": self.target, "times_sent": self.times, "begun_at": self.begun_at} if self.sent else {}
+        named = ("id", "message", "flow", "partner", "standard", "kind", "interchange", "at", "keys")
+        told = {name: getattr(self, name) for name in named}
+        return {**self.said, **told, **way, "direction": "sent" if self.sent else "received"}
 
 
 _COLUMNS = ExchangeRow.__struct_fields__
