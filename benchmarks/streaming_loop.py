@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.streaming_kinds import KINDS, content
-from waypost.core.component import cut, cut_end
+from waypost.core.cutting import cut, cut_end
 from waypost.core.errors import DataError
 from waypost.testing.format_kit import build_format
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import strategies as st
 
-from waypost.core.component import LocatingFormat, cut, cut_end
+from waypost.core.component import LocatingFormat
+from waypost.core.cutting import cut, cut_end
 from waypost.core.errors import DataError
 from waypost.testing.format_kit import FormatConformance, build_format, decode_all, frame
 

@@ -7,7 +7,7 @@ records the answer as an effect, and hands it back; recomputing substitutes the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol, overload, runtime_checkable
 
 import msgspec
@@ -275,7 +275,7 @@ class Framer(Protocol):
     One that cuts what a content unpacks to has two attributes more, both true or false. ``rereads``: it is given the
     content from its beginning also where it resumes, and offsets of its slices count in what is unpacked. ``more``:
     what it was given last holds more records; ask again with ``feed(b"")``, or ``finish()`` at the end, since a few
-    bytes may unpack to very many. ``cut`` and ``cut_end`` do so.
+    bytes may unpack to very many. ``core.cutting`` does so.
     """
 
     def feed(self, data: bytes) -> Sequence[Slice]:
@@ -286,25 +286,6 @@ class Framer(Protocol):
     def finish(self) -> Sequence[Slice]:
         """The records left at the end of the content."""
         ...
-
-
-def cut(framer: Framer, data: bytes) -> Iterator[Sequence[Slice]]:
-    """The records completed by ``data``, in turns of bounded size."""
-    yield framer.feed(data)
-    while getattr(framer, "more", False):
-        yield framer.feed(b"")
-
-
-def cut_end(framer: Framer) -> Iterator[Sequence[Slice]]:
-    """The records left at the end of the content, in turns of bounded size."""
-    yield framer.finish()
-    while getattr(framer, "more", False):
-        yield framer.finish()
-
-
-def reads_from(framer: Framer, offset: int) -> int:
-    """Where in its content a framer made to resume at ``offset`` wants to be read on."""
-    return 0 if getattr(framer, "rereads", False) else offset
 
 
 class Format(Protocol):

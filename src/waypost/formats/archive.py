@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from waypost.core.component import Format, Framer, LocatingFormat, cut, cut_end
+from waypost.core.component import Format, Framer, LocatingFormat
+from waypost.core.cutting import cut, cut_end
 from waypost.core.errors import DataError, Fault, ProjectError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry

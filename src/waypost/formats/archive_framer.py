@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from waypost.core.component import Format, Framer, Slice, cut, cut_end, reads_from
+from waypost.core.component import Format, Framer, Slice
+from waypost.core.cutting import cut, cut_end, reads_from
 from waypost.core.errors import DataError
 from waypost.formats.archive_stream import Begun, Ended, Found, Packed, unpacked
 from waypost.formats.archive_unpack import Budget

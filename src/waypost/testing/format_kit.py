@@ -21,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waypost.core.component import CONTINUED, Format, Slice, cut, cut_end, reads_from
+from waypost.core.component import CONTINUED, Format, Slice
+from waypost.core.cutting import cut, cut_end, reads_from
 from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
 from waypost.core.registry import registry

@@ -11,18 +11,8 @@ from typing import Any
 
 import msgspec
 
-from waypost.core.component import (
-    CONTINUED,
-    Answer,
-    Arrival,
-    Delivery,
-    NamedDelivery,
-    Slice,
-    TimedSource,
-    cut,
-    cut_end,
-    reads_from,
-)
+from waypost.core.component import CONTINUED, Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
+from waypost.core.cutting import cut, cut_end, reads_from
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.batch.compiled import CompiledFlow

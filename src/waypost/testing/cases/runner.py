@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
-from waypost.core.component import Failed, Slice, cut, cut_end
+from waypost.core.component import Failed, Slice
+from waypost.core.cutting import cut, cut_end
 from waypost.core.errors import DataError, Fault, ProjectError, WaypostError
 from waypost.core.event import Events
 from waypost.core.message import Message
