@@ -270,13 +270,7 @@ CONTINUED = -2
 
 
 class Framer(Protocol):
-    """Cuts one content into records, streaming.
-
-    One that cuts what a content unpacks to has two attributes more, both true or false. ``rereads``: it is given the
-    content from its beginning also where it resumes, and offsets of its slices count in what is unpacked. ``more``:
-    what it was given last holds more records; ask again with ``feed(b"")``, or ``finish()`` at the end, since a few
-    bytes may unpack to very many. ``core.cutting`` does so.
-    """
+    """Cuts one content into records, streaming. ``core.cutting`` drives it."""
 
     def feed(self, data: bytes) -> Sequence[Slice]:
         """The records completed by ``data``; records of one call may differ in context. Raises ``DataError`` when a

@@ -1,4 +1,9 @@
-"""How a framer is driven, also one that cuts what a content unpacks to (``core.component.Framer``)."""
+"""How a framer is driven, also one that cuts what a content unpacks to (``core.component.Framer``).
+
+That has two attributes more, both true or false. ``rereads``: it is given the content from its beginning also where it
+resumes, and offsets of its slices count in what is unpacked. ``more``: what it was given last holds more records; ask
+again with ``feed(b"")``, or ``finish()`` at the end, since a few bytes may unpack to very many.
+"""
 
 from __future__ import annotations
 
