@@ -38,6 +38,7 @@ class Packed:
             yield None
 
     def take(self, count: int) -> bytes:
+        """The first bytes held, which are then looked at."""
         taken = bytes(self.held[:count])
         del self.held[:count]
         return taken

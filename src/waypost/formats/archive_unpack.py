@@ -28,6 +28,7 @@ class Budget:
 
     @property
     def left(self) -> int:
+        """Bytes that may still come."""
         return self.limit_bytes - self.used
 
     def spend(self, count: int, where: str) -> None:
@@ -102,6 +103,7 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -
 
 
 def broken(kind: str, found: str) -> DataError:
+    """The refusal of an archive that is damaged."""
     return DataError(found[:200], where=kind, expected=f"a sound {kind} file", remedy="have it sent again",
                      code="archive-syntax")  # fmt: skip
 
