@@ -71,11 +71,12 @@ def _named(schema: Any, labels: Any) -> Iterator[dict[str, Any]]:
         del above[depth:]
         path = ".".join(["body", *above, f"{name.text}{'[]' * name.many}"])
         above.append(path.rpartition(".")[2])
-        loop = isinstance(item, Loop)
+        use = item.opener if isinstance(item, Loop) else item
+        loop = use is not item
         yield {
             "name": name.text, "list": name.many, "required": item.required, "depth": depth, "path": path,
-            "loop": loop, "tag": item.tag, "label": _told(item.opener if loop else item, labels),
-            "elements": [] if loop else list(_elements(item.segment, labels)),
+            "loop": loop, "tag": item.tag, "label": _told(use, labels),
+            "elements": [] if loop else list(_elements(use.segment, labels)),
         }  # fmt: skip
 
 

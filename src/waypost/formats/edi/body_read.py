@@ -51,12 +51,12 @@ class BodyReader:
             place = table.get(row[0])
             if place is None:
                 place = table[row[0]] = self._places(state, row[0])
-            if place.__class__ is list:
+            if isinstance(place, list):
                 fitting = [one for where, one in place if _marked(where, row)]
                 if len(fitting) != 1:
                     return None
                 place = fitting[0]
-            depth, opened, name, many, shapes, state = place  # type: ignore[misc]
+            depth, opened, name, many, shapes, state = place
             levels.put(depth, opened, name, many, _elements(row, shapes))
         return levels.root
 
