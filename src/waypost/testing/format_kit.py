@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from waypost.core.component import CONTINUED, Format, Slice
 from waypost.core.errors import DataError, Fault
 from waypost.core.grants import Grants
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.traits import FormatTraits
 from waypost.core.yamlfile import parse_yaml
 
@@ -38,7 +38,7 @@ Framed = tuple[list[Slice], str]
 def build_format(name: str, options: str = "{}", files: Mapping[str, bytes] | None = None) -> Format:
     """The registered format ``name`` with its options in YAML, linted as a flow's would be; ``files`` are those of the
     project by their path."""
-    component = load_components().find("format", name)
+    component = registry.find("format", name)
     assert component is not None, f"no format {name!r} is registered"
     faults: list[Fault] = []
     file = parse_yaml(options, "options.yaml", faults)
@@ -123,7 +123,7 @@ class FormatConformance:
 
     @property
     def traits(self) -> FormatTraits:
-        component = load_components().find("format", self.name)
+        component = registry.find("format", self.name)
         assert component is not None
         faults: list[Fault] = []
         file = parse_yaml(self.options, "options.yaml", faults)
