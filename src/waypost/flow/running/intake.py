@@ -24,8 +24,9 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_BYTES = 8 << 20
-"""Bytes of them at which the source waits, so that large messages do not fill the memory."""
+WINDOW_BYTES = 4 << 20
+"""Bytes of them at which the source waits, so that large messages do not fill the memory: each is there about five
+times, as it came, decoded, encoded, and twice on its way to the journal."""
 
 
 class Intake:
