@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.component import CONTINUED, Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
+from waypost.core.cutting import cut, cut_end, reads_from
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.batch.compiled import CompiledFlow
@@ -256,8 +257,7 @@ class _Reading:
         self.offset = end_of(position)
         self.context, self.unit = bytes.fromhex(context), unit_of(position)
         self.records = int(records or "0", 16)
-        self.size = self.offset
-        self._whole = self.offset == 0
+        self.size, self._whole = self.offset, self.offset == 0
         self._sha = hashlib.sha256()
         self._tickets: deque[tuple[asyncio.Future[Any], str]] = deque()
         self._unsaid = 0
@@ -269,18 +269,22 @@ class _Reading:
     async def read(self, delivery: Delivery) -> None:
         limit = self.intake.flow.definition.options.delivery.max_message_bytes
         framer = self.intake.flow.format.framer(limit, self.offset, self.context)
+        self.size = begin = reads_from(framer, self.offset)
+        self._whole = begin == 0
         loop = asyncio.get_running_loop()
         digested: asyncio.Future[None] = loop.create_future()
         digested.set_result(None)
         try:
-            async for piece in delivery.read(self.offset):
+            async for piece in delivery.read(begin):
                 await digested
                 digested = loop.run_in_executor(None, self._sha.update, piece)
                 self.size += len(piece)
-                await self._send(framer.feed(piece))
+                for slices in cut(framer, piece):
+                    await self._send(slices)
         finally:
             await digested
-        await self._send(framer.finish())
+        for slices in cut_end(framer):
+            await self._send(slices)
         await self.settle()
 
     async def settle(self) -> None:
