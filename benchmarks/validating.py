@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.project import FIELDS, order
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 
 MOST_US = 2.0
 _FIRST = 0x0190_0000_0000_7000_8000_0000_0000_0000
@@ -70,7 +70,7 @@ def run_validation(bench: Bench) -> None:
 
 def _cost(bench: Bench, schema: bytes, bodies: list[Any]) -> float:
     """Processor microseconds a message, at best."""
-    component = load_components().find("step", "validate")
+    component = registry.find("step", "validate")
     assert component is not None
     options = component.spec.options(schema="order.yaml")
     step = component.build(options, Grants(root=Path("."), read_file={"order.yaml": schema}.__getitem__))

@@ -17,7 +17,7 @@ from benchmarks.bench import Bench
 from benchmarks.scenario.mapping import order
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 
 LEAST_TO_LXML, LEAST_TO_JSONATA = 0.9, 10.0
 _FIRST = 0x0190_0000_0000_7000_8000_0000_0000_0000
@@ -84,7 +84,7 @@ def _others(bench: Bench, batch: list[Message]) -> None:
 
 
 def _step(name: str, files: dict[str, str], **options: Any) -> Any:
-    component = load_components().find("step", name)
+    component = registry.find("step", name)
     assert component is not None
     read = {path: text.encode() for path, text in files.items()}.__getitem__
     return component.build(component.spec.options(**options), Grants(root=Path("."), read_file=read))

@@ -2,8 +2,8 @@
 
 Sealed segments and chunk files never change: they are linked where the file system allows, else copied. Of the segment
 being written, the good frames are copied. The state is a snapshot taken *before* the journal is copied, so that the
-journal holds all that the snapshot lacks; the index is left out and rebuilt. ``backup.json`` is written last: a copy
-without it is not a backup.
+journal holds all that the snapshot lacks, and so is that of what was exchanged; the index is left out and rebuilt.
+``backup.json`` is written last: a copy without it is not a backup.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from waypost.core.errors import StoreError
 from waypost.store.disk import Disk, RealDisk, write_file
+from waypost.store.exchange_db import FILE as EXCHANGES
 from waypost.store.frame import BadFrame
 from waypost.store.journal import Journal
 from waypost.store.layout import SECRET, ShardFolder, shard_numbers
@@ -108,6 +109,7 @@ class Backup:
             if self._disk.exists(state):
                 self._disk.unlink(state)
             snapshot(f"{self._setting.store}/shard-{number:02d}/state.db", state)
+            self._exchanges(number, to)
             try:
                 yield from self._journal(number, to)
                 break
@@ -122,6 +124,15 @@ class Backup:
         self._note(state)
         for path in (to.journal, to.chunks, to.path):
             self._disk.sync_folder(path)
+
+    def _exchanges(self, number: int, to: ShardFolder) -> None:
+        """What was exchanged is kept longer than the journal it is folded from."""
+        path, copy = f"{self._setting.store}/shard-{number:02d}/{EXCHANGES}", f"{to.path}/{EXCHANGES}"
+        if self._disk.exists(copy):
+            self._disk.unlink(copy)
+        if self._disk.exists(path):
+            snapshot(path, copy)
+            self._note(copy)
 
     def _drop(self, folder: str) -> None:
         for name in self._disk.list(folder):

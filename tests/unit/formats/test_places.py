@@ -11,7 +11,7 @@ import pytest
 
 from waypost.core.component import LocatingFormat
 from waypost.core.grants import Grants
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.flow.history.lineage_message import leaf_paths, value_at
 from waypost.mapping.lineage_path import parse_path
 
@@ -51,7 +51,7 @@ XML = (
 
 def read(name: str, content: bytes, files: dict[str, bytes] | None = None, **options: Any) -> list[tuple[Any, ...]]:
     """(format, record's bytes, context, document) of each record."""
-    component = load_components().find("format", name)
+    component = registry.find("format", name)
     assert component is not None
     grants = Grants(root=Path("."), read_file=(files or {}).__getitem__)
     made = component.build(component.spec.options(**options), grants)

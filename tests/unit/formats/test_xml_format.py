@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import DataError, Fault
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -156,7 +156,7 @@ def test_a_content_whose_frame_is_broken_is_refused(content: bytes, code: str) -
      "{drop_namespaces: true, namespaces: {a: u}}"],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_faults(options: str) -> None:
-    component = load_components().find("format", "xml")
+    component = registry.find("format", "xml")
     faults: list[Fault] = []
     file = parse_yaml(options, "flow.yaml", faults)
     assert component and component.spec.parse(file, file.data, (), faults) is None and faults

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waypost.cli.asking import ask
+from waypost.cli.asking import exchanged
 from waypost.cli.option import Place
-from waypost.cli.output import note, print_json, say, table
+from waypost.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
     from waypost.reconcile.expectation import Books, Expectation
@@ -39,19 +39,17 @@ def expectations(
 
     if state and state not in STATES:
         raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
-    made, complete = books_at(place, partner, since)
+    made = books_at(place, partner, since)
     rows = _told(place, selected(made, state=state, partner=partner, flow=flow, key=key))
     if documents:
         from waypost.cli.verb.chaining import due_documents
 
-        more, whole = due_documents(place, partner, since)
+        more = due_documents(place, partner, since)
         wanted = (("state", state), ("flow", flow), ("number", key))
         rows += [row for row in more if all(not value or row[name] == value for name, value in wanted)]
-        complete = complete and whole
     if place.as_json:
-        return print_json({"expectations": rows, "complete": complete})
-    _table(rows)
-    _warn(complete)
+        return print_json({"expectations": rows})
+    return _table(rows)
 
 
 def acks(
@@ -68,12 +66,12 @@ def acks(
     from waypost.reconcile.expectation import message_states
 
     the_partner(partners_of(place.project), name)
-    made, complete = books_at(place, name, since)
+    made = books_at(place, name, since)
     events = [shown(event) for event in made.events()]
     rows = _told(place, made.expectations)
     if place.as_json:
-        print_json({"partner": name, "acknowledgements": rows, "events": events, "messages": message_states(made),
-                    "complete": complete})  # fmt: skip
+        states = message_states(made)
+        print_json({"partner": name, "acknowledgements": rows, "events": events, "messages": states})
         return 1 if troubled and events else 0
     if not troubled:
         _table(rows)
@@ -81,20 +79,17 @@ def acks(
         number = event.get("set") or event["level"]
         said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}")))
         say(f"{event['event']}: {event['what']} of {number} {event['number']}, {said}")
-    _warn(complete)
     return 1 if troubled and events else 0
 
 
-def books_at(place: Place, partner: str, since: str, most: int = 0) -> tuple[Books, bool]:
-    """The books of the project now, and whether all that was exchanged since then is in them; ``most`` limits how many
-    messages are looked at."""
+def books_at(place: Place, partner: str, since: str) -> Books:
+    """The books of the project now, of what was exchanged since then."""
     from waypost.core.clock import SystemClock
     from waypost.flow.declared.project import load_project
     from waypost.partners.ledger import books
 
     project = load_project(place.project, place.environment)
-    answer = ask(place, "exchanges", partner=partner, since=since, most=most or None)
-    return books(project, answer["exchanges"], SystemClock().now()), bool(answer["complete"])
+    return books(project, exchanged(place, partner=partner, since=since), SystemClock().now())
 
 
 def _told(place: Place, expectations: list[Expectation]) -> list[dict[str, Any]]:
@@ -124,10 +119,6 @@ def _whom(row: dict[str, Any]) -> str:
     return f"{found['next']['contact']} from {found['next']['at']}"
 
 
-LOOKED_AT = 5000
-"""Messages since a sent one that are looked at for what the partner said of it."""
-
-
 def said_of(place: Place, message: dict[str, Any]) -> dict[str, Any] | None:
     """What a partner said of a message that was sent to it, or still owes: ``state`` (acknowledged, rejected, waiting,
     or '' where nothing is expected) and the expectations it opened. None where the project has no partners."""
@@ -135,10 +126,10 @@ def said_of(place: Place, message: dict[str, Any]) -> dict[str, Any] | None:
 
     if not any(place.project.glob("partners/*.y*ml")):
         return None
-    made, complete = books_at(place, "", str(message["received_at"]), LOOKED_AT)
+    made = books_at(place, "", str(message["received_at"]))
     own = [one for one in made.expectations if one.opened_by.message == message["id"]]
     said = message_states(made).get(message["id"], "waiting" if own else "")
-    return {"state": said, "expectations": [shown(one.data()) for one in own], "complete": complete}
+    return {"state": said, "expectations": [shown(one.data()) for one in own]}
 
 
 def said_lines(said: dict[str, Any] | None) -> list[str]:
@@ -151,8 +142,6 @@ def said_lines(said: dict[str, Any] | None) -> list[str]:
         how = f"{one['verdict']} at {one['closed_at']} by {one['closed_by']}" if one["closed_by"] else (
             f"{one['state']}, due {one['due']}")  # fmt: skip
         lines.append(f"  {one['what']} of {number}, {one['direction']}: {how}{', late' if one['late'] else ''}")
-    if not said["complete"]:
-        lines.append("  more was exchanged since than is looked at: waypost partner acks says more")
     return lines
 
 
@@ -180,8 +169,3 @@ def _keys(row: dict[str, Any]) -> str:
 
 def _verdict(row: dict[str, Any]) -> str:
     return " ".join(filter(None, (row["verdict"], "late" if row["late"] else "")))
-
-
-def _warn(complete: bool) -> None:
-    if not complete:
-        note("more was exchanged than is looked at for one answer: say a later --since")

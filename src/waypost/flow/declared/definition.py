@@ -34,6 +34,12 @@ class RetentionOptions:
         Duration(30 * 86400)
     )
     dead: Annotated[Duration, Option("Age at which dead and parked messages may go.")] = Duration(90 * 86400)
+    exchanges: Annotated[
+        Duration,
+        Option(
+            "Age at which what was exchanged with partners leaves the ledger: numbers and verdicts, without bodies."
+        ),
+    ] = Duration(400 * 86400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

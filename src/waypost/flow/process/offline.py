@@ -64,6 +64,7 @@ class _Resting:
                 closing.push_async_callback(shard.close)
                 engine = self._engine(shard, workers)
                 closing.push_async_callback(engine.halt)
+                closing.push_async_callback(engine.trading.close)
                 await engine.start(sources=False)
                 parts.append(await self._control(engine).perform(verb, params))
         return merged(verb, parts, params)

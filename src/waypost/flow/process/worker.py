@@ -137,14 +137,14 @@ class Worker:
         kept = self.project.options.retention
         self.clearing = Clearing(self.engine, store.disk, Ages(finished=int(kept.delivered), dead=int(kept.dead)))
         self.clearing.peers = self.peers
-        self.clearing.take(shard)
+        self.clearing.take(shard, self.engine.trading)
         if self.number == FIRST:
             self.clearing.contents = self.contents
             left = [number for number in store.shards() if number >= self.options.workers]
             shards = [await self._open_shard(store, number) for number in left]
             await self.attic.open(shards)
-            for leftover in shards:
-                self.clearing.take(leftover, leftover=True)
+            for engine, leftover in zip(self.attic.engines, shards, strict=True):
+                self.clearing.take(leftover, engine.trading, leftover=True)
         self.engine.spawn(self._retain())
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
