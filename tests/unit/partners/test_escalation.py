@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.flows.trading import ACME_X12
 from tests.unit.agreements.agreeing import partner
 from waypost.partners.escalation import escalated
+from waypost.reconcile.books import books_of
 from waypost.reconcile.exchange import Exchange, Reference
-from waypost.reconcile.expectation import Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 HOUR = 3_600_000_000
 ACME = partner(

@@ -12,7 +12,8 @@ from waypost.cli.option import Place
 from waypost.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
-    from waypost.reconcile.expectation import Books, Expectation
+    from waypost.reconcile.books import Books
+    from waypost.reconcile.expectation import Expectation
 
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Of what was exchanged since: a time, or an age.")]
 ByPartner = Annotated[str, typer.Option("--partner", metavar="NAME", help="Of this partner.")]
@@ -35,7 +36,7 @@ def expectations(
     `escalation:` of the partner. Rules are those of agreements and of `expect:` in flows.
     """
     from waypost.core.errors import UsageError, near
-    from waypost.reconcile.expectation import selected
+    from waypost.reconcile.books import selected
 
     if state and state not in STATES:
         raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
@@ -63,7 +64,7 @@ def acks(
     Missing, late, rejected, duplicate and unmatched ones are events; exit code 1 with --troubled when there are any.
     """
     from waypost.cli.verb.partner import partners_of, the_partner
-    from waypost.reconcile.expectation import message_states
+    from waypost.reconcile.books import message_states
 
     the_partner(partners_of(place.project), name)
     made = books_at(place, name, since)
@@ -122,7 +123,7 @@ def _whom(row: dict[str, Any]) -> str:
 def said_of(place: Place, message: dict[str, Any]) -> dict[str, Any] | None:
     """What a partner said of a message that was sent to it, or still owes: ``state`` (acknowledged, rejected, waiting,
     or '' where nothing is expected) and the expectations it opened. None where the project has no partners."""
-    from waypost.reconcile.expectation import message_states
+    from waypost.reconcile.books import message_states
 
     if not any(place.project.glob("partners/*.y*ml")):
         return None
