@@ -11,10 +11,8 @@ from itertools import takewhile
 from typing import Any
 
 from waypost.reconcile.exchange import Exchange, Reference, Verdict, same_number
-from waypost.reconcile.expectation import FUNCTIONAL, RANKS, Expectation, Rule, keys_of, state_of
-
-_AT_ONCE = 3_600_000_000
-"""Messages of one interchange are taken in within this time (µs)."""
+from waypost.reconcile.expectation import FUNCTIONAL, RANKS, Expectation, Rule, keys_of, place_of, state_of
+from waypost.store.exchange_db import AT_ONCE_MICROSECONDS, message_items, named
 
 
 @dataclass(slots=True)
@@ -44,38 +42,38 @@ class Books:
 def books_of(rules: Sequence[Rule], exchanges: Iterable[Exchange], now: int) -> Books:
     """The books at ``now`` of everything that was exchanged, in whatever order it is given."""
     books = Books()
-    waiting: dict[tuple[str, str, str], list[Expectation]] = {}
+    waiting: dict[tuple[str, str, str], _Waiting] = {}
     carrying: dict[tuple[str, str, str], list[Exchange]] = {}
     documents: dict[tuple[str, str, str], list[Expectation]] = {}
     for exchange in sorted(exchanges, key=_in_order):
         if not exchange.kind:
-            for named in _named(exchange):
-                carrying.setdefault((exchange.partner, *named), []).append(exchange)
+            for item in _named(exchange):
+                carrying.setdefault((exchange.partner, *item), []).append(exchange)
         for rule in rules:
             if rule.opens(exchange):
                 if rule.of_document:
                     books.expectations += _opened_for(rule, exchange, documents)
                     continue
                 for opened in _opened(rule, exchange):
-                    known = waiting.setdefault((exchange.partner, opened.level, _plain(opened.number)), [])
-                    same = next((one for one in known if _same(one, opened)), None)
+                    known = waiting.setdefault((exchange.partner, opened.level, opened.place), _Waiting())
+                    same = known.same(opened)
                     if same is not None:
                         same.also.append(exchange)
                     else:
                         books.expectations.append(opened)
-                        known.append(opened)
+                        known.open.append(opened)
         for key in keys_of(exchange, ""):
             for waits in documents.get((exchange.partner, *key), ()):
                 if waits.closed_by is None and waits.follows(exchange):
                     waits.closed_by, waits.verdict, waits.state = exchange, "accepted", "closed"
                     waits.late = exchange.at > waits.due
         for reference in exchange.acknowledges:
-            at = (exchange.partner, reference.level, _plain(reference.number))
+            at = (exchange.partner, reference.level, place_of(exchange, reference))
             if exchange.kind == "CONTRL" and reference.level != "interchange":
                 continue  # part of what it says of the interchange
-            candidates = waiting.setdefault(at, [])
-            if not _close(candidates, exchange, reference):
-                _unasked(books, candidates, carrying.get(at, ()), exchange, reference)
+            known = waiting.setdefault(at, _Waiting())
+            if not known.close(exchange, reference):
+                _unasked(books, known, carrying.get(at, ()), exchange, reference)
     for one in books.expectations:
         if one.state == "open" and one.due < now:
             one.state = "overdue"
@@ -87,22 +85,50 @@ def _in_order(one: Exchange) -> tuple[int, bool, str]:
     return (one.at if one.kind else one.since, one.direction == "received", one.message)
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """What waits, or waited, under one number, in the order opened."""
+
+    open: list[Expectation] = field(default_factory=list)
+    closed: list[Expectation] = field(default_factory=list)
+
+    def same(self, opened: Expectation) -> Expectation | None:
+        """What was opened a moment ago by another message of the same interchange."""
+        newest = [*self.open[-1:], *self.closed[-1:]]
+        return next((one for one in newest if _same(one, opened)), None)
+
+    def close(self, exchange: Exchange, reference: Reference) -> bool:
+        """Close the newest of what fits: numbers come again after a roll-over, and the last time is meant. Whether any
+        fits."""
+        for number in range(len(self.open) - 1, -1, -1):
+            one = self.open[number]
+            if one.matches(exchange, reference):
+                one.closed_by, one.verdict, one.state = exchange, _verdict(one, exchange, reference), "closed"
+                one.codes = _codes(exchange, reference)
+                one.late = exchange.at > one.due
+                del self.open[number]
+                self.closed.append(one)
+                return True
+        repeated = next((one for one in reversed(self.closed) if one.matches(exchange, reference)), None)
+        if repeated is not None:
+            repeated.again.append(exchange)
+        return repeated is not None
+
+
 def _same(one: Expectation, other: Expectation) -> bool:
     """Whether two messages of one interchange open the same: what is owed for their group."""
+    first, second = one.opened_by, other.opened_by
     return (
-        one.rule is other.rule and one.opened_by.interchange == other.opened_by.interchange and one.set == other.set
-        and one.opened_by.message != other.opened_by.message and other.opened_by.at - one.opened_by.at < _AT_ONCE
+        one.rule is other.rule and first.interchange == second.interchange and one.set == other.set
+        and first.message != second.message and second.at - first.at < AT_ONCE_MICROSECONDS
     )  # fmt: skip
 
 
 def _named(exchange: Exchange) -> set[tuple[str, str]]:
     """By which numbers an acknowledgement may name an exchange."""
-    found = {("interchange", _plain(exchange.interchange))} | {("group", _plain(one)) for one in exchange.groups}
-    return found | {("message", _plain(number)) for one in exchange.messages for number in (one[1], *one[3:])}
-
-
-def _plain(number: str) -> str:
-    return number.strip().lstrip("0")
+    found = {named(exchange.standard, "group", one) for one in exchange.groups}
+    found.add(named(exchange.standard, "interchange", exchange.interchange))
+    return found | {item for one in exchange.messages for item in message_items(exchange.standard, one)}
 
 
 def _opened(rule: Rule, exchange: Exchange) -> list[Expectation]:
@@ -113,13 +139,16 @@ def _opened(rule: Rule, exchange: Exchange) -> list[Expectation]:
         return [Expectation(rule, exchange, "interchange", exchange.interchange, "", due)]
     if rule.what in FUNCTIONAL:
         return [Expectation(rule, exchange, "group", number, "", due) for number in exchange.groups]
-    wanted = [(one[0], _known_by(rule, one)) for one in exchange.messages if rule.is_opened_by(one[0])]
-    return [Expectation(rule, exchange, "message", number, set_id, due) for set_id, number in wanted]
+    wanted = [(one[0], *_known_by(rule, one)) for one in exchange.messages if rule.is_opened_by(one[0])]
+    return [Expectation(rule, exchange, "message", number, set_id, due, group=group)
+            for set_id, number, group in wanted]  # fmt: skip
 
 
-def _known_by(rule: Rule, message: Sequence[str]) -> str:
-    """The number by which what is expected names a message: claims go by their own reference."""
-    return message[3] if rule.what == "277CA" and len(message) > 3 and message[3] else message[1]
+def _known_by(rule: Rule, message: Sequence[str]) -> tuple[str, str]:
+    """The number and group by which what is expected names a message: claims go by their own reference alone."""
+    if rule.what == "277CA" and len(message) > 3 and message[3]:
+        return message[3], ""
+    return message[1], message[2] if len(message) > 2 else ""
 
 
 def _opened_for(
@@ -136,38 +165,24 @@ def _opened_for(
     return [opened]
 
 
-def _close(candidates: Sequence[Expectation], exchange: Exchange, reference: Reference) -> bool:
-    """Close the newest of what fits: numbers come again after a roll-over, and the last time is meant. Whether any
-    fits."""
-    fitting = [one for one in candidates if one.matches(exchange, reference)]
-    still_open = [one for one in fitting if one.closed_by is None]
-    if still_open:
-        one = still_open[-1]
-        one.closed_by, one.verdict, one.state = exchange, _verdict(one, exchange, reference), "closed"
-        one.codes = _codes(one, exchange, reference)
-        one.late = exchange.at > one.due
-    elif fitting:
-        fitting[-1].again.append(exchange)
-    return bool(fitting)
-
-
 def _unasked(
-    books: Books, waiting: list[Expectation], carrying: Sequence[Exchange], exchange: Exchange, reference: Reference
+    books: Books, waiting: _Waiting, carrying: Sequence[Exchange], exchange: Exchange, reference: Reference
 ) -> None:
     """What nobody waited for: it says something all the same of what was sent, or names nothing that was."""
     if exchange.direction != "received" or (reference.level == "message" and exchange.kind in FUNCTIONAL):
         return
-    sent = [one for one in carrying if one.direction == "sent" and one.standard == exchange.standard
-            and one.since <= exchange.at]  # fmt: skip
-    if not sent:
+    sent = next((one for one in reversed(carrying) if one.direction == "sent" and one.standard == exchange.standard
+                 and one.since <= exchange.at), None)  # fmt: skip
+    if sent is None:
         if reference.level != "message":
             books.unmatched.append((exchange, reference))
         return
     rule = Rule(exchange.kind, exchange.standard, exchange.partner, "sent", lambda moment: 0)
-    one = Expectation(rule, sent[-1], reference.level, reference.number, reference.set, 0, "closed", exchange)
-    one.verdict, one.codes = _verdict(one, exchange, reference), _codes(one, exchange, reference)
+    one = Expectation(rule, sent, reference.level, reference.number, reference.set, 0, "closed", exchange)
+    one.group, one.codes = reference.group if reference.level == "message" else "", _codes(exchange, reference)
+    one.verdict = _verdict(one, exchange, reference)
     books.expectations.append(one)
-    waiting.append(one)
+    waiting.closed.append(one)
 
 
 def _behind(exchange: Exchange, reference: Reference) -> list[Reference]:
@@ -176,7 +191,7 @@ def _behind(exchange: Exchange, reference: Reference) -> list[Reference]:
     return [*takewhile(lambda one: one.level != "interchange", behind)] if exchange.kind == "CONTRL" else []
 
 
-def _codes(opened: Expectation, exchange: Exchange, reference: Reference) -> list[str]:
+def _codes(exchange: Exchange, reference: Reference) -> list[str]:
     """The reasons given, those of the parts with the whole's."""
     inside = [one for one in exchange.acknowledges if one.level == "message" and one.verdict != "accepted"
               and reference.level == "group" and one.group == reference.number]  # fmt: skip
@@ -195,8 +210,8 @@ def _verdict(opened: Expectation, exchange: Exchange, reference: Reference) -> V
         return "accepted"
     sent = [one for exchange in opened.opening for one in exchange.messages]
     everything = all(any(_refuses(said, one) for said in refused) for one in sent)
-    named = [one for one in behind if one.level == "message"]
-    return "rejected" if everything and all(one.verdict == "rejected" for one in named) else "partly"
+    told = [one for one in behind if one.level == "message"]
+    return "rejected" if everything and all(one.verdict == "rejected" for one in told) else "partly"
 
 
 def _refuses(said: Reference, message: Sequence[str]) -> bool:

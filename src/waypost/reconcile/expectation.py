@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from waypost.reconcile.exchange import Exchange, Reference, Verdict, same_number
+from waypost.reconcile.exchange import Exchange, Reference, Verdict
+from waypost.store.exchange_db import named
 
 State = Literal["open", "overdue", "closed"]
 FUNCTIONAL = frozenset({"997", "999", "CONTRL"})
@@ -64,6 +65,8 @@ class Expectation:
     due: int
     state: State = "open"
     closed_by: Exchange | None = None
+    group: str = ""
+    """Of a message that is known by its number."""
     verdict: Verdict | None = None
     late: bool = False
     also: list[Exchange] = field(default_factory=list)
@@ -72,6 +75,11 @@ class Expectation:
     """The reasons given by what closed it."""
     again: list[Exchange] = field(default_factory=list)
     """Further acknowledgements of the same: duplicates."""
+
+    @property
+    def place(self) -> str:
+        """The number it is known by, of a message within its group."""
+        return named(self.opened_by.standard, self.level, self.number, self.group)[1]
 
     @property
     def opening(self) -> list[Exchange]:
@@ -83,7 +91,7 @@ class Expectation:
         return (
             exchange.kind == self.rule.what and exchange.standard == self.rule.standard
             and exchange.direction != self.rule.direction and exchange.at >= self.opened_by.since
-            and reference.level == self.level and same_number(reference.number, self.number)
+            and (reference.level, self.place) == (self.level, place_of(exchange, reference))
             and (not reference.set or not self.set or reference.set == self.set)
         )  # fmt: skip
 
@@ -111,6 +119,11 @@ class Expectation:
             "duplicates": [one.message for one in self.again],
             "keys": {name: list(values) for name, values in opened.keys.items()}, "rule": self.rule.source,
         }  # fmt: skip
+
+
+def place_of(exchange: Exchange, reference: Reference) -> str:
+    """What an acknowledgement names, as ``Expectation.place``."""
+    return named(exchange.standard, reference.level, reference.number, reference.group)[1]
 
 
 def keys_of(exchange: Exchange, name: str) -> list[tuple[str, str]]:
