@@ -53,7 +53,7 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert "delivered, rejected" in waypost("messages", "--project", project).out
     told = waypost("partner", "acks", "--project", project, "--json").json
     assert told["counts"]["rejected"] == told["event_counts"]["rejected"] == 1 and told["counts"]["open"] == 1
-    assert [row["state"] for row in told["acknowledgements"]] == ["open", "closed"]
+    assert [row["state"] for row in told["acknowledgements"]] == ["closed", "open"]
     waits = waypost("partner", "acks", "acme", "--state", "rejected", "--project", project, "--json").json
     assert [row["message"] for row in waits["acknowledgements"]] == [one["message"]]
     assert waypost("partner", "acks", "--overdue", "--project", project).out.startswith("nothing is waited for")

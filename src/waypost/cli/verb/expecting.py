@@ -69,7 +69,8 @@ def acks(
     if name:
         the_partner(partners_of(place.project), name)
     asked = _asked(place, state="overdue" if overdue else state, partner=name, since=since, key=key, limit=limit)
-    events = [shown(event) for event in [*asked["overdue"], *asked["events"]]]
+    told = sorted([*asked["overdue"], *asked["events"]], key=lambda event: int(event["at"]))
+    events = [shown(event) for event in told]
     rows = _told(place, asked["expectations"])
     if place.as_json:
         print_json({
@@ -83,7 +84,7 @@ def acks(
     for event in events:
         number = event.get("set") or event["level"]
         codes = f"reasons {', '.join(event['codes'])}" if event.get("codes") and event["event"] == "rejected" else ""
-        said = ", ".join(filter(None, (event.get("direction"), codes, _keys(event), f"message {event['message']}")))
+        said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}", codes)))
         say(f"{event['event']}: {event['what']} of {number} {event['number']}, {said}")
     return 1 if troubled and events else 0
 
@@ -113,14 +114,14 @@ def _more(asked: dict[str, Any], limit: int) -> None:
 
 
 def _told(place: Place, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each as a row, with whom to tell where something is wrong."""
+    """Each as a row, the newest last, with whom to tell where something is wrong."""
     from waypost.cli.verb.partner import partners_of
     from waypost.core.clock import SystemClock
     from waypost.partners.escalation import escalated
 
     partners, now = partners_of(place.project), SystemClock().now()
     rows = []
-    for one in found:
+    for one in reversed(found):
         steps = escalated(one, partners, now)
         if steps is not None:
             steps = {"since": _time(steps["since"]), "tell": [shown(step) for step in steps["tell"]],
