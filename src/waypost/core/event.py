@@ -188,6 +188,18 @@ class ArrivalRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SenderRefused(Event):
+    """What came over a connection is no message, or none that is taken; its sender may try again."""
+
+    metric = "waypost_senders_refused_total"
+    level = Level.WARNING
+    sentence = "{flow}: refused what {peer} sent: {cause}"
+    flow: str
+    peer: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePaused(Event):
     """A source reads no further until work is done."""
 

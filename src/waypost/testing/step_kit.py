@@ -53,7 +53,8 @@ def build_step(name: str, options: str, files: Mapping[str, bytes], targets: Seq
     parsed = component.spec.parse(file, file.data, (), faults)
     assert not faults, "\n".join(map(str, faults))
     grants = Grants(
-        root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__, targets=tuple(targets)
+        root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__, targets=tuple(targets),
+        list_files=lambda below: [name for name in sorted(files) if name.startswith(below)],
     )  # fmt: skip
     return component.build(parsed, grants)
 
