@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from waypost.connectors.as2_archive import As2Archive
+from waypost.connectors.as2_caller import why_not_known
 from waypost.connectors.http_connection import HttpAnswer, HttpConnection, HttpConnectionOptions
 from waypost.core.content import Content, Spool
 from waypost.core.errors import ConfigurationRefused
@@ -119,6 +120,15 @@ class As2ConnectionOptions:
     user: Annotated[str, Option("User of basic authentication.")] = ""
     password: Annotated[Secret | None, Option("Password of basic authentication.")] = None
     ca_file: Annotated[str, Option("PEM file of the authorities to trust in place of the system's.")] = ""
+    client_certificate: Annotated[
+        ProjectPath | None, Option("Our TLS certificate for a partner's server that asks for one, PEM.")
+    ] = None
+    client_key: Annotated[Secret | None, Option("Its private key as PEM.")] = None
+    client_key_password: Annotated[Secret | None, Option("Password of that key.")] = None
+    their_client_certificates: Annotated[
+        tuple[As2TheirCertificateOptions, ...],
+        Option("TLS certificates one of which the partner must show when it calls; needs `client_certificate_header`."),
+    ] = ()
     connect_seconds: Annotated[Duration, Option("Longest wait for a connection.", minimum=0.01)] = _CONNECT
     timeout_seconds: Annotated[
         Duration, Option("Longest wait for a whole answer; a second more for each 100 kB sent.", minimum=0.01)
@@ -145,6 +155,8 @@ class As2ConnectionOptions:
     def _http(self) -> HttpConnectionOptions:
         return HttpConnectionOptions(
             address=self.address, user=self.user, password=self.password, ca_file=self.ca_file,
+            client_certificate=self.client_certificate, client_key=self.client_key,
+            client_key_password=self.client_key_password,
             connect_seconds=self.connect_seconds, timeout_seconds=self.timeout_seconds,
         )  # fmt: skip
 
@@ -185,6 +197,7 @@ class As2Connection:
         self.http = HttpConnection(options._http(), grants)
         self._ours: tuple[Credential, ...] = ()
         self._theirs: tuple[Credential, ...] = ()
+        self._callers: tuple[Credential, ...] = ()
 
     @property
     def address(self) -> str:
@@ -195,6 +208,7 @@ class As2Connection:
         if not self._ours and not self._theirs:
             self._ours = tuple(self._our_key(each) for each in self.options.our_certificates)
             self._theirs = tuple(self._their_certificate(each) for each in self.options.their_certificates)
+            self._callers = tuple(self._their_certificate(each) for each in self.options.their_client_certificates)
         await self.http.open()
 
     async def check(self) -> None:
@@ -230,6 +244,20 @@ class As2Connection:
             require_encrypted=options.require_encrypted and not receipt, mic_as_received=options.mic_as_received,
             limits=Limits(content=content_bytes) if content_bytes else LIMITS,
         )  # fmt: skip
+
+    def why_not_caller(self, headers: Mapping[str, str], header: str) -> str:
+        """Why a request does not come from the partner by its TLS certificate; empty if it does, or need not say."""
+        return why_not_known(headers, header, self._callers, self.now()) if self._callers else ""
+
+    def http_to(self, address: str) -> HttpConnection:
+        """Another address of the partner, for an asynchronous receipt: without the password of the first."""
+        https = address.startswith("https:")
+        options = replace(
+            self.options._http(), address=address, user="", password=None,
+            client_certificate=self.options.client_certificate if https else None,
+            client_key=self.options.client_key if https else None,
+        )  # fmt: skip
+        return HttpConnection(options, self._grants)
 
     @property
     def ours(self) -> tuple[Credential, ...]:
