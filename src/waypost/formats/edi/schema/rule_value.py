@@ -95,6 +95,14 @@ class UncutValues(Values):
     def __init__(self, separator: str, component: str) -> None:
         super().__init__(component)
         self._separator = separator
+        self._last: tuple[Any, list[str]] = (None, [])
+
+    def _cells(self, row: Any) -> list[str]:
+        """The elements of a row; rules ask for several of the same row in turn."""
+        last = self._last  # one look and one write: other threads may ask at the same time
+        if last[0] is not row:
+            last = self._last = (row, row.split(self._separator))
+        return last[1]
 
     def cell(self, row: Any, element: int, component: int) -> str | None:
         """One value, None where it is empty."""
@@ -106,7 +114,7 @@ class UncutValues(Values):
     def text(self, rows: Any, element: int, component: int) -> str | None:
         """The first value there is, as text."""
         for row in rows or ():
-            cells = row.split(self._separator, element + 1)
+            cells = self._cells(row)
             if element < len(cells):
                 text = self._part(cells[element], component) if component else cells[element]
                 if text:
@@ -117,7 +125,7 @@ class UncutValues(Values):
         """The sum of all values of some elements; what is no number counts as nothing."""
         made: Number = 0
         for row in rows or ():
-            cells = row.split(self._separator)
+            cells = self._cells(row)
             for element in elements:
                 if element < len(cells) and cells[element]:
                     text = self._part(cells[element], component) if component else cells[element]
