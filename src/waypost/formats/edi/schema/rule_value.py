@@ -97,13 +97,6 @@ class UncutValues(Values):
         self._separator = separator
         self._last: tuple[Any, list[str]] = (None, [])
 
-    def _cells(self, row: Any) -> list[str]:
-        """The elements of a row; rules ask for several of the same row in turn."""
-        last = self._last  # one look and one write: other threads may ask at the same time
-        if last[0] is not row:
-            last = self._last = (row, row.split(self._separator))
-        return last[1]
-
     def cell(self, row: Any, element: int, component: int) -> str | None:
         """One value, None where it is empty."""
         cells = row.split(self._separator, element + 1)
@@ -114,7 +107,10 @@ class UncutValues(Values):
     def text(self, rows: Any, element: int, component: int) -> str | None:
         """The first value there is, as text."""
         for row in rows or ():
-            cells = self._cells(row)
+            last = self._last  # rules ask for several elements of one row; one look and one write, for other threads
+            if last[0] is not row:
+                last = self._last = (row, row.split(self._separator))
+            cells = last[1]
             if element < len(cells):
                 text = self._part(cells[element], component) if component else cells[element]
                 if text:
@@ -125,7 +121,7 @@ class UncutValues(Values):
         """The sum of all values of some elements; what is no number counts as nothing."""
         made: Number = 0
         for row in rows or ():
-            cells = self._cells(row)
+            cells = row.split(self._separator)
             for element in elements:
                 if element < len(cells) and cells[element]:
                     text = self._part(cells[element], component) if component else cells[element]
