@@ -32,7 +32,9 @@ from waypost.store.state_db import StateDatabase
 
 MANIFEST = "backup.json"
 _PIECE = 4 << 20
-_LEFT_OUT = {"lock", "run", "backups", MANIFEST}
+BOOKS = "books.db"
+"""Derived from what was exchanged, but for what was told."""
+_LEFT_OUT = {"lock", "run", "backups", MANIFEST, *(BOOKS + ending for ending in ("", "-wal", "-shm"))}
 _TRIES = 5
 
 T = TypeVar("T")
@@ -77,6 +79,7 @@ class Backup:
         self._total = sum(self._size_of(number) for number in numbers)
         for number in numbers:
             yield from self._shard(number)
+        self._snapshot(f"{self._setting.store}/{BOOKS}", f"{self._target}/{BOOKS}")
         yield from self._rest("")
         made = Manifest(FORMAT_VERSION, self._setting.store_id.hex(), self._setting.clock.now(), self._files)
         text = json.dumps(msgspec.to_builtins(made), indent=1) + "\n"
@@ -127,7 +130,10 @@ class Backup:
 
     def _exchanges(self, number: int, to: ShardFolder) -> None:
         """What was exchanged is kept longer than the journal it is folded from."""
-        path, copy = f"{self._setting.store}/shard-{number:02d}/{EXCHANGES}", f"{to.path}/{EXCHANGES}"
+        self._snapshot(f"{self._setting.store}/shard-{number:02d}/{EXCHANGES}", f"{to.path}/{EXCHANGES}")
+
+    def _snapshot(self, path: str, copy: str) -> None:
+        """A copy of a database, where there is one."""
         if self._disk.exists(copy):
             self._disk.unlink(copy)
         if self._disk.exists(path):

@@ -21,10 +21,12 @@ LAYOUT = 1
 _SMALL_WAL = 16 << 20
 NEAR = 100
 """Rows looked at before and behind a moment for one number: some partners use the same number over and over."""
+AT_ONCE_MICROSECONDS = 3_600_000_000
+"""Messages of one interchange that are taken one by one come within this time."""
 _AT_ONCE = 500
 
 Item = tuple[str, str]
-"""(kind, value): a control number or a business key."""
+"""(kind, value): a control number (of a message within its group) or a business key."""
 
 
 class ExchangeRow(msgspec.Struct):
@@ -54,8 +56,11 @@ class ExchangeRow(msgspec.Struct):
         """Everything it can be found by."""
         found: set[Item] = {("interchange", plain(self.interchange))}
         found |= {("group", plain(number)) for number in self.said.get("groups", ())}
-        found |= {("message", plain(name)) for one in self.said.get("messages", ()) for name in (one[1], *one[3:])}
-        found |= {(one["level"], plain(one["number"])) for one in self.said.get("acknowledges", ())}
+        found |= {item for one in self.said.get("messages", ()) for item in message_items(self.standard, one)}
+        found |= {
+            named(self.standard, one["level"], one["number"], one.get("group", ""))
+            for one in self.said.get("acknowledges", ())
+        }  # fmt: skip
         return found | {("key", f"{name}={value}") for name, values in self.keys.items() for value in values}
 
     def data(self) -> dict[str, Any]:
@@ -73,6 +78,24 @@ _NAMES = ", ".join(_COLUMNS)
 def plain(number: str) -> str:
     """A control number as it is compared: without padding."""
     return number.strip().lstrip("0") or "0"
+
+
+def named(standard: str, level: str, number: str, group: str = "") -> Item:
+    """What an interchange, group or message is known by. In X12 messages of all groups have the same numbers.
+
+    >>> named("x12", "message", "0001", "0007"), named("edifact", "group", "07")
+    (('message', '7/1'), ('group', '7'))
+    """
+    if level != "message":
+        return level, plain(number)
+    return level, f"{plain(group) if group and standard == 'x12' else ''}/{plain(number)}"
+
+
+def message_items(standard: str, message: Sequence[str]) -> list[Item]:
+    """What a message (set, number, group, own reference if any) is known by."""
+    group = message[2] if len(message) > 2 else ""
+    own = [named(standard, "message", one) for one in message[3:] if one]
+    return [named(standard, "message", message[1], group), *own]
 
 
 class ExchangeDatabase:
@@ -100,6 +123,11 @@ class ExchangeDatabase:
     def turn(self) -> int:
         """The last one given."""
         return int(self._meta.get("turn", "0"))
+
+    def newest(self) -> int:
+        """The last turn there is, also where another process gave it."""
+        found = select(self.connection, "SELECT value FROM meta WHERE name = 'turn'")
+        return int(found[0][0]) if found else 0
 
     def write(
         self, rows: Iterable[ExchangeRow], batches: Iterable[tuple[int, int, bytes]], watermark: Watermark
@@ -151,10 +179,14 @@ class ExchangeDatabase:
         return list(self._rows("WHERE message = ? AND turn > 0", message))
 
     def related(self, partner: str, item: Item, at: int) -> list[ExchangeRow]:
-        """Those of a partner that carry or name an item, nearest to a moment: ``NEAR`` up to it, and as many behind."""
+        """Those of a partner that carry or name an item, nearest to a moment: ``NEAR`` up to it, as many behind, and
+        the first of those that came at once with it."""
         sql = "SELECT exchange FROM item WHERE partner = ?1 AND kind = ?2 AND value = ?3 AND at {} LIMIT ?5"
-        sides = ("<= ?4 ORDER BY at DESC, exchange DESC", "> ?4 ORDER BY at, exchange")
-        found = [one for side in sides for one in select(self.connection, sql.format(side), partner, *item, at, NEAR)]
+        sides = [("<= ?4 ORDER BY at DESC, exchange DESC", at, NEAR), ("> ?4 ORDER BY at, exchange", at, NEAR)]
+        sides.append(("> ?4 ORDER BY at, exchange", at - AT_ONCE_MICROSECONDS, 1))
+        found = [
+            one for side, *given in sides for one in select(self.connection, sql.format(side), partner, *item, *given)
+        ]
         packed = msgspec.json.encode([number for (number,) in found]).decode()
         return list(self._rows("WHERE id IN (SELECT value FROM json_each(?)) AND turn > 0", packed))
 

@@ -88,7 +88,7 @@ def test_stored_traffic_is_held_against_the_partner_s_file(
     head, _, rest = ORDER.partition(b"ST*")
     received = _row(b"ST*" + rest, start, context=base64.b64encode(head).decode(), direction="received")
     sent = _row(SHIPPED, start + 7 * day + 1, direction="sent")
-    system.answers["exchanges"] = {"exchanges": [received, sent], "next": None}
+    system.answers |= {"exchanges": {"exchanges": [received, sent], "next": None}, "settle": {}, "books": {}}
     said = waypost("chain", "orders", "--project", root, "--json")
     [chain] = said.json["chains"]
     assert chain["partner"] == "acme" and chain["due"][0]["due"] == "2026-03-09T00:00:00Z"

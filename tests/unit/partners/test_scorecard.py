@@ -10,9 +10,10 @@ import pytest
 from waypost.core.calendar import zone_of
 from waypost.partners.scorecard import Card, card, period_of
 from waypost.partners.scorecard_page import document_row, scorecard_page
+from waypost.reconcile.books import books_of
 from waypost.reconcile.chain.document import Due
 from waypost.reconcile.exchange import Exchange
-from waypost.reconcile.expectation import Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 DAY = 86_400_000_000
 T0 = round(datetime(2026, 3, 30, 12, tzinfo=UTC).timestamp() * 1_000_000)

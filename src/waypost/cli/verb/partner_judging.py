@@ -14,7 +14,6 @@ from waypost.cli import failure
 from waypost.cli.asking import ask, exchanged
 from waypost.cli.option import Place
 from waypost.cli.output import print_json, say, table
-from waypost.cli.verb.expecting import books_at
 from waypost.cli.verb.partner import PartnerName, the_partner
 from waypost.cli.verb.partner_checking import HtmlFile, made_samples, reports_of
 from waypost.cli.verb.partner_number import sequences
@@ -42,11 +41,13 @@ def score(
     A checklist decided by evidence: its file, test files and stored traffic, samples, acknowledgements, numbers,
     connections, certificates, people. Each item says what to do next. Exit code 0 when all that must be done is.
     """
+    from waypost.core.clock import SystemClock
     from waypost.flow.declared.project import load_project
     from waypost.partners.certificate_report import looked_at
     from waypost.partners.checklist import Evidence, lines
     from waypost.partners.checklist import score as scored
     from waypost.partners.checklist_page import checklist_page
+    from waypost.partners.ledger import books
 
     project = load_project(place.project, place.environment)
     partner, now = the_partner(dict(project.partners), name), datetime.now(UTC)
@@ -56,7 +57,7 @@ def score(
     found = scored(Evidence(
         partner, accepted, rejected, [*made, *not_made], looked_at(partner, project, now),
         _reached(partner, project, place.project) if connect else {}, [row["sequence"] for row in numbered],
-        books_at(place, name, since),
+        books(project, exchanged(place, partner=name, since=since), SystemClock().now()),
     ))  # fmt: skip
     if html is not None:
         html.write_text(checklist_page(partner, found, now), "utf-8")

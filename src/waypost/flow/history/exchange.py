@@ -44,6 +44,12 @@ async def settle(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+async def books(control: Desk, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is waited for from partners and owed to them; see ``waypost.partners.keeper``."""
+    kept = control.engine.books
+    return await kept.answer(params) if kept is not None else {}
+
+
 def _asked(control: Desk, params: Mapping[str, Any]) -> tuple[Sequence[ExchangeRow], bool]:
     with control.engine.trading.asked() as ledger:
         return _found(ledger, control.engine.clock.now(), params) if ledger is not None else ([], False)
@@ -55,7 +61,7 @@ def _found(ledger: ExchangeDatabase, now: int, params: Mapping[str, Any]) -> tup
         return ledger.of_message(str(params["message"])), False
     if params.get("items"):
         near = int(params.get("near") or now)
-        items = [(kind, plain(value)) for kind, value in params["items"]]
+        items = [(str(kind), plain(value)) for kind, value in params["items"]]
         found = {row.id: row for item in items for row in ledger.related(partner, item, near)}
         return list(found.values()), False
     since, limit = moment(params.get("since"), now), int(params.get("limit") or PAGE)

@@ -29,7 +29,7 @@ from waypost.flow.running.recall import Recall
 from waypost.flow.running.recovery import recover_rows
 from waypost.flow.running.runner import CAUTIOUS, FlowRunner
 from waypost.flow.running.switching import callers_wait
-from waypost.flow.running.trading import Trading
+from waypost.flow.running.trading import Books, Trading
 from waypost.flow.sharing.answers import Answers
 from waypost.flow.sharing.claiming import Claiming
 from waypost.flow.sharing.position import JournalPositions
@@ -69,6 +69,8 @@ class Engine:
         self.trouble: dict[str, str] = {}
         """What is wrong now, by subject, for ``status``."""
         self.trading = Trading(shard, around.clock, self.trouble)
+        self.books: Books | None = None
+        """Who answers for the books of acknowledgements, in the worker that keeps them."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lasting: set[asyncio.Task[Any]] = set()

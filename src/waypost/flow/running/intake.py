@@ -25,8 +25,9 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_BYTES = 8 << 20
-"""Bytes of them at which the source waits, so that large messages do not fill the memory."""
+WINDOW_MESSAGES, WINDOW_BYTES = 2048, 4 << 20
+"""Messages and bytes of them at which the source waits: as documents, and on their way to the journal, they take
+several times the room, and a sync of 50 ms still has enough to do."""
 
 
 class Intake:
@@ -43,7 +44,7 @@ class Intake:
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
-        self._bytes = 0
+        self._messages = self._bytes = 0
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
@@ -223,19 +224,26 @@ class Intake:
 
     async def _hand(self, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send a load to the shards that own its keys; the future says where its records are, once all are durable."""
-        size = sum(map(len, load.raws))
-        while len(self._under_way) >= WINDOW or (self._under_way and self._bytes + size > WINDOW_BYTES):
+        count, size = len(load.raws), sum(map(len, load.raws))
+        while len(self._under_way) >= WINDOW or self._crowds(count, size):
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         if self._failed:
             raise self._failed
         ticket = await self.engine.dispatch(self.flow, load, positions)
         self._under_way.add(ticket)
+        self._messages += count
         self._bytes += size
-        ticket.add_done_callback(lambda done: self._landed(done, size))
+        ticket.add_done_callback(lambda done: self._landed(done, count, size))
         return ticket
 
-    def _landed(self, ticket: asyncio.Future[Any], size: int) -> None:
+    def _crowds(self, count: int, size: int) -> bool:
+        """Whether so many more would be too many at once; one load may always be under way."""
+        full = self._messages + count > WINDOW_MESSAGES or self._bytes + size > WINDOW_BYTES
+        return bool(self._under_way) and full
+
+    def _landed(self, ticket: asyncio.Future[Any], count: int, size: int) -> None:
         self._under_way.discard(ticket)
+        self._messages -= count
         self._bytes -= size
 
 

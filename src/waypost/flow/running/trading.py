@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from waypost.core.errors import BugError, WaypostError
 from waypost.core.stamping import StampingFormat
@@ -20,6 +20,12 @@ from waypost.store.shard import EmbeddedShard
 PATIENCE_SECONDS = 2.0
 """How long a question waits for what is committed to be in the ledger."""
 LEDGER = "ledger of exchanges"
+
+
+class Books(Protocol):
+    """Who answers for what is waited for from partners, and owed to them."""
+
+    async def answer(self, params: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
 class Trading:
@@ -78,6 +84,11 @@ class Trading:
             return
         with self._held.asking:
             yield self._held.reader
+
+    @property
+    def ledger(self) -> ExchangeDatabase | None:
+        """What a system at rest has, for who alone asks."""
+        return self._held.reader if self._held is not None else None
 
     async def close(self, *, abandon: bool = False) -> None:
         """After the shard was closed: take in the rest and let the ledger go."""
