@@ -113,11 +113,9 @@ class Emitter:
             self.use("decimal_of", Decimal)
             self.constants.append(f"{name} = _decimal_of({str(value)!r})")
             return name
-        if isinstance(value, float):
-            return self.literal(operation.exact(value))
         if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{str(k)!r}: {self.literal(v)}" for k, v in value.items()) + "}"
-        if isinstance(value, list | tuple):
+            return "{" + ", ".join(f"{name!r}: {self.literal(each)}" for name, each in value.items()) + "}"
+        if isinstance(value, list):
             return "[" + ", ".join(map(self.literal, value)) + "]"
         return repr(value)
 
