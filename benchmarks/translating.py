@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.bench import Bench
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 
 LEAST_TO_LXML = 0.9
 _FIRST = 0x0190_0000_0000_7000_8000_0000_0000_0000
@@ -43,7 +43,7 @@ def run_xslt(bench: Bench) -> None:
 
 
 def step(name: str, files: dict[str, str], **options: Any) -> Any:
-    component = load_components().find("step", name)
+    component = registry.find("step", name)
     assert component is not None
     read = {path: text.encode() for path, text in files.items()}.__getitem__
     return component.build(component.spec.options(**options), Grants(root=Path("."), read_file=read))

@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.project import FIELDS, order
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 
 MOST_US = 2.0
@@ -78,7 +78,7 @@ def run_validation(bench: Bench) -> None:
 
 def _cost(bench: Bench, schema: bytes, bodies: list[Any]) -> tuple[float, float]:
     """Processor microseconds a message of the step and of jsonschema-rs alone, turn by turn, at best."""
-    component = load_components().find("step", "validate")
+    component = registry.find("step", "validate")
     assert component is not None
     options = component.spec.options(schema="order.yaml")
     step = component.build(options, Grants(root=Path("."), read_file={"order.yaml": schema}.__getitem__))

@@ -10,7 +10,7 @@ import pytest
 
 from waypost.core.errors import BugError
 from waypost.core.grants import Grants
-from waypost.core.registry import load_components, registry
+from waypost.core.registry import registry
 from waypost.flow.process.worker import RunOptions, Worker
 
 COVERS = {("source", "channel"), ("target", "channel")}
@@ -93,7 +93,6 @@ async def test_a_message_knows_the_one_it_came_from(tmp_path: Path) -> None:
 
 
 def test_the_engine_alone_moves_messages_through_a_channel(tmp_path: Path) -> None:
-    load_components()
     for kind in ("source", "target"):
         component = registry.find(kind, "channel")  # type: ignore[arg-type]
         assert component is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from waypost.core.errors import DataError, Fault
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.testing.format_kit import FormatConformance, build_format, decode_all, frame
 
@@ -68,7 +68,7 @@ def test_the_body_of_a_request_is_known_without_being_cut() -> None:
     ],
 )
 def test_formats_that_cannot_be_told_apart_are_refused(options: str, says: str) -> None:
-    component, faults = load_components().find("format", "detect"), list[Fault]()
+    component, faults = registry.find("format", "detect"), list[Fault]()
     assert component is not None
     file = parse_yaml(options, "options.yaml", faults)
     component.spec.parse(file, file.data, (), faults)

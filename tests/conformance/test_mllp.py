@@ -69,11 +69,14 @@ class Ehr:
         try:
             while (body := await read_block(reader, 1 << 26)) is not None:
                 code = next((c for c in (b"AE", b"AR", b"CE") if b"say " + c in body), b"AA")
-                if code == b"AA":
+                code = b"CA" if b"say twice" in body else code
+                if code in (b"AA", b"CA"):
                     self.bodies.append(body)
                 control = b"other" if b"say other" in body else Header.of(body).control_id
                 answer = b"MSH|^~\\&|EHR\rMSA|%b|%b|so it is\r" % (code, control)
                 writer.write(b"\x0b" + (b"hello" if b"say hello" in body else answer) + b"\x1c\r")
+                if b"say twice" in body:  # what its application answers comes later
+                    writer.write(b"\x0b" + answer.replace(b"|CA|", b"|AA|") + b"\x1c\r")
         finally:
             self._writers.discard(writer)
             writer.close()
@@ -138,6 +141,8 @@ class TestMllpTarget(WithEhr, TargetSuite):
             (message(1, "say other"), ("transient", "", True)),
             (message(1, "say hello"), ("transient", "", True)),
             (b"PID|1", ("data", "", False)),
+            (message(1).replace(b"|2.5", b"|2.5|||NE|NE"), ("data", "", False)),
+            (message(1).replace(b"|2.5", b"|2.5|||ER|"), ("data", "", False)),
             (message(1, "\x1c\rx"), ("data", "", False)),
         ],
     )
@@ -150,6 +155,15 @@ class TestMllpTarget(WithEhr, TargetSuite):
             assert (outcome.error_class, outcome.status, outcome.in_doubt) == said
             (after,) = await target.send([outbound(2, message(2))])
             assert after.delivered, "the connection goes on"
+
+    async def test_what_the_application_answers_later_is_no_answer_to_the_next(
+        self, options: Any, grants: Grants
+    ) -> None:  # fmt: skip
+        async with self.opened(options, grants) as target:
+            sent = [outbound(n, message(n, "say twice")) for n in (1, 2, 3)]
+            outcomes = await target.send([*sent, outbound(4, message(4))])
+            assert [outcome.status for outcome in outcomes] == ["CA", "CA", "CA", "AA"]
+            assert len(self.ehr.bodies) == 4
 
     async def test_codes_to_try_again_after_are_the_users_to_name(self, grants: Grants) -> None:
         async with self.opened({"connection": "ehr", "retry": ["AE"]}, grants) as target:

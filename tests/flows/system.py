@@ -128,6 +128,7 @@ class System:
         await asyncio.to_thread(shard._stop_threads)
         shard._stop_timers()
         await asyncio.to_thread(shard._opened.close)
+        await engine.trading.close(abandon=True)
 
     async def ask(self, verb: str, **params: Any) -> Any:
         return await self.control.perform(verb, params)

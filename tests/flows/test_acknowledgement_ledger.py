@@ -14,7 +14,7 @@ from tests.flows.trading import CONFIRMATION, IN, ORDERS, OUT, SENDING, deliver,
 from waypost.flow.declared.project import load_project, read_files
 from waypost.partners.ledger import books
 from waypost.partners.simulate import Traffic, simulate
-from waypost.reconcile.expectation import Books, message_states
+from waypost.reconcile.books import Books, message_states
 
 WAITING = SENDING.replace("x12:\n  send: {", "x12:\n  send: {expect: [{what: 997, within: 2h}], ")
 ACK = (

@@ -22,7 +22,7 @@ LEAVE = COPY.replace("{memory: in}", "{directory: {path: in/*.json, after: leave
 async def cleared(system: System) -> None:
     """Let a month pass, with a message now and then, and retention run after it."""
     clearing = Clearing(system.engine, RealDisk(), Ages(finished=10 * DAY, dead=20 * DAY))
-    clearing.take(system.engine.shard)
+    clearing.take(system.engine.shard, system.engine.trading)
     for number in range(6):
         await system.clock.advance(5 * DAY)
         await system.ask("send", flow="copy", body=f'{{"k": "later-{number}"}}')
@@ -72,7 +72,7 @@ async def test_shards_left_over_from_more_workers_are_cleared_too(tmp_path: Path
     while left.watermark < left.end:  # noqa: ASYNC110 - flushes are timed by the real clock
         await asyncio.sleep(0.05)
     clearing = Clearing(system.engine, RealDisk(), Ages(finished=10 * DAY, dead=20 * DAY))
-    clearing.take(left, leftover=True)
+    clearing.take(left, system.engine.trading, leftover=True)
     await clearing.run()
     assert live_reader([left]).history(id_of(1)) is None
     assert live_reader([left]).history(id_of(4)) is not None

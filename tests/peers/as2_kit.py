@@ -15,7 +15,7 @@ from waypost.connectors.as2_source import As2Source
 from waypost.core.component import Outbound
 from waypost.core.grants import Connection, Grants
 from waypost.core.listener import Listener
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.testing.connector_kit import (
     CommittedPositions,
     parse_options,
@@ -24,7 +24,7 @@ from waypost.testing.connector_kit import (
 
 def made(root: Path, name: str, address: str, **changes: Any) -> Connection:
     """A connection to ACME."""
-    component = load_components().find("connection", "as2")
+    component = registry.find("connection", "as2")
     assert component is not None
     options = parse_options(component, connection(address, **changes))
     pool = As2Connection(options, Grants(root=root, name=name, read_file=FILES.__getitem__))
@@ -78,6 +78,6 @@ def with_(grants: Grants, **changes: Any) -> Grants:
 
 def source_of(options: dict[str, Any], grants: Grants) -> As2Source:
     """An as2 source."""
-    component = load_components().find("source", "as2")
+    component = registry.find("source", "as2")
     assert component is not None
     return As2Source(parse_options(component, options), grants)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from typing import Any, get_args
 import pytest
 
 from tests.repository import ROOT, assert_none, place
+from waypost.core import checking
+from waypost.core.declared import declarations
 from waypost.core.errors import Fault
-from waypost.core.registry import KINDS, Component, load_components
+from waypost.core.registry import KINDS, Component, registry
 from waypost.core.spec import Spec
 from waypost.core.yamlfile import parse_yaml
 
@@ -28,7 +31,7 @@ LAZY = [
     "aiohttp", "asyncpg", "asyncssh", "cronsim", "fastavro", "google.protobuf", "jsonschema_rs", "lxml", "openpyxl",
     "quickjs", "saxonche", "uvicorn", "uvloop", "xmlschema", "zstandard",
 ]  # fmt: skip
-COMPONENTS = {f"{c.kind}-{c.name}": c for c in load_components()}
+COMPONENTS = {f"{c.kind}-{c.name}": c for c in registry}
 
 each_component = pytest.mark.parametrize("component", COMPONENTS.values(), ids=COMPONENTS)
 
@@ -123,9 +126,34 @@ def test_the_shorthand_of_a_component_is_one_of_its_options(component: Component
     assert component.spec.shorthand in {"", *(field.name for field in component.spec.fields)}
 
 
+def test_what_the_source_says_is_declared_is_what_registers_itself() -> None:
+    """A declaration written so that the source does not show it would be unknown to every project."""
+    for folder in (ROOT / "src/waypost/formats", ROOT / "src/waypost/steps", ROOT / "src/waypost/connectors"):
+        for file in folder.rglob("*.py"):
+            module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
+            importlib.import_module(module.removesuffix(".__init__"))
+    assert {(c.kind, c.name): c.module for c in registry._components.values()} == dict(registry._modules())
+    assert {kind for (kind,) in declarations(checking._DECLARATION)} == set(checking._builders)
+
+
+def test_a_project_imports_the_components_it_uses_and_no_others() -> None:
+    program = "import json, sys; from waypost.core.registry import registry; "
+    program += "registry.find('step', 'filter'); registry.names('step'); registry.near('format', 'jsom'); "
+    program += "print(json.dumps([m for m in sys.modules if m.startswith('waypost.')]))"
+    loaded = set(json.loads(said_by(program)))
+    assert "waypost.steps.filter" in loaded
+    assert {"waypost.steps.jsonata", "waypost.formats.edi.x12", "waypost.connectors.as2_source"} & loaded == set()
+
+
 def test_knowing_every_component_loads_no_library_that_only_running_it_needs() -> None:
-    program = "import json, sys; from waypost.core.registry import load_components; load_components(); "
+    program = "import json, sys; from waypost.core.registry import registry; list(registry); "
     program += "print(json.dumps(list(sys.modules)))"
+    assert sorted(set(json.loads(said_by(program))) & set(LAZY)) == []
+
+
+def said_by(program: str) -> str:
+    """What a new process prints that runs ``program``."""
     environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
-    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert sorted(set(json.loads(said.stdout)) & set(LAZY)) == []
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout

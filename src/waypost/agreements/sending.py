@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from waypost.agreements.part import ExpectedOptions, MessageOptions, RangeOptions
 from waypost.agreements.receiving import SecurityOptions
-from waypost.core.spec import Option, OptionFault, Verbatim
+from waypost.core.spec import Duration, Option, OptionFault, Size, Verbatim
 
 LineEnd = Literal["none", "LF", "CRLF", "CR"]
 
@@ -123,6 +123,23 @@ class EdifactEnvelopeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """When messages that were collected go as one interchange: whichever comes first."""
+
+    count: Annotated[int | None, Option("So many messages make an interchange.", minimum=1, maximum=50_000)] = None
+    bytes: Annotated[
+        Size | None, Option("Messages of so many bytes, as documents, make one; a larger one goes alone.", minimum=1)
+    ] = None
+    after: Annotated[
+        Duration | None, Option("So long after its first message it goes, however small.", minimum=0.001)
+    ] = None
+
+    def faults(self) -> Iterable[OptionFault]:
+        if self.count is None and self.bytes is None and self.after is None:
+            yield OptionFault("count", "nothing says when an interchange goes", "count, bytes or after")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class X12SendOptions:
     """What we send them in X12."""
 
@@ -131,6 +148,9 @@ class X12SendOptions:
     envelope: Annotated[X12EnvelopeOptions, Option("ISA and GS.")] = field(default_factory=X12EnvelopeOptions)
     separators: Annotated[X12SeparatorOptions, Option("Separators.")] = field(default_factory=X12SeparatorOptions)
     numbers: Annotated[X12NumberOptions, Option("Control numbers.")] = field(default_factory=X12NumberOptions)
+    batch: Annotated[
+        BatchOptions | None, Option("When messages that a step `partner_batcher` collects go as one interchange.")
+    ] = None
     expect: Annotated[tuple[ExpectedOptions, ...], Option("The acknowledgements we wait for.")] = ()
 
     def faults(self) -> Iterable[OptionFault]:
@@ -153,6 +173,9 @@ class EdifactSendOptions:
     numbers: Annotated[EdifactNumberOptions, Option("Control references.")] = field(
         default_factory=EdifactNumberOptions
     )
+    batch: Annotated[
+        BatchOptions | None, Option("When messages that a step `partner_batcher` collects go as one interchange.")
+    ] = None
     expect: Annotated[tuple[ExpectedOptions, ...], Option("The acknowledgements we wait for.")] = ()
 
     def faults(self) -> Iterable[OptionFault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,17 @@ def ask(place: Place, verb: str, **params: Any) -> Any:
     return asyncio.run(
         client.ask(verb, **{name: value for name, value in params.items() if value not in (None, "", [])})
     )
+
+
+def exchanged(place: Place, **params: Any) -> Iterator[dict[str, Any]]:
+    """Everything that was exchanged with partners, oldest first, page after page; see the verb ``exchanges``."""
+    after: Any = None
+    while True:
+        page = ask(place, "exchanges", **params, after=after)
+        yield from page["exchanges"]
+        after = page["next"]
+        if after is None:
+            return
 
 
 def query(which: Which) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from waypost.cli.verb import (
     edi_attachments,
     edi_checking,
     edi_generating,
+    edi_naming,
     edi_partner,
     edi_redacting,
     expecting,
@@ -85,6 +86,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ("edi attachments", edi_attachments.attachments),
         ("edi redact", edi_redacting.redact),
         ("edi generate", edi_generating.generate),
+        ("edi names", edi_naming.names),
         ("edi import", edi_checking.import_),
     ),
     "Follow business chains": (

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from waypost.connectors.mllp_frame import read_block
+from waypost.connectors.mllp_frame import read_block, verdict_of
 from waypost.core.binding import split_listen
 from waypost.core.errors import DataError, EndpointTimeout, EndpointUnavailable
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Duration, Option, OptionFault, Size
 
+_REMEMBERED = 1000
 _CONNECT, _ANSWER, _LIMIT = Duration(5), Duration(30), Size(1 << 20)
 
 
@@ -42,6 +44,8 @@ class MllpConnection:
         self.address = f"mllp://{options.address}"
         self._turn = asyncio.Lock()
         self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._committed: deque[bytes] = deque(maxlen=_REMEMBERED)
+        """Control ids of messages that were taken by CA over this link: their application may answer, too, later."""
 
     async def open(self) -> None:
         """Nothing is sent: the first message connects."""
@@ -53,21 +57,23 @@ class MllpConnection:
 
     async def close(self) -> None:
         link, self._link = self._link, None
+        self._committed.clear()
         if link is not None:
             link[1].close()
             with contextlib.suppress(OSError):
                 await link[1].wait_closed()
 
     async def exchange(self, block: bytes) -> bytes:
-        """Send a block and take the message that answers it. ``EndpointUnavailable`` when nothing was sent,
-        ``EndpointTimeout`` when it may have been taken there; the connection is then given up."""
+        """Send a block and take the message that answers it; what answers one before that was taken by CA is passed
+        over. ``EndpointUnavailable`` when nothing was sent, ``EndpointTimeout`` when it may have been taken there; the
+        connection is then given up."""
         async with self._turn:
             reader, writer = await self._connected()
             try:
                 async with asyncio.timeout(self._options.timeout_seconds):
                     writer.write(block)
                     await writer.drain()
-                    answer = await read_block(reader, self._options.answer_limit_bytes)
+                    answer = await self._answer(reader)
             except (TimeoutError, EOFError, OSError, DataError) as wrong:
                 await self.close()
                 cause = "no acknowledgement in time" if isinstance(wrong, TimeoutError) else f"no answer: {wrong}"
@@ -79,6 +85,15 @@ class MllpConnection:
                 await self.close()
                 raise self._in_doubt("it closed the connection without an answer")
             return answer
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes | None:
+        while (answer := await read_block(reader, self._options.answer_limit_bytes)) is not None:
+            verdict = verdict_of(answer)
+            if verdict is None or not (verdict.code.startswith("A") and verdict.control_id in self._committed):
+                if verdict is not None and verdict.code == "CA":
+                    self._committed.append(verdict.control_id)
+                break
+        return answer
 
     def _in_doubt(self, found: str) -> EndpointTimeout:
         return EndpointTimeout(found, where=self.address, expected="an acknowledgement",

@@ -11,6 +11,9 @@ from waypost.core.errors import DataError
 
 START, END = b"\x0b", b"\x1c\r"
 _LINE_END = re.compile(rb"[\r\n]+")
+_MOST_OVER = 16
+"""Times the limit a block may be and still be answered; beyond that nobody waits for its end."""
+_HEAD_BYTES = 4096
 
 
 def framed(body: bytes) -> bytes:
@@ -21,9 +24,19 @@ def framed(body: bytes) -> bytes:
     return START + body + END
 
 
-async def read_block(reader: asyncio.StreamReader, limit_bytes: int) -> bytes | None:
-    """The next message; None at the end of the connection. ``DataError`` for what is no block, or is too large;
-    ``EOFError`` where the connection ends within one."""
+class BlockTooLarge(DataError):
+    """A block beyond the limit, read over to its end; ``head`` is how it begins."""
+
+    def __init__(self, limit_bytes: int, head: bytes) -> None:
+        self.head = head
+        super().__init__(f"a message of more than {limit_bytes} bytes", where="connection",
+                         expected=f"at most {limit_bytes}", remedy="raise limit_bytes", code="mllp-block")  # fmt: skip
+
+
+async def read_block(reader: asyncio.StreamReader, limit_bytes: int, within_seconds: float = 0) -> bytes | None:
+    """The next message; None at the end of the connection. ``DataError`` for what is no block; ``BlockTooLarge`` behind
+    one beyond the limit; ``EOFError`` where the connection ends within one; ``TimeoutError`` where one that began does
+    not end in time."""
     try:
         first = await reader.readexactly(1)
         while first in (b"\r", b"\n"):
@@ -33,24 +46,33 @@ async def read_block(reader: asyncio.StreamReader, limit_bytes: int) -> bytes | 
     if first != START:
         raise DataError(f"byte 0x{first[0]:02x}", where="connection", expected="a block that begins with 0x0B",
                         code="mllp-block")  # fmt: skip
-    parts, size = list[bytes](), 0
-    while True:
+    async with asyncio.timeout(within_seconds or None):
+        return await _rest_of_block(reader, limit_bytes)
+
+
+async def _rest_of_block(reader: asyncio.StreamReader, limit_bytes: int) -> bytes:
+    parts, size, last = list[bytes](), 0, b""
+    while last != END:
         try:
             part = await reader.readuntil(b"\x1c")
+            while part.endswith(b"\x1c"):
+                part += await reader.readexactly(1)
+            last = part[-2:]
         except asyncio.LimitOverrunError as more:
             part = await reader.readexactly(more.consumed)
+        if START + b"MSH" in part:
+            raise DataError("a block that begins within another", where="connection",
+                            expected="the end of the one before (0x1C 0x0D)", code="mllp-block")  # fmt: skip
         size += len(part)
-        if size > limit_bytes + 1:
-            raise DataError(f"a block of more than {limit_bytes} bytes", where="connection",
+        if size > _MOST_OVER * limit_bytes + len(END):
+            raise DataError(f"a block of more than {_MOST_OVER * limit_bytes} bytes", where="connection",
                             expected=f"at most {limit_bytes}", remedy="raise limit_bytes", code="mllp-block",
                             )  # fmt: skip
-        parts.append(part)
-        if part.endswith(b"\x1c"):
-            following = await reader.readexactly(1)
-            if following == b"\r":
-                return b"".join(parts)[:-1]
-            parts.append(following)
-            size += 1
+        if size <= limit_bytes + len(END) or not parts:
+            parts.append(part)
+    if size > limit_bytes + len(END):
+        raise BlockTooLarge(limit_bytes, b"".join(parts)[:_HEAD_BYTES])
+    return b"".join(parts)[: -len(END)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +95,34 @@ class Header:
 
     @property
     def control_id(self) -> bytes:
-        return self.at(10)
+        return self.at(10).strip()
 
     @property
     def enhanced(self) -> bool:
         """Whether the sender asked for commit acknowledgements (HL7 v2.5.1, section 2.9.3)."""
         return self.at(15) in (b"AL", b"ER", b"SU")
 
+    @property
+    def asked(self) -> bytes:
+        """When the sender wants to hear (HL7 table 0155): AL always, NE never, ER of errors, SU of success. Without a
+        commit acknowledgement the condition is that of the application's; with neither it is always."""
+        if self.enhanced:
+            return self.at(15)
+        return self.at(16) or (b"NE" if self.at(15) == b"NE" else b"AL")
+
+    @property
+    def answers_success(self) -> bool:
+        """Whether a message that is taken has an answer."""
+        return self.wants("AA")
+
+    def wants(self, code: str) -> bool:
+        """Whether the sender wants to hear this code."""
+        return {b"NE": False, b"ER": code[1] != "A", b"SU": code[1] == "A"}.get(self.asked, True)
+
 
 def acknowledgement(body: bytes, code: str, text: str, at: datetime) -> bytes:
-    """The ACK to ``body``. ``code`` is AA, AE or AR; a sender in enhanced mode hears CA, CE or CR."""
+    """The ACK to ``body``. ``code`` is AA, AE or AR; a sender in enhanced mode hears CA, CE or CR. Names and ids are
+    repeated as they came, in the character set that MSH-18 names; what is said besides is ASCII."""
     header = Header.of(body)
     mark = header.separator
     escape = header.at(2)[2:3] or b"\\"
@@ -95,7 +135,9 @@ def acknowledgement(body: bytes, code: str, text: str, at: datetime) -> bytes:
     moment = at.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000").encode()
     first = [b"MSH", header.at(2), header.at(5), header.at(6), header.at(3), header.at(4), moment, b"", kind,
              header.control_id, header.at(11) or b"P", header.at(12) or b"2.5"]  # fmt: skip
-    second = [b"MSA", said, header.control_id, *([plain[:80].encode()] if plain else [])]
+    if header.at(18):
+        first += [b""] * 5 + [header.at(18)]
+    second = [b"MSA", said, header.control_id, *([plain[:80].encode("ascii", "replace")] if plain else [])]
     return mark.join(first) + b"\r" + mark.join(second) + b"\r"
 
 

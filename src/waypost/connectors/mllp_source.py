@@ -11,8 +11,11 @@ its content was refused                 AE                               the sam
 no answer in ``timeout_seconds``        AR if not begun, else the connection is closed: the sender cannot know
 ======================================  ===============================  ==============================================
 
-A sender that asks for commit acknowledgements (MSH-15) hears CA, CE or CR. A sender hears one answer before its next
-message is read. Sent again, a message is another message; use ``idempotent_receiver`` by MSH-10 against that.
+A sender that asks for commit acknowledgements (MSH-15) hears CA, CE or CR; MSH-15, or MSH-16 without it, says whether
+it hears always, never, of errors or of success alone. A sender hears one answer before its next message is read. Sent
+again, a message is another message; use ``idempotent_receiver`` by MSH-10 against that. A message beyond
+``limit_bytes`` is answered AE; what is no block, or does not end in ``timeout_seconds``, closes the connection and is
+told as an event.
 """
 
 from __future__ import annotations
@@ -26,10 +29,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from waypost.connectors.mllp_frame import END, START, acknowledgement, read_block
+from waypost.connectors.mllp_frame import END, START, BlockTooLarge, Header, acknowledgement, read_block
 from waypost.core.binding import bind, split_listen
 from waypost.core.component import Answer, Arrival, Received
 from waypost.core.errors import BugError, ContractError, DataError, ErrorClass, WaypostError
+from waypost.core.event import SenderRefused
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Duration, Option, OptionFault, Size
@@ -71,14 +75,14 @@ class MllpSourceOptions:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """One message whose sender waits. An empty answer closes the connection."""
+    """One message whose sender waits. None closes the connection; an empty answer is none, where none is wanted."""
 
     body: bytes
     peer: str
-    said: asyncio.Future[bytes]
+    said: asyncio.Future[bytes | None]
     taken: bool = False
 
-    def say(self, answer: bytes) -> None:
+    def say(self, answer: bytes | None) -> None:
         if not self.said.done():
             self.said.set_result(answer)
 
@@ -140,8 +144,13 @@ class MllpSource:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def ack(self, waiting: _Waiting, code: str, text: str = "") -> bytes:
+        return self._acknowledged(waiting.body, code, text)
+
+    def _acknowledged(self, body: bytes, code: str, text: str = "") -> bytes:
+        if not Header.of(body).wants(code):
+            return b""
         moment = datetime.fromtimestamp(self._grants.clock.now() / 1e6, UTC)
-        return acknowledgement(waiting.body, code, text, moment)
+        return acknowledgement(body, code, text, moment)
 
     @property
     def waits_for_result(self) -> bool:
@@ -162,8 +171,11 @@ class MllpSource:
         try:
             if self._admits(peer):
                 await self._serve(reader, writer, peer)
-        except (DataError, EOFError, OSError):
-            pass  # what is no MLLP, or is gone, has no answer: the connection is closed
+        except (DataError, EOFError, TimeoutError) as wrong:  # it has no answer: the connection is closed
+            cause = wrong if isinstance(wrong, DataError) else "a message that did not end, or not in time"
+            self._grants.events.emit(SenderRefused(flow=self._grants.flow, peer=peer, cause=str(cause)))
+        except OSError:
+            pass  # it is gone
         except asyncio.CancelledError:
             if self._server is not None:
                 raise
@@ -177,21 +189,30 @@ class MllpSource:
         if len(self._connections) > self._options.connections:
             return False
         address = ipaddress.ip_address(peer.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or any(address in network for network in self._networks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """One message after the other, each answered before the next is read."""
-        while (body := await read_block(reader, self._options.limit_bytes)) is not None:
-            waiting = _Waiting(body, peer, asyncio.get_running_loop().create_future())
-            self._queue.append(waiting)
-            self._arrived.set()
-            answer = await self._answer(waiting)
-            if not answer:
+        while True:
+            try:
+                body = await read_block(reader, self._options.limit_bytes, self._options.timeout_seconds)
+                if body is None:
+                    return
+                waiting = _Waiting(body, peer, asyncio.get_running_loop().create_future())
+                self._queue.append(waiting)
+                self._arrived.set()
+                answer = await self._answer(waiting)
+            except BlockTooLarge as refusal:
+                answer = self._acknowledged(refusal.head, "AE", refusal.found)
+                self._grants.events.emit(SenderRefused(flow=self._grants.flow, peer=peer, cause=str(refusal)))
+            if answer is None:
                 return
-            writer.write(START + answer + END)
-            await writer.drain()
+            if answer:
+                writer.write(START + answer + END)
+                await writer.drain()
 
-    async def _answer(self, waiting: _Waiting) -> bytes:
+    async def _answer(self, waiting: _Waiting) -> bytes | None:
         if self._server is None:
             return self.ack(waiting, "AR", "stopping")
         limit = asyncio.ensure_future(self._grants.clock.sleep(self._options.timeout_seconds))
@@ -201,7 +222,7 @@ class MllpSource:
         finally:
             limit.cancel()
         if not waiting.said.done():
-            waiting.say(b"" if waiting.taken else self.ack(waiting, "AR", "not taken in time"))
+            waiting.say(None if waiting.taken else self.ack(waiting, "AR", "not taken in time"))
         return waiting.said.result()
 
 

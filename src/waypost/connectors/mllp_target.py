@@ -35,7 +35,8 @@ class MllpTarget:
     """Send each message and wait for its acknowledgement.
 
     AA and CA deliver it. AE and CE refuse it for its own sake; AR and CR say that the system cannot take it now, so
-    that it is sent again. An answer that repeats another control id than MSH-10 leaves the delivery in doubt.
+    that it is sent again. An answer that repeats another control id than MSH-10 leaves the delivery in doubt; one that
+    an application gives later, after CA, is passed over. A message whose MSH-15 or MSH-16 ask for no answer is refused.
     """
 
     def __init__(self, options: MllpTargetOptions, grants: Grants) -> None:
@@ -63,6 +64,10 @@ class MllpTarget:
             if not header.control_id:
                 raise DataError("no control id", where="MSH-10", expected="an HL7 message that has one",
                                 remedy="set it in a map", code="mllp-message")  # fmt: skip
+            if not header.answers_success:
+                raise DataError("a message that asks for no answer to what is taken", where="MSH-15 and MSH-16",
+                                expected="both empty, or AL: delivered is what was acknowledged",
+                                remedy="set MSH-15 to AL in a map", code="mllp-message")  # fmt: skip
             answer = await self._pool.exchange(framed(message.body))
         except (DataError, EndpointUnavailable, EndpointTimeout) as error:
             return Outcome.failed(error, address=address)

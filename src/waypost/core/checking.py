@@ -5,9 +5,11 @@ The step knows none of these packages, and they do not know the step.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from waypost.core.declared import declarations
 from waypost.core.errors import Fault
 from waypost.core.finding import Finding
 
@@ -31,6 +33,7 @@ Build = Callable[[str, Read, list[Fault]], Checker | None]
 """Name of the schema, the project's files → its checker; None with the reasons in the list."""
 
 _builders: dict[str, Build] = {}
+_DECLARATION = r'\n@checks\("(\w+)"'
 B = TypeVar("B", bound=Build)
 
 
@@ -47,7 +50,9 @@ def checks(kind: str) -> Callable[[B], B]:
 
 
 def checker(kind: str, name: str, read: Read, faults: list[Fault]) -> Checker | None:
-    """The checker of one kind for the schema ``name``. The packages that offer some are loaded with the components."""
+    """The checker of one kind for the schema ``name``; the module that offers it is imported if need be."""
+    if kind not in _builders and (module := declarations(_DECLARATION).get((kind,))):
+        importlib.import_module(module)
     build = _builders.get(kind)
     if build is None:
         faults.append(Fault(name, 0, "schema", f"nothing here checks {kind}", "a part that does"))

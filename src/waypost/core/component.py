@@ -270,7 +270,7 @@ CONTINUED = -2
 
 
 class Framer(Protocol):
-    """Cuts one content into records, streaming."""
+    """Cuts one content into records, streaming. ``core.cutting`` drives it."""
 
     def feed(self, data: bytes) -> Sequence[Slice]:
         """The records completed by ``data``; records of one call may differ in context. Raises ``DataError`` when a

@@ -188,6 +188,30 @@ class ArrivalRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsMissed(Event):
+    """A content has no record where they were looked for, and something else there."""
+
+    metric = "waypost_records_missed_total"
+    level = Level.WARNING
+    sentence = "{flow}: a content without records at {path!r}: {found}"
+    flow: str
+    path: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderRefused(Event):
+    """What came over a connection is no message, or none that is taken; its sender may try again."""
+
+    metric = "waypost_senders_refused_total"
+    level = Level.WARNING
+    sentence = "{flow}: refused what {peer} sent: {cause}"
+    flow: str
+    peer: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePaused(Event):
     """A source reads no further until work is done."""
 
@@ -219,6 +243,78 @@ class WorkerDied(Event):
     sentence = "worker {worker} ended with {code}; starting it again"
     worker: int
     code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementMissing(Event):
+    """What a partner owed us, or we owed it, did not come by its deadline."""
+
+    metric = "waypost_acknowledgements_missing_total"
+    level = Level.ERROR
+    sentence = "{partner}: no {what} of {number} ({direction}) by its deadline, message {message}"
+    partner: str
+    what: str
+    number: str
+    direction: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementLate(Event):
+    """It came, after its deadline."""
+
+    metric = "waypost_acknowledgements_late_total"
+    level = Level.WARNING
+    sentence = "{partner}: {what} of {number} ({direction}) came late, message {message}"
+    partner: str
+    what: str
+    number: str
+    direction: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementRejected(Event):
+    """An acknowledgement rejects what was sent, or part of it."""
+
+    metric = "waypost_acknowledgements_rejected_total"
+    level = Level.ERROR
+    sentence = "{partner}: {what} of {number} ({direction}) says {verdict}, reasons {codes}, message {message}"
+    partner: str
+    what: str
+    number: str
+    direction: str
+    message: str
+    verdict: str
+    codes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementRepeated(Event):
+    """The same was acknowledged again."""
+
+    metric = "waypost_acknowledgements_duplicate_total"
+    level = Level.WARNING
+    sentence = "{partner}: {what} of {number} ({direction}) came again as {again}, message {message}"
+    partner: str
+    what: str
+    number: str
+    direction: str
+    message: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementUnmatched(Event):
+    """An acknowledgement names nothing that was sent."""
+
+    metric = "waypost_acknowledgements_unmatched_total"
+    level = Level.WARNING
+    sentence = "{partner}: {what} names {number}, which was never sent, message {message}"
+    partner: str
+    what: str
+    number: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

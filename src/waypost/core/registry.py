@@ -1,13 +1,13 @@
-"""The registry: the engine finds components here and nowhere else."""
+"""The registry: the engine finds components here and nowhere else. A component is imported when it is asked for."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
+from waypost.core.declared import declarations
 from waypost.core.errors import near
 from waypost.core.spec import Spec
 from waypost.core.traits import FormatTraits, SourceTraits, StepTraits, TargetTraits
@@ -16,6 +16,8 @@ Kind = Literal["source", "target", "requester", "format", "step", "connection"]
 KINDS: tuple[Kind, ...] = ("source", "target", "requester", "format", "step", "connection")
 Traits = SourceTraits | TargetTraits | StepTraits | FormatTraits | None
 T = TypeVar("T", bound=type[Any])
+
+_DECLARATION = r'\n@registry\.register\(\s*"(\w+)",\s*"(\w+)"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,16 @@ class Component:
         return self.traits_for(options) if self.traits_for else self.traits
 
 
-class Registry:
-    """Components by kind and name."""
+def _components() -> Mapping[tuple[Kind, str], str]:
+    return {(cast(Kind, kind), name): module for (kind, name), module in declarations(_DECLARATION).items()}
 
-    def __init__(self) -> None:
+
+class Registry:
+    """Components by kind and name; ``modules`` says which modules declare those not registered yet."""
+
+    def __init__(self, modules: Callable[[], Mapping[tuple[Kind, str], str]] = dict) -> None:
         self._components: dict[tuple[Kind, str], Component] = {}
+        self._modules = modules
 
     def register(
         self, kind: Kind, name: str, *, options: type[Any], traits: Traits = None, shorthand: str = "",
@@ -72,28 +79,24 @@ class Registry:
         return declare
 
     def find(self, kind: Kind, name: str) -> Component | None:
+        """A component, imported if need be."""
+        if (kind, name) not in self._components and (module := self._modules().get((kind, name))):
+            importlib.import_module(module)
         return self._components.get((kind, name))
 
     def names(self, kind: Kind) -> list[str]:
-        return sorted(n for k, n in self._components if k == kind)
+        return sorted({name for of, name in (*self._components, *self._modules()) if of == kind})
 
     def near(self, kind: Kind, name: str) -> str:
         """The remedy for an unknown name."""
         return near(name, self.names(kind)) or f"known: {', '.join(self.names(kind))}"
 
     def __iter__(self) -> Iterator[Component]:
+        """Every component, by kind and name."""
+        for module in self._modules().values():
+            importlib.import_module(module)
         return iter(sorted(self._components.values(), key=lambda c: (c.kind, c.name)))
 
 
-registry = Registry()
-"""The registry of this process."""
-
-
-def load_components() -> Registry:
-    """Import every module of the component packages, so that each registers itself. Outside libraries are imported
-    by components only when built."""
-    for package in ("waypost.formats", "waypost.steps", "waypost.connectors"):
-        root = importlib.import_module(package)
-        for module in pkgutil.walk_packages(root.__path__, package + "."):
-            importlib.import_module(module.name)
-    return registry
+registry = Registry(_components)
+"""The registry of this process. Outside libraries are imported by components only when built."""

@@ -8,10 +8,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import IO
 
 from waypost.core.errors import DataError
 
 MOST_FILES = 10_000
+GZIP, ZIP, ZIP_END = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
+"""How archives begin; a zip file without files is its end alone."""
 _PIECE = 1 << 18
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
            UnicodeError, OverflowError, LookupError)  # fmt: skip
@@ -23,6 +28,11 @@ class Budget:
 
     limit_bytes: int
     used: int = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still come."""
+        return self.limit_bytes - self.used
 
     def spend(self, count: int, where: str) -> None:
         """``DataError`` once more was unpacked than allowed."""
@@ -51,48 +61,65 @@ def gunzip(data: bytes, budget: Budget) -> bytes:
                 raise EOFError("it ends too early")
             rest = member.unused_data.lstrip(b"\0")
     except (zlib.error, EOFError) as wrong:
-        raise _broken("gzip", wrong) from None
+        raise broken("gzip", str(wrong)) from None
     return b"".join(made)
 
 
 def unzip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file of a zip archive, folders left out. ``DataError`` as ``gunzip``, and for what is
-    encrypted, packed otherwise than stored or deflated, or named as if to leave the folder it is unpacked in."""
+    """Name and content of each file of a zip archive, folders left out. ``DataError`` as ``gunzip``, and for what
+    ``refuse_entry`` refuses."""
+    for (_, name), pieces in groupby(unzip_pieces(io.BytesIO(data), budget), key=itemgetter(0, 1)):
+        yield name, b"".join(piece for _, _, piece in pieces)
+
+
+def unzip_pieces(file: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, bytes]]:
+    """Number and name of a file and a piece of its content, file by file; of an empty file an empty piece."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_FILES:
                 raise DataError(f"{len(entries)} files", where="zip", expected=f"at most {MOST_FILES}",
                                 code="archive-size")  # fmt: skip
-            for entry in entries:
+            for number, entry in enumerate(entries):
                 if not entry.is_dir():
-                    _refuse_entry(entry)
-                    yield entry.filename, _content(archive, entry, budget)
+                    refuse_entry(entry.filename, entry.flag_bits, entry.compress_type)
+                    for piece in _pieces(archive, entry, budget):
+                        yield number, entry.filename, piece
     except _BROKEN as wrong:
-        raise _broken("zip", wrong) from None
+        raise broken("zip", str(wrong) or type(wrong).__name__) from None
 
 
-def _refuse_entry(entry: zipfile.ZipInfo) -> None:
-    where, name = f"zip, file {entry.filename[:80]!r}", entry.filename
+def refuse_entry(name: str, flags: int, method: int) -> None:
+    """``DataError`` for a file that is encrypted, packed otherwise than stored or deflated, or named as if to leave the
+    folder it is unpacked in."""
+    where = f"zip, file {name[:80]!r}"
     if name.startswith("/") or "\\" in name or ".." in posixpath.normpath(name).split("/"):
         raise DataError("a name that leads out of the archive", where=where, expected="a relative path",
                         code="archive-name")  # fmt: skip
-    if entry.flag_bits & 1:
+    if flags & 1:
         raise DataError("an encrypted file", where=where, expected="one that is not", code="archive-syntax")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(f"compression method {entry.compress_type}", where=where, expected="stored or deflated",
+    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"compression method {method}", where=where, expected="stored or deflated",
                         code="archive-syntax")  # fmt: skip
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
-    made = list[bytes]()
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> Iterator[bytes]:
     with archive.open(entry) as file:
-        while piece := file.read(_PIECE):
+        piece = file.read(_PIECE)
+        yield piece
+        while piece:
             budget.spend(len(piece), f"zip, file {entry.filename[:80]!r}")
-            made.append(piece)
-    return b"".join(made)
+            piece = file.read(_PIECE)
+            yield piece
 
 
-def _broken(kind: str, wrong: BaseException) -> DataError:
-    return DataError(f"{wrong}"[:200] or type(wrong).__name__, where=kind, expected=f"a sound {kind} file",
-                     remedy="have it sent again", code="archive-syntax")  # fmt: skip
+def broken(kind: str, found: str) -> DataError:
+    """The refusal of an archive that is damaged."""
+    return DataError(found[:200], where=kind, expected=f"a sound {kind} file", remedy="have it sent again",
+                     code="archive-syntax")  # fmt: skip
+
+
+def unknown_archive(begins: bytes) -> DataError:
+    """The refusal of what is neither gzip nor zip."""
+    return DataError(f"bytes {begins[:4].hex()}", where="byte 0", expected="a gzip or zip file",
+                     remedy="read it by its own format if it is not packed", code="archive-syntax")  # fmt: skip

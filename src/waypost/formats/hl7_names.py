@@ -45,19 +45,28 @@ def by_name(row: Row) -> dict[str, Any]:
     """The fields of a segment that have a name and a value: lists where they may repeat, mappings where they have
     components. A segment that is not known has none."""
     made: dict[str, Any] = {}
+    length = len(row)
     for field in named_fields().get(row[0], ()):
-        repetitions = row[field.number] if field.number < len(row) else []
-        if repetitions:
-            values = [_named(repetition, field.parts) for repetition in repetitions]
-            made[field.name] = values if field.many else values[0]
+        if field.number >= length:
+            break  # they stand in order
+        if repetitions := row[field.number]:
+            if field.many:
+                made[field.name] = [_named(repetition, field.parts) for repetition in repetitions]
+            else:
+                made[field.name] = _named(repetitions[0], field.parts)
     return made
 
 
 def _named(repetition: Sequence[Any], parts: Sequence[str]) -> Any:
-    texts = [component if isinstance(component, str) else component[0] for component in repetition]
     if not parts:
-        return texts[0] if texts else ""
+        return _first(repetition[0]) if repetition else ""
+    texts = map(_first, repetition)
     return {name: text for name, text in zip(parts, texts, strict=False) if text}
+
+
+def _first(component: Any) -> Any:
+    """A component without its further subcomponents."""
+    return component if isinstance(component, str) else component[0]
 
 
 def row_of(segment: Mapping[Any, Any], where: str) -> Row:

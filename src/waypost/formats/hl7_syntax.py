@@ -75,8 +75,25 @@ def _row(line: str, number: int, marks: Delimiters) -> Row:
     if tag == "MSH":
         if number > 1:
             raise DataError("a second MSH", where=f"segment {number}", expected="one message", code="hl7-syntax")
-        return [tag, marks.field, fields[0], *_trimmed([_field(field, marks) for field in fields[1:]])]
-    return [tag, *_trimmed([_field(field, marks) for field in fields])]
+        return [tag, marks.field, fields[0], *_fields(fields[1:], marks)]
+    return [tag, *_fields(fields, marks)]
+
+
+def _fields(texts: Sequence[str], marks: Delimiters) -> list[Any]:
+    """The fields of a segment; most have components at most, and are quicker to read when that is known."""
+    repetition, subcomponent, escape, component = marks.repetition, marks.subcomponent, marks.escape, marks.component
+    made: list[Any] = []
+    for text in texts:
+        if not text:
+            made.append([])
+        elif repetition in text or subcomponent in text or (escape and escape in text):
+            made.append(_field(text, marks))
+        elif component in text:
+            parts = _trimmed(text.split(component))
+            made.append([parts] if parts else [])
+        else:
+            made.append([[text]])
+    return _trimmed(made)
 
 
 def _field(text: str, marks: Delimiters) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from waypost.agreements.load import Partner
 from waypost.partners.certificate import Checked
 from waypost.partners.samples import NotMade, Sample, agreed_messages
-from waypost.reconcile.expectation import Books
+from waypost.reconcile.books import Books
 
 State = Literal["done", "missing", "unneeded"]
 _SHOWN = 90

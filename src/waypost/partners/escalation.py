@@ -9,7 +9,6 @@ from typing import Any
 
 from waypost.agreements.declaration import PartnerOptions
 from waypost.agreements.load import Partner
-from waypost.reconcile.expectation import Expectation
 
 _MICROSECONDS = 1_000_000
 
@@ -34,13 +33,13 @@ class Step:
         return f"{self.contact} by {self.by}"
 
 
-def wrong_since(one: Expectation) -> int | None:
+def wrong_since(row: Mapping[str, Any]) -> int | None:
     """The moment from which on something is wrong with what was expected: overdue, or rejected; None where nothing
     is."""
-    if one.state == "overdue":
-        return one.due
-    if one.verdict in ("rejected", "partly") and one.closed_by is not None:
-        return one.closed_by.at
+    if row["state"] == "overdue":
+        return int(row["due"])
+    if row["verdict"] in ("rejected", "partly") and row["closed_at"] is not None:
+        return int(row["closed_at"])
     return None
 
 
@@ -55,9 +54,10 @@ def steps_of(options: PartnerOptions, since: int) -> list[Step]:
     return sorted(made, key=lambda step: step.at)
 
 
-def escalated(one: Expectation, partners: Mapping[str, Partner], now: int) -> dict[str, Any] | None:
-    """The steps that are due by now and the one that comes next; None where nothing is wrong, or nobody is named."""
-    since, partner = wrong_since(one), partners.get(one.opened_by.partner)
+def escalated(row: Mapping[str, Any], partners: Mapping[str, Partner], now: int) -> dict[str, Any] | None:
+    """Of an expectation, as it is told, the steps that are due by now and the one that comes next; None where nothing
+    is wrong, or nobody is named."""
+    since, partner = wrong_since(row), partners.get(row["partner"])
     steps = steps_of(partner.options, since) if partner is not None and since is not None else []
     if not steps:
         return None

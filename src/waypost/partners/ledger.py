@@ -9,8 +9,9 @@ from waypost.agreements.load import Partner
 from waypost.core.calendar import Calendar, parse_calendar
 from waypost.core.errors import Fault
 from waypost.flow.declared.definition import ExpectOptions, Project
+from waypost.reconcile.books import Books, books_of
 from waypost.reconcile.exchange import Exchange
-from waypost.reconcile.expectation import Books, Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 
 def rules_of(project: Project) -> list[Rule]:

@@ -52,16 +52,14 @@ def age(seconds: float | None) -> str:
     return f"{hours}h {minutes}m" if hours < 48 else f"{hours // 24}d {hours % 24}h"
 
 
-def scorecard_page(card: Card, title: str, since: str, complete: bool) -> str:
+def scorecard_page(card: Card, title: str, since: str) -> str:
     """The page."""
-    return page(title, _body(card, title, since, complete))
+    return page(title, _body(card, title, since))
 
 
-def _body(card: Card, title: str, since: str, complete: bool) -> Iterator[object]:
+def _body(card: Card, title: str, since: str) -> Iterator[object]:
     yield element("h1", title)
     yield element("p", f"Since {since}. Periods are in the partner's time zone.", "soft")
-    if not complete:
-        yield element("p", word("more was exchanged than is looked at for one answer: say a later time", "warn"))
     yield element("h2", "Documents")
     if card.documents:
         yield table(DOCUMENT_HEAD, map(document_row, card.documents), DOCUMENT_HEAD[4:])

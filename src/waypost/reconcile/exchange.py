@@ -11,13 +11,15 @@ Verdict = Literal["accepted", "rejected", "partly"]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What an acknowledgement says of one interchange, group or message. ``number`` is the control number it names."""
+    """What an acknowledgement says of one interchange, group or message. ``number`` is the control number it names,
+    ``codes`` the reasons it gives."""
 
     level: Literal["interchange", "group", "message"]
     number: str
     verdict: Verdict
     set: str = ""
     group: str = ""
+    codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

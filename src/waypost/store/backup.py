@@ -2,8 +2,8 @@
 
 Sealed segments and chunk files never change: they are linked where the file system allows, else copied. Of the segment
 being written, the good frames are copied. The state is a snapshot taken *before* the journal is copied, so that the
-journal holds all that the snapshot lacks; the index is left out and rebuilt. ``backup.json`` is written last: a copy
-without it is not a backup.
+journal holds all that the snapshot lacks, and so is that of what was exchanged; the index is left out and rebuilt.
+``backup.json`` is written last: a copy without it is not a backup.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from waypost.core.errors import StoreError
 from waypost.store.disk import Disk, RealDisk, write_file
+from waypost.store.exchange_db import FILE as EXCHANGES
 from waypost.store.frame import BadFrame
 from waypost.store.journal import Journal
 from waypost.store.layout import SECRET, ShardFolder, shard_numbers
@@ -31,7 +32,9 @@ from waypost.store.state_db import StateDatabase
 
 MANIFEST = "backup.json"
 _PIECE = 4 << 20
-_LEFT_OUT = {"lock", "run", "backups", MANIFEST}
+BOOKS = "books.db"
+"""Derived from what was exchanged, but for what was told."""
+_LEFT_OUT = {"lock", "run", "backups", MANIFEST, *(BOOKS + ending for ending in ("", "-wal", "-shm"))}
 _TRIES = 5
 
 T = TypeVar("T")
@@ -76,6 +79,7 @@ class Backup:
         self._total = sum(self._size_of(number) for number in numbers)
         for number in numbers:
             yield from self._shard(number)
+        self._snapshot(f"{self._setting.store}/{BOOKS}", f"{self._target}/{BOOKS}")
         yield from self._rest("")
         made = Manifest(FORMAT_VERSION, self._setting.store_id.hex(), self._setting.clock.now(), self._files)
         text = json.dumps(msgspec.to_builtins(made), indent=1) + "\n"
@@ -108,6 +112,7 @@ class Backup:
             if self._disk.exists(state):
                 self._disk.unlink(state)
             snapshot(f"{self._setting.store}/shard-{number:02d}/state.db", state)
+            self._exchanges(number, to)
             try:
                 yield from self._journal(number, to)
                 break
@@ -122,6 +127,18 @@ class Backup:
         self._note(state)
         for path in (to.journal, to.chunks, to.path):
             self._disk.sync_folder(path)
+
+    def _exchanges(self, number: int, to: ShardFolder) -> None:
+        """What was exchanged is kept longer than the journal it is folded from."""
+        self._snapshot(f"{self._setting.store}/shard-{number:02d}/{EXCHANGES}", f"{to.path}/{EXCHANGES}")
+
+    def _snapshot(self, path: str, copy: str) -> None:
+        """A copy of a database, where there is one."""
+        if self._disk.exists(copy):
+            self._disk.unlink(copy)
+        if self._disk.exists(path):
+            snapshot(path, copy)
+            self._note(copy)
 
     def _drop(self, folder: str) -> None:
         for name in self._disk.list(folder):

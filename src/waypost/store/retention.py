@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from waypost.core.clock import MICROSECONDS, Clock
 from waypost.core.errors import StoreDamaged
 from waypost.core.message import block_of, id_at
 from waypost.store.carrying import message_of_row
+from waypost.store.derived import Watermark
 from waypost.store.disk import Disk
 from waypost.store.folds import live_reader
 from waypost.store.index import SearchIndex
@@ -87,12 +88,15 @@ class Retention:
     """Retention of one open shard; on the shard's event loop."""
 
     def __init__(
-        self, shard: EmbeddedShard, disk: Disk, clock: Clock, ages: Ages, sources: Sources | None = None
-    ) -> None:
-        """Without ``sources`` the rows of arrivals stay."""
+        self, shard: EmbeddedShard, disk: Disk, clock: Clock, ages: Ages, sources: Sources | None = None,
+        followed: Callable[[], Watermark | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """Without ``sources`` the rows of arrivals stay. ``followed``: up to where who else follows the journal has
+        taken it in; None where nobody does."""
         if not isinstance(shard.state, StateFold) or not isinstance(shard.index, SearchIndex):
             raise TypeError("retention needs a shard opened with open_folds")
         self._shard, self._disk, self._clock, self._ages = shard, disk, clock, ages
+        self._followed = followed
         self._state, self._search, self._sources = shard.state, ShardSearch(shard.index), sources
         self._reader = live_reader([shard])
         self._index = IndexRemoval(Path(shard.folder.path) / "index.db")
@@ -105,7 +109,8 @@ class Retention:
         removed.claims = await self._forget_claims()
         removed.expired = await self._expire()
         durable = await asyncio.to_thread(self._index.durable)
-        edge = min(self._state.watermark, durable, (self._shard.end[0] - 1, 0))[0]
+        taken = self._followed()
+        edge = min(self._state.watermark, durable, (self._shard.end[0] - 1, 0), *([taken] if taken else []))[0]
         numbers = self._shard.journal.segments()
         holding = await asyncio.to_thread(self._holding)
         for number, following in itertools.pairwise(numbers):

@@ -13,7 +13,7 @@ import pytest
 from waypost.core.component import Outcome
 from waypost.core.errors import EndpointError, EndpointTimeout, EndpointUnavailable, ErrorClass, Fault
 from waypost.core.grants import Grants
-from waypost.core.registry import Component, Kind, load_components
+from waypost.core.registry import Component, Kind, registry
 from waypost.core.yamlfile import YamlFile, parse_yaml
 from waypost.testing.stand_in import CommittedPositions, parse_options
 
@@ -65,7 +65,7 @@ class ComponentSuite:
 
     @property
     def component(self) -> Component:
-        found = load_components().find(self.kind, self.name)
+        found = registry.find(self.kind, self.name)
         assert found is not None, f"no {self.kind} named {self.name!r} is registered"
         return found
 

@@ -22,7 +22,7 @@ from waypost.core.component import Dropped, Failed, Noted, Request, Result, Rout
 from waypost.core.errors import BugError, Fault
 from waypost.core.grants import Grants
 from waypost.core.message import Message, id_at
-from waypost.core.registry import Component, load_components
+from waypost.core.registry import Component, registry
 from waypost.core.yamlfile import YamlFile, parse_yaml
 
 _FIRST = 0x0190_0000_0000_7000_8000_0000_0000_0000
@@ -41,7 +41,7 @@ OTHER_PROCESSES = (
 
 def step_component(name: str) -> Component:
     """The registered step ``name``."""
-    found = load_components().find("step", name)
+    found = registry.find("step", name)
     assert found is not None, f"no step {name!r} is registered"
     return found
 
@@ -53,7 +53,8 @@ def build_step(name: str, options: str, files: Mapping[str, bytes], targets: Seq
     parsed = component.spec.parse(file, file.data, (), faults)
     assert not faults, "\n".join(map(str, faults))
     grants = Grants(
-        root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__, targets=tuple(targets)
+        root=Path("."), flow="kit", name="the-step", read_file=files.__getitem__, targets=tuple(targets),
+        list_files=lambda below: [name for name in sorted(files) if name.startswith(below)],
     )  # fmt: skip
     return component.build(parsed, grants)
 

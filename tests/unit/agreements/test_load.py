@@ -12,7 +12,7 @@ from waypost.agreements.load import lint_partners, load_partners
 from waypost.cli.file_schema import file_schema
 from waypost.cli.scaffold import partner_files
 from waypost.core.errors import Fault
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.formats.edi.agreed.lint import lint_agreements
 
@@ -101,7 +101,7 @@ def test_the_version_is_that_of_the_content_and_not_of_the_layout() -> None:
 
 
 def test_the_starter_and_the_example_fit_the_schema_and_have_no_fault() -> None:
-    schema = file_schema("partner", load_components())
+    schema = file_schema("partner", registry)
     text = partner_files("acme", {})["partners/acme.yaml"]
     for each in (text, ACME):
         assert faults_of(each) == []

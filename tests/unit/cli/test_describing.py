@@ -15,10 +15,10 @@ from waypost.cli.file_schema import FILES, file_schema
 from waypost.cli.main import build
 from waypost.cli.reference import pages, stale, write_pages
 from waypost.core.describe.page import NOTICE
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 
-REGISTRY, COMMAND = load_components(), build()
+REGISTRY, COMMAND = registry, build()
 
 
 class TestDescribe:

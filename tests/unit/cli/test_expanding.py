@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from waypost.cli.file_schema import file_schema
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 
 EXAMPLE = Path(__file__).parents[3] / "examples/partner-orders"
@@ -43,7 +43,7 @@ def test_describe_lists_templates_and_their_parameters(waypost, monkeypatch):
     ],
 )  # fmt: skip
 def test_the_schemas_of_editors_take_what_there_is_and_refuse_what_is_wrong(schema, file):
-    validator = jsonschema_rs.validator_for(file_schema(schema, load_components()))
+    validator = jsonschema_rs.validator_for(file_schema(schema, registry))
     data = parse_yaml((EXAMPLE / file).read_text("utf-8"), file, []).data
     assert validator.is_valid(data)
     assert not validator.is_valid({**data, "nonsense": 1})

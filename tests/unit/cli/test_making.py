@@ -16,7 +16,7 @@ from tests.repository import ROOT
 from tests.unit.cli.commanding import PROJECT, Command, write
 from waypost.cli.scaffold import write_files
 from waypost.core.errors import Fault, UsageError
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.flow.declared.project import load_project
 from waypost.mapping.reader import read_map
 
@@ -49,7 +49,7 @@ class TestInit:
         assert waypost("init", tmp_path).code == 0
 
 
-REGISTRY = load_components()
+REGISTRY = registry
 
 
 BY_A_FILE = {

@@ -47,10 +47,20 @@ def test_the_whole_day_of_an_interchange(project: Path, waypost: Command) -> Non
     assert "owed to us" in said.out
     answer = waypost("edi", "view", "--message", one["message"], "--acknowledgement", "--project", project).out
     assert "= refused" in answer and "control number of the group      7" in answer
-    states = waypost("partner", "acks", "acme", "--project", project, "--json").json["messages"]
-    assert states == {one["message"]: "rejected"}
+    rows = waypost("messages", "--flow", "confirm", "--project", project, "--json").json["messages"]
+    states = {row["id"]: row["acknowledgement"] for row in rows}
+    assert states.pop(one["message"]) == "rejected" and list(states.values()) == ["waiting"]
+    assert "delivered, rejected" in waypost("messages", "--project", project).out
+    told = waypost("partner", "acks", "--project", project, "--json").json
+    assert told["counts"]["rejected"] == told["event_counts"]["rejected"] == 1 and told["counts"]["open"] == 1
+    assert [row["state"] for row in told["acknowledgements"]] == ["closed", "open"]
+    waits = waypost("partner", "acks", "acme", "--state", "rejected", "--project", project, "--json").json
+    assert [row["message"] for row in waits["acknowledgements"]] == [one["message"]]
+    assert waypost("partner", "acks", "--overdue", "--project", project).out.startswith("nothing is waited for")
+    assert waypost("partner", "acks", "--state", "opne", "--project", project).code == 2
+    assert waypost("status", "--project", project, "--json").json["acknowledgements"]["open"] == 1
     shown = waypost("show", one["message"], "--project", project, "--json").json["acknowledgements"]
-    assert shown["state"] == "rejected" and shown["complete"]
+    assert shown["state"] == "rejected"
     assert shown["expectations"][0]["verdict"] == "rejected" and shown["expectations"][0]["closed_by"]
     numbers = waypost("partner", "numbers", "acme", "--project", project, "--json").json["numbers"]
     assert {row["sequence"]: row["next"] for row in numbers}["acme/x12/test/interchange"] == "43"

@@ -11,7 +11,7 @@ from tests.peers.as2 import FILES, WAYPOST, connection, key_pem, pem
 from waypost.connectors.as2_connection import As2Connection
 from waypost.core.errors import ConfigurationRefused, ProjectError
 from waypost.core.grants import Grants
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.spec import Secret
 from waypost.testing.connector_kit import parse_options
 
@@ -19,7 +19,7 @@ ADDRESS = "http://127.0.0.1:1/as2"
 
 
 def options(**changes: Any) -> Any:
-    component = load_components().find("connection", "as2")
+    component = registry.find("connection", "as2")
     assert component is not None
     return parse_options(component, connection(ADDRESS, **changes))
 

@@ -15,6 +15,7 @@ from waypost.connectors.mllp_frame import Header, acknowledgement, read_block, v
 from waypost.connectors.mllp_source import MllpSource, MllpSourceOptions
 from waypost.core.component import Answer
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointUnavailable, ErrorClass, StoreFull
+from waypost.core.event import Event
 from waypost.core.grants import Grants
 from waypost.core.spec import Duration, Size
 
@@ -113,8 +114,8 @@ async def test_the_flow_s_result_is_the_answer(answer: Answer, expected: tuple[s
         assert await heard(reader) == expected
 
 
-@pytest.mark.parametrize("sent", [block(b"x" * 2000), b"GET / HTTP/1.1\r\n\r\n", b"\x0bx" * 200_000])
-async def test_what_is_no_mllp_or_too_large_closes_the_connection(sent: bytes) -> None:
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\x0bx" * 200_000])
+async def test_what_is_no_mllp_closes_the_connection(sent: bytes) -> None:
     async with listening(limit_bytes=Size(1000)) as (_, reader, writer):
         writer.write(sent)
         async with asyncio.timeout(5):
@@ -158,3 +159,107 @@ def test_delimiters_of_the_sender_are_used_and_nothing_breaks_them() -> None:
 def test_a_body_without_msh_is_answered_all_the_same() -> None:
     made = acknowledgement(b"hello", "AA", "", datetime(2026, 1, 2, tzinfo=UTC))
     assert made == b"MSH|^~\\&|||||20260102000000+0000||ACK||P|2.5\rMSA|AA|\r"
+
+
+def asking(accept: str, application: str = "") -> bytes:
+    return f"MSH|^~\\&|LAB|H|EHR|C|2026||ADT^A01|77|P|2.5|||{accept}|{application}\rPID|1\r".encode()
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "code", "heard_as"),
+    [
+        ("", "", "AA", "AA"),
+        ("AL", "NE", "AA", "CA"),
+        ("AL", "NE", "AE", "CE"),
+        ("ER", "", "AA", ""),
+        ("ER", "", "AR", "CR"),
+        ("SU", "", "AA", "CA"),
+        ("SU", "", "AE", ""),
+        ("NE", "NE", "AE", ""),
+        ("NE", "", "AA", ""),
+        ("NE", "AL", "AA", "AA"),
+        ("", "ER", "AA", ""),
+        ("", "ER", "AE", "AE"),
+    ],
+)
+async def test_a_sender_hears_what_it_asked_for(accept: str, application: str, code: str, heard_as: str) -> None:
+    async with listening() as (source, reader, writer):
+        writer.write(block(asking(accept, application)) + block(MESSAGE))
+        delivery = await source.receive()
+        assert delivery is not None
+        await (delivery.accept() if code == "AA" else delivery.reject(
+            DataError("no", where="x") if code == "AE" else EndpointUnavailable("busy")
+        ))  # fmt: skip
+        if heard_as:
+            assert (await heard(reader))[0] == heard_as
+        second = await source.receive()
+        assert second is not None, "the next message is read, answered or not"
+        await second.accept()
+        assert (await heard(reader))[0] == "AA"
+
+
+async def test_messages_in_one_packet_and_one_in_many_packets_are_each_answered() -> None:
+    async with listening() as (source, reader, writer):
+        writer.write(block(MESSAGE) + b"\r\n" + block(MESSAGE) + block(MESSAGE)[:20])
+        for _ in range(2):
+            delivery = await source.receive()
+            assert delivery is not None and delivery.records is not None
+            assert [record.body for record in delivery.records] == [MESSAGE]
+            await delivery.accept()
+            await heard(reader)
+        for byte in block(MESSAGE)[20:]:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        delivery = await source.receive()
+        assert delivery is not None and delivery.records is not None and delivery.records[0].body == MESSAGE
+        await delivery.accept()
+        assert await heard(reader) == ("AA", "")
+
+
+async def test_separators_of_files_within_a_message_do_not_end_it() -> None:
+    body = MESSAGE + b"NTE|1||a\x1cb\x1c\x1cc\x1c"
+    async with listening() as (source, _, writer):
+        writer.write(block(body))
+        delivery = await source.receive()
+        assert delivery is not None and delivery.records is not None and delivery.records[0].body == body
+
+
+async def test_a_message_too_large_is_answered_ae_and_the_next_is_taken() -> None:
+    told: list[Event] = []
+    async with listening(limit_bytes=Size(1000)) as (source, reader, writer):
+        source._grants.events.subscribe(told.append)
+        writer.write(block(MESSAGE + b"x" * 9000) + block(MESSAGE))
+        code, text = await heard(reader)
+        assert code == "AE" and "1000 bytes" in text
+        delivery = await source.receive()
+        assert delivery is not None and delivery.records is not None and len(delivery.records) == 1
+        assert "1000 bytes" in str(told[0])
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"hello", "0x68"),
+        (b"\x0b" + MESSAGE + block(MESSAGE), "within another"),
+        (b"\x0b" + MESSAGE, "did not end"),
+        (b"\x0b" + b"x" * 90_000, "16000 bytes"),
+    ],
+)
+async def test_what_is_no_block_closes_the_connection_and_is_told(sent: bytes, said: str) -> None:
+    told: list[Event] = []
+    async with listening(limit_bytes=Size(1000), timeout_seconds=Duration(0.05)) as (source, reader, writer):
+        source._grants.events.subscribe(told.append)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        assert said in str(told[0])
+        assert not source._queue
+
+
+def test_an_acknowledgement_repeats_names_in_the_set_they_came_in() -> None:
+    body = "MSH|^~\\&|LABÖ|H|EHR|C|2026||ADT^A01|Ä7|P|2.5||||||8859/1\rPID|1\r".encode("latin-1")
+    made = acknowledgement(body, "AE", "no ß", datetime(2026, 1, 1, tzinfo=UTC))
+    first, second = made.decode("latin-1").split("\r")[:2]
+    assert first.split("|")[4] == "LABÖ" and first.split("|")[17] == "8859/1"
+    assert second == "MSA|AE|Ä7|no ?"

@@ -27,12 +27,12 @@ from waypost.core.describe.schema import (
 from waypost.core.describe.starter import starter, written
 from waypost.core.describe.text import component_text, list_text
 from waypost.core.errors import Fault, WaypostError
-from waypost.core.registry import Component, Registry, load_components
+from waypost.core.registry import Component, Registry, registry
 from waypost.core.spec import ConnectionRef, Duration, Expression, Option, Secret, Size, Spec
 from waypost.core.traits import SourceTraits
 from waypost.core.yamlfile import YamlFile, parse_yaml
 
-COMPONENTS = {f"{c.kind}-{c.name}": c for c in load_components()}
+COMPONENTS = {f"{c.kind}-{c.name}": c for c in registry}
 each_component = pytest.mark.parametrize("component", COMPONENTS.values(), ids=COMPONENTS)
 
 
@@ -154,7 +154,6 @@ class TestSchema:
         assert jsonschema_rs.validator_for(schema).is_valid(example)
 
     def test_exactly_one_component_of_a_kind_is_chosen(self) -> None:
-        registry = load_components()
         definitions = component_definitions(registry, ["source"])
         validator = jsonschema_rs.validator_for(document("source", choice_schema(registry, "source"), definitions))
         assert validator.is_valid({"memory": {"channel": "x"}})

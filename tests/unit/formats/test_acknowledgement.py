@@ -11,7 +11,7 @@ from waypost.core.component import Dropped, Failed
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.formats.edi.acknowledge import acknowledgement_for
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -26,7 +26,7 @@ def read(content: bytes, options: str = "{}") -> list[Any]:
 
 
 def step() -> Any:
-    component = load_components().find("step", "acknowledge")
+    component = registry.find("step", "acknowledge")
     assert component is not None
     return component.build(component.spec.options(), Grants(root=Path(".")))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import DataError, Fault
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -139,7 +139,7 @@ def test_what_has_no_form_in_csv_is_refused(document: Any, says: str) -> None:
     ],
 )
 def test_options_that_make_no_sense_are_faults(options: str, says: str) -> None:
-    component = load_components().find("format", "csv")
+    component = registry.find("format", "csv")
     assert component is not None
     faults: list[Fault] = []
     file = parse_yaml(options, "flow.yaml", faults)
@@ -175,7 +175,7 @@ def test_more_fields_can_be_quoted_than_need_it(quoting: str, expected: bytes) -
 @pytest.mark.parametrize("options", ["{quote: '', quoting: all}", "{ragged: fill, columns: [beyond]}"])
 def test_dialects_that_contradict_themselves_are_faults(options: str) -> None:
     faults: list[Fault] = []
-    component, file = load_components().find("format", "csv"), parse_yaml(options, "flow.yaml", faults)
+    component, file = registry.find("format", "csv"), parse_yaml(options, "flow.yaml", faults)
     assert component and component.spec.parse(file, file.data, (), faults) is None and faults
 
 

@@ -119,7 +119,7 @@ def test_what_the_set_does_not_know_leaves_no_trace_in_the_tables() -> None:
         slices, _ = frame(format_, [ORDERS.replace(b"CUR*BY", b"Q%02X*BY" % number)])
         decode_all(format_, slices[:1])
     known = [compiled for compiled in format_._reader._compiled.values() if compiled]  # type: ignore[attr-defined]
-    assert all(len(check._validator._quick._start) < 100 for check, _ in known)
+    assert all(len(one.check.validator._quick._start) < 100 for one in known)
 
 
 @pytest.mark.parametrize(("version", "set_id"), [("004010", "850"), ("004010", "997")])

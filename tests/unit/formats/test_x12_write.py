@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from waypost.core.errors import DataError, Fault
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -90,7 +90,7 @@ def test_a_repeated_element_needs_a_separator() -> None:
     ["{element_separator: a}", "{element_separator: '>'}", "{segment_terminator: ''}", "{replace_separators: '*'}"],
 )
 def test_separators_that_make_no_sense_are_faults(options: str) -> None:
-    component = load_components().find("format", "x12")
+    component = registry.find("format", "x12")
     assert component is not None
     faults: list[Fault] = []
     file = parse_yaml(options, "flow.yaml", faults)

@@ -12,8 +12,9 @@ from waypost.partners.certificate import Checked
 from waypost.partners.checklist import Evidence, Score, lines, score
 from waypost.partners.checklist_page import checklist_page
 from waypost.partners.samples import NotMade, Sample
+from waypost.reconcile.books import Books, books_of
 from waypost.reconcile.exchange import Exchange, Reference
-from waypost.reconcile.expectation import Books, Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 SENDING = ACME_X12.replace(
     "x12:\n", 'x12:\n  send: {messages: [{set: "855"}], expect: [{what: "997"}], numbers: {interchange: {first: 41}}}\n'

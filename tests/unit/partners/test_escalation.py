@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.flows.trading import ACME_X12
 from tests.unit.agreements.agreeing import partner
 from waypost.partners.escalation import escalated
+from waypost.reconcile.books import books_of
 from waypost.reconcile.exchange import Exchange, Reference
-from waypost.reconcile.expectation import Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 HOUR = 3_600_000_000
 ACME = partner(
@@ -25,7 +26,7 @@ def answered(verdict: str) -> Exchange:
 
 def told(now: int, *more: Exchange) -> dict[str, object] | None:
     [one] = books_of([WAITS], [SENT, *more], now).expectations
-    return escalated(one, {"acme": ACME}, now)
+    return escalated(one.data(), {"acme": ACME}, now)
 
 
 def test_what_is_not_wrong_is_told_to_nobody() -> None:
@@ -56,6 +57,6 @@ def test_a_rejection_is_wrong_from_the_moment_it_came() -> None:
 
 def test_without_steps_or_a_partner_nobody_is_named() -> None:
     [one] = books_of([WAITS], [SENT], 9 * HOUR).expectations
-    assert escalated(one, {}, 9 * HOUR) is None
+    assert escalated(one.data(), {}, 9 * HOUR) is None
     quiet = partner(ACME_X12.replace("escalation: [{after: 4h, contact: EDI desk}]\n", ""))
-    assert escalated(one, {"acme": quiet}, 9 * HOUR) is None
+    assert escalated(one.data(), {"acme": quiet}, 9 * HOUR) is None

@@ -10,9 +10,10 @@ import pytest
 from waypost.core.calendar import zone_of
 from waypost.partners.scorecard import Card, card, period_of
 from waypost.partners.scorecard_page import document_row, scorecard_page
+from waypost.reconcile.books import books_of
 from waypost.reconcile.chain.document import Due
 from waypost.reconcile.exchange import Exchange
-from waypost.reconcile.expectation import Rule, books_of
+from waypost.reconcile.expectation import Rule
 
 DAY = 86_400_000_000
 T0 = round(datetime(2026, 3, 30, 12, tzinfo=UTC).timestamp() * 1_000_000)
@@ -118,6 +119,6 @@ def test_periods_are_those_of_the_partner_s_time_zone(period: str, zone: str, na
 def test_the_page_and_the_rows_say_the_same() -> None:
     found = made(row(1, partner="<b>acme"), ack(1, partner="<b>acme", at=60_000_000))
     assert document_row(found.documents[0])[4:] == ("1", "1", "0", "0.0 %", "1", "1m 0s", "1m 0s")
-    page = scorecard_page(found, "Scorecard", "30d", False)
-    assert "&lt;b&gt;acme" in page and "<b>acme" not in page and "say a later time" in page
-    assert "Nothing was exchanged" in scorecard_page(made(), "Scorecard", "30d", True)
+    page = scorecard_page(found, "Scorecard", "30d")
+    assert "&lt;b&gt;acme" in page and "<b>acme" not in page
+    assert "Nothing was exchanged" in scorecard_page(made(), "Scorecard", "30d")

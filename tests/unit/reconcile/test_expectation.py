@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waypost.reconcile.books import Books, books_of, message_states, selected
 from waypost.reconcile.exchange import Exchange, Reference, answers
-from waypost.reconcile.expectation import Books, Rule, books_of, message_states, selected
+from waypost.reconcile.expectation import Rule
 
 HOUR = 3_600_000_000
 WAIT = Rule("997", "x12", "acme", "sent", lambda moment: moment + 24 * HOUR)
@@ -62,9 +63,19 @@ def test_missing_late_rejected_duplicate_and_unmatched_are_events() -> None:
     assert told(books_of([WAIT], [sent(), ack(5, "99")], now=6 * HOUR)) == [("unmatched", "a1")]
 
 
-def test_a_partial_acknowledgement_rejects_the_message() -> None:
-    books = books_of([WAIT], [sent(), ack(5, verdict="partly")], now=6 * HOUR)
-    assert message_states(books) == {"m1": "rejected"}
+@pytest.mark.parametrize(
+    ("came", "now", "state"),
+    [
+        ([], 6, "waiting"),
+        ([], 25, "overdue"),
+        ([("accepted", 5)], 6, "acknowledged"),
+        ([("partly", 5)], 6, "partly"),
+        ([("rejected", 5)], 6, "rejected"),
+    ],
+)
+def test_a_message_stands_as_its_acknowledgement_says(came: list[tuple[str, int]], now: int, state: str) -> None:
+    books = books_of([WAIT], [sent(), *(ack(at, verdict=verdict) for verdict, at in came)], now=now * HOUR)
+    assert message_states(books) == {"m1": state}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +127,52 @@ def test_after_a_roll_over_the_newest_of_a_number_is_meant() -> None:
     ids=["another partner", "another standard", "another kind", "our own", "another level"],
 )  # fmt: skip
 def test_what_is_about_something_else_closes_nothing(other: Exchange) -> None:
-    [one] = books_of([WAIT], [sent(), other], now=6 * HOUR).expectations
-    assert one.state == "open"
+    assert books_of([WAIT], [sent(), other], now=6 * HOUR).expectations[0].state == "open"
+
+
+def test_a_rejection_nobody_waited_for_is_an_event_all_the_same() -> None:
+    refused = (Reference("group", "7", "rejected", codes=("5",)),)
+    books = books_of([], [sent(), ack(5, acknowledges=refused)], 6 * HOUR)
+    assert told(books) == [("rejected", "m1")] and message_states(books) == {"m1": "rejected"}
+    assert books.events()[0]["codes"] == ["5"] and books.events()[0]["due"] is None
+    assert told(books_of([], [sent(), ack(5)], 6 * HOUR)) == []
+    assert told(books_of([], [sent(), ack(5), ack(6, message="a2")], 6 * HOUR)) == [("duplicate", "m1")]
+    assert told(books_of([], [sent(9), ack(5)], 9 * HOUR)) == [("unmatched", "a1")]
+
+
+def contrl(*references: Reference) -> Exchange:
+    said = (Reference("interchange", "41", "accepted"), *references)
+    return Exchange("c1", "in", "received", "acme", "edifact", 5 * HOUR, "9", kind="CONTRL", acknowledges=said)
+
+
+@pytest.mark.parametrize(
+    ("refused", "verdict"),
+    [
+        ([Reference("group", "1", "accepted"), Reference("group", "2", "accepted")], "accepted"),
+        ([Reference("group", "1", "rejected", codes=("18",)), Reference("group", "2", "accepted")], "partly"),
+        ([Reference("group", "1", "rejected"), Reference("group", "2", "rejected")], "rejected"),
+        ([Reference("message", "1", "rejected", "INVOIC", "1"), Reference("group", "2", "rejected")], "rejected"),
+        ([Reference("message", "1", "rejected", "INVOIC", "2")], "partly"),
+    ],
+)
+def test_a_contrl_may_reject_groups_of_an_interchange(refused: list[Reference], verdict: str) -> None:
+    rule = Rule("CONTRL", "edifact", "acme", "sent", lambda moment: moment + HOUR)
+    messages = (("INVOIC", "1", "1"), ("INVOIC", "1", "2"))
+    one = Exchange("m1", "out", "sent", "acme", "edifact", HOUR, "41", ("1", "2"), messages)
+    [found] = books_of([rule], [one, contrl(*refused)], 6 * HOUR).expectations
+    assert found.verdict == verdict
+    assert found.codes == (["18"] if refused[0].codes else [])
+
+
+def test_messages_taken_one_by_one_all_stand_as_their_group() -> None:
+    owed = Rule("CONTRL", "edifact", "acme", "received", lambda moment: moment + HOUR)
+    came = [
+        Exchange(f"m{n}", "in", "received", "acme", "edifact", n, "41", (), (("ORDERS", f"{n}", ""),)) for n in (1, 2)
+    ]
+    said = (Reference("interchange", "41", "accepted"), Reference("message", "1", "rejected", "ORDERS"))
+    answer = Exchange("a", "out", "sent", "acme", "edifact", 9, "55", kind="CONTRL", acknowledges=said)
+    [one] = books_of([owed], [*came, answer], now=2 * HOUR).expectations
+    assert one.verdict == "partly" and one.data()["messages"] == ["m1", "m2"]
 
 
 def test_an_acknowledgement_before_the_message_closes_nothing() -> None:

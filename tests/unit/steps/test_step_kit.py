@@ -12,7 +12,6 @@ from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
 from waypost.core.spec import Option
-from waypost.testing import step_kit
 from waypost.testing.step_kit import StepConformance, build_step, messages_of, outcome
 
 
@@ -86,9 +85,8 @@ PLANTED = {
 
 @pytest.fixture
 def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(registry, "_components", dict(registry._components))
+    monkeypatch.setattr(registry, "_components", {(c.kind, c.name): c for c in registry})
     registry.register("step", "planted", options=PlantedOptions, example="{size: 1}")(request.param)
-    monkeypatch.setattr(step_kit, "load_components", lambda: registry)
     yield request.param
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask
+from waypost.cli.asking import exchanged
 from waypost.cli.option import Place
 from waypost.cli.output import json_text, note, say
 
@@ -141,9 +141,8 @@ def questions(
     )  # fmt: skip
 
 
-def due_documents(place: Place, partner: str, since: str) -> tuple[list[dict[str, Any]], bool]:
-    """The documents that service levels of partners' files expect for stored orders, as rows of expectations, and
-    whether all traffic was looked at."""
+def due_documents(place: Place, partner: str, since: str) -> list[dict[str, Any]]:
+    """The documents that service levels of partners' files expect for stored orders, as rows of expectations."""
     from waypost.reconcile.chain.book import Book
     from waypost.reconcile.chain.entry import Entered
     from waypost.reconcile.chain.orders import order_chains
@@ -151,9 +150,9 @@ def due_documents(place: Place, partner: str, since: str) -> tuple[list[dict[str
 
     asked = _asked(place, None, None, since, partner, "", False, False, "")
     with Book() as book:
-        complete = _entered(asked, READERS, book, Entered())
+        _entered(asked, READERS, book, Entered())
         chains = order_chains(book, _terms(asked, "0/0", []), asked.now)
-        return [row for chain in chains for row in chain.expectations()], complete
+        return [row for chain in chains for row in chain.expectations()]
 
 
 def _asked(
@@ -219,23 +218,23 @@ def _told(
     counts: Counter[str] = Counter()
     said = Entered()
     with Book(asked.ledger) as book:
-        complete = _entered(asked, readers, book, said)
+        _entered(asked, readers, book, said)
         found = _chosen(asked, chains(book), counts)
         if asked.as_html:
-            subtitle = f"{sum(said.entered.values()):,} documents read" + ("" if complete else "; more is stored")
+            subtitle = f"{sum(said.entered.values()):,} documents read"
             sys.stdout.writelines(page(title, subtitle, map(section, found), counts))
         elif asked.place.as_json:
-            _json(found, counts, said, complete)
+            _json(found, counts, said)
         else:
             for chain in found:
                 for line in lines(chain):
                     say(line)
-            _summary(counts, said, complete)
+            _summary(counts, said)
     return failure.FAILED if asked.troubled and counts else 0
 
 
-def _entered(asked: Asked, readers: Mapping[str, Reader], book: Book, said: Entered) -> bool:
-    """Enter files, or the stored traffic; whether all of it was seen."""
+def _entered(asked: Asked, readers: Mapping[str, Reader], book: Book, said: Entered) -> None:
+    """Enter files, or the stored traffic."""
     from waypost.reconcile.chain.entry import enter
     from waypost.reconcile.chain.reading import Source
 
@@ -243,13 +242,11 @@ def _entered(asked: Asked, readers: Mapping[str, Reader], book: Book, said: Ente
         with file.open("rb") as content:
             enter(book, readers, iter(lambda: content.read(1 << 18), b""), Source(str(file)), said)
     if asked.files or (asked.ledger and not (asked.place.project / "waypost.yaml").is_file()):
-        return True
-    answer = ask(asked.place, "exchanges", partner=asked.partner, since=asked.since, content=True)
-    for row in answer["exchanges"]:
+        return
+    for row in exchanged(asked.place, partner=asked.partner, since=asked.since, content=True):
         data = base64.b64decode(row.get("context") or "") + base64.b64decode(row.get("raw") or "")
         source = Source(row["message"], row["at"], row["message"], row["flow"], row.get("state", ""), row["partner"])
         enter(book, readers, [data], source, said)
-    return bool(answer["complete"])
 
 
 def _chosen(asked: Asked, chains: Iterator[Any], counts: Counter[str]) -> Iterator[Any]:
@@ -262,7 +259,7 @@ def _chosen(asked: Asked, chains: Iterator[Any], counts: Counter[str]) -> Iterat
         yield chain
 
 
-def _json(found: Iterator[Any], counts: Counter[str], said: Entered, complete: bool) -> None:
+def _json(found: Iterator[Any], counts: Counter[str], said: Entered) -> None:
     """One document, written as the chains come."""
     sys.stdout.write('{"chains": [')
     separator = ""
@@ -270,15 +267,13 @@ def _json(found: Iterator[Any], counts: Counter[str], said: Entered, complete: b
         sys.stdout.write(separator + json_text(chain.data()))
         separator = ", "
     rest = {"counts": dict(counts), "entered": dict(said.entered), "passed_over": dict(said.passed),
-            "nameless": said.nameless, "complete": complete}  # fmt: skip
+            "nameless": said.nameless}  # fmt: skip
     say("], " + json_text(rest)[1:])
 
 
-def _summary(counts: Counter[str], said: Entered, complete: bool) -> None:
+def _summary(counts: Counter[str], said: Entered) -> None:
     read = ", ".join(f"{count:,} {name}" for name, count in sorted(said.entered.items()))
     note(f"{sum(counts.values()):,} chains: " + (", ".join(f"{n:,} {state}" for state, n in sorted(counts.items()))
                                                  or "none") + (f"; read {read}" if read else ""))  # fmt: skip
     if said.passed:
         note("passed over: " + ", ".join(f"{count:,} {name}" for name, count in sorted(said.passed.items())))
-    if not complete:
-        note("more was exchanged than is looked at for one answer: say a later --since, or keep a --ledger")

@@ -42,9 +42,8 @@ def describe(
     """
     from waypost.cli.file_schema import file_options
     from waypost.cli.verb.expanding import print_templates
-    from waypost.core.registry import load_components
+    from waypost.core.registry import registry
 
-    registry = load_components()
     if pages is not None:
         return _write(pages, registry, context.find_root().command, as_json)
     if schema:

@@ -50,7 +50,7 @@ def generate(
     if faults and (not number.isdecimal() or (kind and kind not in FAULTS)):
         raise UsageError(f"--faults {faults!r}", expected=f"a number, or a number and one of {', '.join(FAULTS)}")
     plan = Plan(seed=seed, count=count, size=_bytes(size), faults=int(number or 0), kind=kind)
-    schema = _schema(name, version, partner, schemas)
+    schema = schema_asked(name, version, partner, schemas)
     try:
         if to is not None:
             with to.open("wb") as file:
@@ -72,7 +72,7 @@ def generate(
     return 0
 
 
-def _schema(name: str, version: str, partner: str, schemas: list[Path] | None) -> Any:
+def schema_asked(name: str, version: str, partner: str, schemas: list[Path] | None) -> Any:
     """The schema asked for: by its full name, or the plainest that has the message."""
     from waypost.core.errors import UsageError
 

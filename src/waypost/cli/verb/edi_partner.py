@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask
+from waypost.cli.asking import ask, exchanged
 from waypost.cli.option import AsJson, Place
 from waypost.cli.output import note, print_json, say
 
@@ -101,12 +101,23 @@ def view(
 def _acknowledgement(place: Place, message: str) -> str:
     """The message with the newest acknowledgement of what ``message`` sent or received."""
     from waypost.core.errors import UsageError
-    from waypost.reconcile.exchange import answers
 
-    found = answers(ask(place, "exchanges", since="3650d")["exchanges"], message)
+    found = acknowledging(place, list(exchanged(place, message=message)))
     if not found:
         raise UsageError(f"nothing acknowledges message {message!r}", remedy="find it with: waypost partner acks")
     return str(max(found, key=lambda row: row["at"])["message"])
+
+
+def acknowledging(place: Place, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What acknowledges some exchanges, by the partner and the numbers it names."""
+    from waypost.reconcile.exchange import answers
+
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in asked:
+        numbers = [["interchange", row["interchange"]], *(["group", number] for number in row["groups"])]
+        near = exchanged(place, partner=row["partner"], items=numbers, near=row["at"])
+        found |= {(one["message"], one["id"]): one for one in answers([row, *near], row["message"])}
+    return list(found.values())
 
 
 def _content(place: Place, message: str) -> bytes:
@@ -119,9 +130,8 @@ def _content(place: Place, message: str) -> bytes:
     for output in answer["outputs"]:
         if output.get("numbers"):
             return base64.b64decode(output["base64"]) if "base64" in output else str(output.get("text", "")).encode()
-    rows = ask(place, "exchanges", since="3650d", content=True)["exchanges"]
-    for row in rows:
-        if row["message"] == message and row["direction"] == "received":
+    for row in exchanged(place, message=message, content=True):
+        if row["direction"] == "received" and "raw" in row:
             return base64.b64decode(row["context"]) + base64.b64decode(row["raw"])
     raise DataError(f"message {message} is no interchange of a partner", code="unknown-message")
 

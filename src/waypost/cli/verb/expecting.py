@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,53 +11,53 @@ from waypost.cli.asking import ask
 from waypost.cli.option import Place
 from waypost.cli.output import note, print_json, say, table
 
-if TYPE_CHECKING:
-    from waypost.reconcile.expectation import Books, Expectation
-
-Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Of what was exchanged since: a time, or an age.")]
+Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Opened since: a time, or an age.")]
 ByPartner = Annotated[str, typer.Option("--partner", metavar="NAME", help="Of this partner.")]
 ByFlow = Annotated[str, typer.Option("--flow", metavar="NAME", help="Opened by messages of this flow.")]
 ByKey = Annotated[str, typer.Option("--key", metavar="VALUE", help="With this control number or business key.")]
-ByState = Annotated[str, typer.Option("--state", metavar="STATE", help="open, overdue or closed; else all.")]
+ByState = Annotated[
+    str,
+    typer.Option("--state", metavar="STATE",
+                 help="open, overdue, closed, accepted, partly, rejected, late or duplicate; else all."),
+]  # fmt: skip
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many, newest first.")]
 Documents = Annotated[
     bool, typer.Option("--documents", help="Also documents due by service levels, such as the ship notice of an order.")
 ]
-STATES = ("open", "overdue", "closed")
+TROUBLE = ("overdue", "partly", "rejected", "late", "duplicate")
 
 
 def expectations(
     place: Place, state: ByState = "", partner: ByPartner = "", flow: ByFlow = "", key: ByKey = "",
-    since: Since = "30d", documents: Documents = False,
+    since: Since = "30d", documents: Documents = False, limit: Limit = 100,
 ) -> None:  # fmt: skip
     """List what is waited for, or owed.
 
     Each with what opened it, its deadline, what closed it, and whom to tell where it is overdue or rejected, by
     `escalation:` of the partner. Rules are those of agreements and of `expect:` in flows.
     """
-    from waypost.core.errors import UsageError, near
-    from waypost.reconcile.expectation import selected
-
-    if state and state not in STATES:
-        raise UsageError(f"--state {state!r}", expected=f"one of {', '.join(STATES)}", remedy=near(state, STATES))
-    made, complete = books_at(place, partner, since)
-    rows = _told(place, selected(made, state=state, partner=partner, flow=flow, key=key))
+    asked = _asked(place, state=state, partner=partner, flow=flow, key=key, since=since, limit=limit)
+    rows = _told(place, asked["expectations"])
     if documents:
         from waypost.cli.verb.chaining import due_documents
 
-        more, whole = due_documents(place, partner, since)
+        more = due_documents(place, partner, since)
         wanted = (("state", state), ("flow", flow), ("number", key))
         rows += [row for row in more if all(not value or row[name] == value for name, value in wanted)]
-        complete = complete and whole
     if place.as_json:
-        return print_json({"expectations": rows, "complete": complete})
+        return print_json({"expectations": rows, "counts": asked["counts"], "next": asked["next"]})
     _table(rows)
-    _warn(complete)
+    return _more(asked, limit)
 
 
 def acks(
-    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's name.")],
     place: Place,
+    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's name; without one, all.")] = "",
     since: Since = "30d",
+    state: ByState = "",
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is overdue: --state overdue.")] = False,
+    key: ByKey = "",
+    limit: Limit = 100,
     troubled: Annotated[bool, typer.Option("--troubled", help="Only what somebody should look at.")] = False,
 ) -> int:
     """List the acknowledgements of a partner, sent and received.
@@ -65,52 +65,68 @@ def acks(
     Missing, late, rejected, duplicate and unmatched ones are events; exit code 1 with --troubled when there are any.
     """
     from waypost.cli.verb.partner import partners_of, the_partner
-    from waypost.reconcile.expectation import message_states
 
-    the_partner(partners_of(place.project), name)
-    made, complete = books_at(place, name, since)
-    events = [shown(event) for event in made.events()]
-    rows = _told(place, made.expectations)
+    if name:
+        the_partner(partners_of(place.project), name)
+    asked = _asked(place, state="overdue" if overdue else state, partner=name, since=since, key=key, limit=limit)
+    told = sorted([*asked["overdue"], *asked["events"]], key=lambda event: int(event["at"]))
+    events = [shown(event) for event in told]
+    rows = _told(place, asked["expectations"])
     if place.as_json:
-        print_json({"partner": name, "acknowledgements": rows, "events": events, "messages": message_states(made),
-                    "complete": complete})  # fmt: skip
+        print_json({
+            "partner": name or None, "acknowledgements": rows, "counts": asked["counts"], "next": asked["next"],
+            "events": events, "event_counts": asked["event_counts"],
+        })  # fmt: skip
         return 1 if troubled and events else 0
     if not troubled:
         _table(rows)
+        _more(asked, limit)
     for event in events:
         number = event.get("set") or event["level"]
-        said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}")))
+        codes = f"reasons {', '.join(event['codes'])}" if event.get("codes") and event["event"] == "rejected" else ""
+        said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}", codes)))
         say(f"{event['event']}: {event['what']} of {number} {event['number']}, {said}")
-    _warn(complete)
     return 1 if troubled and events else 0
 
 
-def books_at(place: Place, partner: str, since: str, most: int = 0) -> tuple[Books, bool]:
-    """The books of the project now, and whether all that was exchanged since then is in them; ``most`` limits how many
-    messages are looked at."""
-    from waypost.core.clock import SystemClock
+def _asked(place: Place, **params: Any) -> dict[str, Any]:
+    """A page of the books with counts and events. ``overdue``: what is missing and was not told of yet."""
     from waypost.flow.declared.project import load_project
-    from waypost.partners.ledger import books
 
-    project = load_project(place.project, place.environment)
-    answer = ask(place, "exchanges", partner=partner, since=since, most=most or None)
-    return books(project, answer["exchanges"], SystemClock().now()), bool(answer["complete"])
+    load_project(place.project, place.environment)
+    ask(place, "settle")
+    answer = ask(place, "books", what="acks", **params)
+    empty: dict[str, Any] = {
+        "expectations": [],
+        "counts": {},
+        "next": None,
+        "events": [],
+        "event_counts": {},
+        "overdue": [],
+    }
+    return {**empty, **answer}
 
 
-def _told(place: Place, expectations: list[Expectation]) -> list[dict[str, Any]]:
-    """Each as a row, with whom to tell where something is wrong."""
+def _more(asked: dict[str, Any], limit: int) -> None:
+    counts = ", ".join(f"{count:,} {word}" for word, count in asked["counts"].items() if count)
+    if asked["next"]:
+        note(f"more than --limit {limit}: {counts}")
+
+
+def _told(place: Place, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each as a row, the newest last, with whom to tell where something is wrong."""
     from waypost.cli.verb.partner import partners_of
     from waypost.core.clock import SystemClock
     from waypost.partners.escalation import escalated
 
     partners, now = partners_of(place.project), SystemClock().now()
     rows = []
-    for one in expectations:
-        found = escalated(one, partners, now)
-        if found is not None:
-            found = {"since": _time(found["since"]), "tell": [shown(step) for step in found["tell"]],
-                     "next": found["next"] and shown(found["next"])}  # fmt: skip
-        rows.append({**shown(one.data()), "escalation": found})
+    for one in reversed(found):
+        steps = escalated(one, partners, now)
+        if steps is not None:
+            steps = {"since": _time(steps["since"]), "tell": [shown(step) for step in steps["tell"]],
+                     "next": steps["next"] and shown(steps["next"])}  # fmt: skip
+        rows.append({**shown(one), "escalation": steps})
     return rows
 
 
@@ -124,21 +140,27 @@ def _whom(row: dict[str, Any]) -> str:
     return f"{found['next']['contact']} from {found['next']['at']}"
 
 
-LOOKED_AT = 5000
-"""Messages since a sent one that are looked at for what the partner said of it."""
+def trades(place: Place) -> bool:
+    """Whether the project has partners."""
+    return any(place.project.glob("partners/*.y*ml"))
 
 
-def said_of(place: Place, message: dict[str, Any]) -> dict[str, Any] | None:
-    """What a partner said of a message that was sent to it, or still owes: ``state`` (acknowledged, rejected, waiting,
-    or '' where nothing is expected) and the expectations it opened. None where the project has no partners."""
-    from waypost.reconcile.expectation import message_states
+def said_of(place: Place, messages: list[str]) -> dict[str, dict[str, Any]]:
+    """What is said of messages that were exchanged with partners, by id: ``state`` (acknowledged, waiting, overdue,
+    partly, rejected, or '' where only documents are waited for) and what they opened. Others are not among them."""
+    if not messages or not trades(place):
+        return {}
+    ask(place, "settle")
+    found: dict[str, Any] = ask(place, "books", what="said", messages=messages).get("messages", {})
+    return {
+        message: {**said, "expectations": [shown(one) for one in said["expectations"]]}
+        for message, said in found.items()
+    }  # fmt: skip
 
-    if not any(place.project.glob("partners/*.y*ml")):
-        return None
-    made, complete = books_at(place, "", str(message["received_at"]), LOOKED_AT)
-    own = [one for one in made.expectations if one.opened_by.message == message["id"]]
-    said = message_states(made).get(message["id"], "waiting" if own else "")
-    return {"state": said, "expectations": [shown(one.data()) for one in own], "complete": complete}
+
+def waited_for(place: Place) -> dict[str, int]:
+    """How many things are open, overdue and closed in all; nothing without partners."""
+    return dict(ask(place, "books", what="summary")) if trades(place) else {}
 
 
 def said_lines(said: dict[str, Any] | None) -> list[str]:
@@ -151,8 +173,6 @@ def said_lines(said: dict[str, Any] | None) -> list[str]:
         how = f"{one['verdict']} at {one['closed_at']} by {one['closed_by']}" if one["closed_by"] else (
             f"{one['state']}, due {one['due']}")  # fmt: skip
         lines.append(f"  {one['what']} of {number}, {one['direction']}: {how}{', late' if one['late'] else ''}")
-    if not said["complete"]:
-        lines.append("  more was exchanged since than is looked at: waypost partner acks says more")
     return lines
 
 
@@ -180,8 +200,3 @@ def _keys(row: dict[str, Any]) -> str:
 
 def _verdict(row: dict[str, Any]) -> str:
     return " ".join(filter(None, (row["verdict"], "late" if row["late"] else "")))
-
-
-def _warn(complete: bool) -> None:
-    if not complete:
-        note("more was exchanged than is looked at for one answer: say a later --since")

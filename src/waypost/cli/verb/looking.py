@@ -39,10 +39,21 @@ def messages(
 def _pages(place: Place, which: Which, limit: int, everything: bool) -> Iterator[dict[str, Any]]:
     asked = query(which)
     page = ask(place, "messages", **asked, limit=limit)
-    yield page
+    yield _acknowledged(place, page)
     while everything and page["next"]:
         page = ask(place, "messages", **asked, limit=limit, before=page["next"])
-        yield page
+        yield _acknowledged(place, page)
+
+
+def _acknowledged(place: Place, page: dict[str, Any]) -> dict[str, Any]:
+    """A page with how the acknowledgement of each message stands that was exchanged with a partner."""
+    from waypost.cli.verb.expecting import said_of
+
+    said = said_of(place, [message["id"] for message in page["messages"]])
+    for message in page["messages"]:
+        if message["id"] in said:
+            message["acknowledgement"] = said[message["id"]]["state"]
+    return page
 
 
 def _print_pages(pages: Iterator[dict[str, Any]], everything: bool) -> None:
@@ -61,7 +72,8 @@ def _print_pages(pages: Iterator[dict[str, Any]], everything: bool) -> None:
 def _message_row(message: dict[str, Any]) -> list[str]:
     keys = " ".join(f"{name}={','.join(values)}" for name, values in message["keys"].items() if values)
     causes = [f"{failure['place']}: {failure['text']}" for failure in message["failures"]]
-    return [message["id"], message["flow"], message["state"], message["received_at"], keys, "; ".join(causes)]
+    state = ", ".join(filter(None, (message["state"], message.get("acknowledgement"))))
+    return [message["id"], message["flow"], state, message["received_at"], keys, "; ".join(causes)]
 
 
 def files(
@@ -133,7 +145,7 @@ def show(
     else:
         from waypost.cli.verb.expecting import said_lines, said_of
 
-        said = said_of(place, answer["message"])
+        said = said_of(place, [answer["message"]["id"]]).get(answer["message"]["id"])
         if place.as_json:
             return print_json(answer if said is None else {**answer, "acknowledgements": said})
         say("\n".join([*shown(answer), *said_lines(said)]))

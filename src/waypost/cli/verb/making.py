@@ -85,12 +85,10 @@ def new(
 
 def _files(kind: str, name: str, project: Path, source: str, target: str, format_name: str) -> dict[str, str]:
     from waypost.cli import scaffold
-    from waypost.core.registry import load_components
+    from waypost.core.registry import registry
 
     if kind == "flow":
-        return scaffold.flow_files(
-            name, load_components(), project, source=source, target=target, format_name=format_name
-        )
+        return scaffold.flow_files(name, registry, project, source=source, target=target, format_name=format_name)
     if kind == "map":
         return scaffold.map_files(name)
     if kind == "pack":

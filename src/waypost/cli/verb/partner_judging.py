@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask
+from waypost.cli.asking import ask, exchanged
 from waypost.cli.option import Place
-from waypost.cli.output import note, print_json, say, table
-from waypost.cli.verb.expecting import books_at
+from waypost.cli.output import print_json, say, table
 from waypost.cli.verb.partner import PartnerName, the_partner
 from waypost.cli.verb.partner_checking import HtmlFile, made_samples, reports_of
 from waypost.cli.verb.partner_number import sequences
@@ -41,11 +41,13 @@ def score(
     A checklist decided by evidence: its file, test files and stored traffic, samples, acknowledgements, numbers,
     connections, certificates, people. Each item says what to do next. Exit code 0 when all that must be done is.
     """
+    from waypost.core.clock import SystemClock
     from waypost.flow.declared.project import load_project
     from waypost.partners.certificate_report import looked_at
     from waypost.partners.checklist import Evidence, lines
     from waypost.partners.checklist import score as scored
     from waypost.partners.checklist_page import checklist_page
+    from waypost.partners.ledger import books
 
     project = load_project(place.project, place.environment)
     partner, now = the_partner(dict(project.partners), name), datetime.now(UTC)
@@ -55,7 +57,7 @@ def score(
     found = scored(Evidence(
         partner, accepted, rejected, [*made, *not_made], looked_at(partner, project, now),
         _reached(partner, project, place.project) if connect else {}, [row["sequence"] for row in numbered],
-        books_at(place, name, since)[0],
+        books(project, exchanged(place, partner=name, since=since), SystemClock().now()),
     ))  # fmt: skip
     if html is not None:
         html.write_text(checklist_page(partner, found, now), "utf-8")
@@ -87,11 +89,11 @@ def scorecard(
 
     if period not in PERIODS:
         raise UsageError(f"--period {period!r}", expected=f"one of {', '.join(PERIODS)}", remedy=near(period, PERIODS))
-    made, complete = _card(place, name, since, period)
+    made = _card(place, name, since, period)
     if html is not None:
-        html.write_text(scorecard_page(made, f"Scorecard{f' of {name}' if name else ''}", since, complete), "utf-8")
+        html.write_text(scorecard_page(made, f"Scorecard{f' of {name}' if name else ''}", since), "utf-8")
     if place.as_json:
-        return print_json({"partner": name or None, "since": since, "period": period, "complete": complete,
+        return print_json({"partner": name or None, "since": since, "period": period,
                            **made.data()})  # fmt: skip
     if html is not None:
         return say(str(html))
@@ -99,12 +101,10 @@ def scorecard(
     if made.promises:
         say()
         table(PROMISE_HEAD, map(promise_row, made.promises))
-    if not complete:
-        note("more was exchanged than is looked at for one answer: say a later --since")
     return None
 
 
-def _card(place: Place, name: str, since: str, period: str) -> tuple[Card, bool]:
+def _card(place: Place, name: str, since: str, period: str) -> Card:
     from waypost.core.calendar import zone_of
     from waypost.core.clock import SystemClock
     from waypost.flow.declared.project import load_project
@@ -114,17 +114,18 @@ def _card(place: Place, name: str, since: str, period: str) -> tuple[Card, bool]
     project = load_project(place.project, place.environment)
     if name:
         the_partner(dict(project.partners), name)
-    answer = ask(place, "exchanges", partner=name, since=since, content=True)
-    rows, now = answer["exchanges"], SystemClock().now()
+    rows, now = list[dict[str, Any]](), SystemClock().now()
+    dues = _dues(project, exchanged(place, partner=name, since=since, content=True), rows, now)
     expectations = books(project, rows, now).expectations
-    dues = _dues(project, rows, now)
     zones = {partner.name: zone_of(partner.options.zone) for partner in project.partners.values()}
-    made = card(rows, expectations, dues, period, lambda partner: zones.get(partner, UTC))
-    return made, bool(answer["complete"])
+    return card(rows, expectations, dues, period, lambda partner: zones.get(partner, UTC))
 
 
-def _dues(project: Project, rows: list[dict[str, Any]], now: int) -> list[tuple[str, Any]]:
-    """What was due in chains of documents, by the promises of the partners' files."""
+def _dues(
+    project: Project, found: Iterable[dict[str, Any]], rows: list[dict[str, Any]], now: int
+) -> list[tuple[str, Any]]:
+    """What was due in chains of documents, by the promises of the partners' files. ``rows`` takes what was ``found``,
+    without contents."""
     from waypost.partners.chains import terms_of
     from waypost.reconcile.chain.book import Book
     from waypost.reconcile.chain.entry import Entered, enter
@@ -134,8 +135,9 @@ def _dues(project: Project, rows: list[dict[str, Any]], now: int) -> list[tuple[
 
     said = Entered()
     with Book() as book:
-        for row in rows:
-            data = base64.b64decode(row.get("context") or "") + base64.b64decode(row.get("raw") or "")
+        for row in found:
+            data = base64.b64decode(row.pop("context", "")) + base64.b64decode(row.pop("raw", ""))
+            rows.append(row)
             source = Source(
                 row["message"], row["at"], row["message"], row["flow"], row.get("state", ""), row["partner"]
             )
@@ -151,10 +153,10 @@ def _tried(name: str, files: list[Path], place: Place, since: str) -> tuple[dict
         for one in report.report.sets.values():
             counted = good if report.covered and one.accepted == one.received else bad
             counted[one.set] = counted.get(one.set, 0) + 1
-    for row in ask(place, "exchanges", partner=name, since=since)["exchanges"]:
+    for row in exchanged(place, partner=name, since=since):
         if row["direction"] == "received" and not row["kind"]:
             counted = bad if row.get("state") in ("dead", "parked") else good
-            for set_id, _, _ in row["messages"]:
+            for set_id, *_ in row["messages"]:
                 counted[set_id] = counted.get(set_id, 0) + 1
     return good, bad
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from waypost.cli import failure
-from waypost.cli.asking import ask, make_client
+from waypost.cli.asking import ask, exchanged, make_client
 from waypost.cli.option import AsJson, Place
 from waypost.cli.output import print_json, say
-from waypost.cli.verb.edi_partner import pieces
+from waypost.cli.verb.edi_partner import acknowledging, pieces
 from waypost.cli.verb.partner import PartnerName, ProjectOption, partners_of, the_partner
 
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which is journaled.")]
@@ -36,14 +36,14 @@ def simulate(
 
     load_project(place.project, place.environment)
     the_partner(partners_of(place.project), name)
-    answer = ask(place, "exchanges", partner=name, since=since, content=True)
     traffic = (
         Traffic(row["message"], row["standard"], base64.b64decode(row["context"]), base64.b64decode(row["raw"]))
-        for row in answer["exchanges"] if row["direction"] == "received"
+        for row in exchanged(place, partner=name, since=since, content=True)
+        if row["direction"] == "received" and "raw" in row
     )  # fmt: skip
     found = simulated(traffic, running_files(place.project), read_files(place.project), place.project)
     if place.as_json:
-        print_json({"partner": name, "complete": answer["complete"], **found.data()})
+        print_json({"partner": name, **found.data()})
     else:
         say(f"{failure.counted(found.looked_at, 'message')}: {found.passing} would pass, {found.failing} would fail")
         for title, rules in (("newly fails", found.newly_failing), ("newly passes", found.newly_passing)):
@@ -144,14 +144,12 @@ def resend(
     anew, on the version it ran on, and takes the next numbers.
     """
     from waypost.core.errors import UsageError
-    from waypost.reconcile.exchange import answers
 
-    rows = ask(place, "exchanges", since="3650d")["exchanges"]
+    own = list(exchanged(place, message=identifier))
     if acknowledgement:
-        received = {row["message"] for row in rows if row["direction"] == "received"}
-        wanted = answers(rows, identifier) if identifier in received else []
+        wanted = acknowledging(place, [row for row in own if row["direction"] == "received"])
     else:
-        wanted = [row for row in rows if row["direction"] == "sent" and row["message"] == identifier]
+        wanted = [row for row in own if row["direction"] == "sent"]
     if not wanted:
         found = (
             f"nothing that acknowledged message {identifier!r}" if acknowledgement else f"no interchange {identifier!r}"

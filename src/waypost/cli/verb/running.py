@@ -89,7 +89,11 @@ def status(
 
 
 def _print_status(place: Place) -> None:
+    from waypost.cli.verb.expecting import waited_for
+
     answer = ask(place, "status")
+    if waits := waited_for(place):
+        answer["acknowledgements"] = waits
     if place.as_json:
         return print_json(answer)
     runs = f"running, {answer['workers']} workers" if answer["running"] else "not running"
@@ -112,8 +116,15 @@ def _print_status(place: Place) -> None:
     if waiting:
         say()
         table(("waiting in", "groups", "messages"), waiting)
-    for line in [*_troubles(answer["flows"]), *_waiting(answer.get("waiting", ())), *answer.get("trouble", ())]:
+    troubles = [*_troubles(answer["flows"]), *_acknowledgements(answer.get("acknowledgements", {}))]
+    for line in [*troubles, *_waiting(answer.get("waiting", ())), *answer.get("trouble", ())]:
         note(line)
+
+
+def _acknowledgements(counts: Mapping[str, int]) -> list[str]:
+    """What partners, or we, are late with."""
+    late = counts.get("overdue", 0)
+    return [f"{late:,} acknowledgements are overdue: waypost partner acks --overdue"] if late else []
 
 
 def _waiting(groups: Iterable[Mapping[str, Any]]) -> list[str]:

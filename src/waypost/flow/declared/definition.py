@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,12 @@ class RetentionOptions:
         Duration(30 * 86400)
     )
     dead: Annotated[Duration, Option("Age at which dead and parked messages may go.")] = Duration(90 * 86400)
+    exchanges: Annotated[
+        Duration,
+        Option(
+            "Age at which what was exchanged with partners leaves the ledger: numbers and verdicts, without bodies."
+        ),
+    ] = Duration(400 * 86400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,3 +264,5 @@ class Project:
     files: Mapping[str, bytes]
     partners: Mapping[str, Partner] = field(default_factory=dict)
     environment_class: ConnectionClass = ConnectionClass.TEST
+    root: pathlib.Path = pathlib.Path()
+    """Its folder, from which files of the machine are named."""

@@ -42,8 +42,7 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
     if verb == "numbers":
         return {"numbers": [row for part in parts for row in part["numbers"]]}
     if verb == "exchanges":
-        rows = [row for part in parts for row in part["exchanges"]]
-        return {"exchanges": rows, "complete": all(part["complete"] for part in parts)}
+        return _exchanges(parts, params)
     if verb == "set-number":
         return next((part for part in parts if part["last"] is not None), parts[0])
     made = dict(parts[0])
@@ -54,6 +53,16 @@ def merged(verb: str, parts: Sequence[Any], params: Mapping[str, Any]) -> Any:
             elif isinstance(value, list) and name in ("ids", "messages"):
                 made[name] = [*made.get(name, []), *value]
     return made
+
+
+def _exchanges(parts: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The oldest of all pages; what lies behind the page of one worker may lie before that of another."""
+    rows = sorted((row for part in parts for row in part["exchanges"]), key=lambda row: (row["at"], row["id"]))
+    ends = [tuple(part["next"]) for part in parts if part["next"]]
+    if not ends:
+        return {"exchanges": rows, "next": None}
+    end = min(ends)
+    return {"exchanges": [row for row in rows if (row["at"], row["id"]) <= end], "next": list(end)}
 
 
 def _arrivals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

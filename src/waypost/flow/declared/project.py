@@ -11,7 +11,7 @@ from waypost.agreements.load import Partner, lint_partners, load_partners
 from waypost.core.calendar import parse_calendar
 from waypost.core.errors import Fault, ProjectError, near
 from waypost.core.pack import with_packs
-from waypost.core.registry import Kind, load_components, registry
+from waypost.core.registry import Kind, registry
 from waypost.core.spec import Expression, Spec
 from waypost.core.yamlfile import Path as YamlPath
 from waypost.core.yamlfile import YamlFile, parse_yaml
@@ -110,8 +110,7 @@ def version_of(files: Mapping[str, bytes]) -> str:
 
 
 def project_of(files: Mapping[str, bytes], root: Path, environment: str) -> Project:
-    """The project made of ``files``; ``root`` is only where relative secret files are looked for."""
-    load_components()
+    """The project made of ``files``; ``root`` is where secrets and files of the machine are looked for."""
     return _Loader(files, root, environment).load()
 
 
@@ -143,7 +142,7 @@ class _Loader:
             raise ProjectError(collapsed(self.faults))
         return Project(
             options, environment.name, version_of(self.files), flows, connections, self.files, partners,
-            environment.environment_class,
+            environment.environment_class, self.root,
         )  # fmt: skip
 
     def _partners(self, connections: Mapping[str, ConnectionDefinition]) -> dict[str, Partner]:

@@ -31,7 +31,7 @@ def looks(verb: str, params: Mapping[str, Any]) -> bool:
         "legal-hold": params.get("what") == "list",
         "groups": params.get("what", "list") == "list",
     }
-    return verb in LOOKING or verb in ("versions", "numbers", "exchanges") or bool(what.get(verb))
+    return verb in LOOKING or verb in ("versions", "numbers", "exchanges", "settle") or bool(what.get(verb))
 
 
 class Attic:

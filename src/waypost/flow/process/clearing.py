@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from waypost.flow.running.engine import Engine
+from waypost.flow.running.trading import Trading
 from waypost.flow.sharing.claiming import Asked
 from waypost.store.check_room import CheckRoom
 from waypost.store.disk import Disk
@@ -26,12 +27,13 @@ class Clearing:
         self.contents: CheckRoom | None = None
         """What messages left for a ticket, where this worker is the one to see to it."""
 
-    def take(self, shard: EmbeddedShard, *, leftover: bool = False) -> None:
-        """See to a shard from now on."""
+    def take(self, shard: EmbeddedShard, trading: Trading, *, leftover: bool = False) -> None:
+        """See to a shard from now on, and to what follows its journal beside it."""
         if leftover:
             self._leftover.append(shard)
+        sources = _Nothing() if leftover else self
         self._runs.append(
-            Retention(shard, self._disk, self._engine.clock, self._ages, _Nothing() if leftover else self)
+            Retention(shard, self._disk, self._engine.clock, self._ages, sources, lambda: trading.watermark)
         )
 
     async def run(self) -> None:

@@ -17,7 +17,7 @@ from waypost.flow.declared.reference_data import declared_names
 from waypost.flow.declared.reference_waiting import waiting
 from waypost.flow.declared.said import subjects
 from waypost.flow.history.changes import Changes
-from waypost.flow.history.exchange import exchanges
+from waypost.flow.history.exchange import books, exchanges, settle
 from waypost.flow.history.explain import explain, time_text
 from waypost.flow.history.groups import counted, groups, told
 from waypost.flow.history.legal_hold import legal_hold
@@ -392,5 +392,6 @@ VERBS: dict[str, Verb] = {
     "activate": Control.activate, "stop": Control.stop, "left": Control.left, "run-schedule": Control.run_schedule,
     "skip-schedule": Control.skip_schedule, "legal-hold": Control.legal_hold, "lineage": lineage,
     "reference": reference_data, "reference-waiting": reference_waiting,
-    "numbers": numbers, "set-number": set_number, "exchanges": exchanges, "groups": groups,
+    "numbers": numbers, "set-number": set_number, "exchanges": exchanges,
+    "settle": settle, "books": books, "groups": groups,
 }  # fmt: skip

@@ -1,5 +1,6 @@
-"""Where workers are born: one process that has everything imported and forks, so that a dead worker is back in
-milliseconds. It has no threads and no event loop of its own; it ends with its supervisor, and the workers with it."""
+"""Where workers are born: one process that has the engine imported and forks, so that a dead worker is back in
+milliseconds; the components of its project it imports itself. The process has no threads and no event loop of its own;
+it ends with its supervisor, and the workers with it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.flow.process.loop import run_loop
 from waypost.flow.process.worker import Restart, RunOptions, die_with_parent, work
 
@@ -37,7 +38,7 @@ class Report(msgspec.Struct, array_like=True):
 def tend(supervisor: int) -> None:
     """Read orders from standard input, a line each, and write reports to standard output, until it closes."""
     die_with_parent(supervisor)
-    load_components()
+    registry.names("step")
     born: dict[int, int] = {}
     waker_read, waker_write = os.pipe()
     os.set_blocking(waker_write, False)

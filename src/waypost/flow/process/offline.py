@@ -16,6 +16,7 @@ from waypost.flow.batch.versions import Versions
 from waypost.flow.declared.merge import merged
 from waypost.flow.declared.project import load_project
 from waypost.flow.process.attic import looks
+from waypost.flow.process.bookkeeping import keeper
 from waypost.flow.process.control import Control
 from waypost.flow.running.engine import Engine
 from waypost.store.check_room import CheckRoom
@@ -32,6 +33,8 @@ async def perform_offline(root: Path, environment: str, verb: str, params: Mappi
     if verb in ("run-schedule", "skip-schedule", "stop", "reload"):
         raise UsageError(f"{verb}: nothing runs here", remedy="start it with: waypost run")
     resting = _Resting(root, environment)
+    if verb == "books":
+        return await resting.books(params)
     if looks(verb, params) and resting.shards():
         return await resting.look(verb, params)
     return await resting.perform(verb, params)
@@ -64,9 +67,33 @@ class _Resting:
                 closing.push_async_callback(shard.close)
                 engine = self._engine(shard, workers)
                 closing.push_async_callback(engine.halt)
+                closing.push_async_callback(engine.trading.close)
                 await engine.start(sources=False)
                 parts.append(await self._control(engine).perform(verb, params))
         return merged(verb, parts, params)
+
+    async def books(self, params: Mapping[str, Any]) -> Any:
+        """Ask the books of acknowledgements, over what the ledgers of all shards have."""
+        if not self._project.partners or not self.shards():
+            return {}
+        self._versions.know(self._project)
+        async with AsyncExitStack() as closing:
+            ledgers = {}
+            for number in self.shards():
+                shard = await self._store.look_at(number)
+                closing.push_async_callback(shard.close)
+                engine = self._engine(shard, self._workers())
+                closing.push_async_callback(engine.trading.close)
+                closing.push_async_callback(engine.halt)
+                await engine.start(sources=False)
+                if engine.trading.ledger is not None:
+                    ledgers[number] = engine.trading.ledger
+            kept = keeper(Path(self._store.folder), lambda: self._project, self._around.clock)
+            await asyncio.to_thread(kept.look, ledgers)
+            try:
+                return await kept.answer(params)
+            finally:
+                await asyncio.to_thread(kept.close)
 
     async def perform(self, verb: str, params: Mapping[str, Any]) -> Any:
         """Change what every shard has, as its owner."""

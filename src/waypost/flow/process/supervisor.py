@@ -217,7 +217,7 @@ class _Supervisor:
         if verb == "stop":
             self.stopping.set()
             return msgspec.msgpack.encode({})
-        numbers = [0] if verb in ("send", "reference") else range(self.options.workers)
+        numbers = [0] if verb in ("send", "reference", "books") else range(self.options.workers)
         return pack_answer(merged(verb, await self._ask_all(verb, params, numbers), params))
 
     async def _ask_all(self, verb: str, params: Any, numbers: Sequence[int] | None = None) -> list[Any]:

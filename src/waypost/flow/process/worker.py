@@ -30,6 +30,7 @@ from waypost.flow.delivery.sequence import Wanted as NumberWanted
 from waypost.flow.delivery.trying import Trying
 from waypost.flow.history.unfinished import unfinished
 from waypost.flow.process.attic import Attic
+from waypost.flow.process.bookkeeping import Bookkeeping
 from waypost.flow.process.clearing import Clearing, forget_positions
 from waypost.flow.process.client import finder_path
 from waypost.flow.process.control import Control
@@ -102,6 +103,7 @@ class Worker:
         self.control: Control
         self.peers: dict[int, Peer] = {}
         self.services: list[Service] = []
+        self.books: Bookkeeping | None = None
         self._peers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -137,14 +139,16 @@ class Worker:
         kept = self.project.options.retention
         self.clearing = Clearing(self.engine, store.disk, Ages(finished=int(kept.delivered), dead=int(kept.dead)))
         self.clearing.peers = self.peers
-        self.clearing.take(shard)
+        self.clearing.take(shard, self.engine.trading)
         if self.number == FIRST:
             self.clearing.contents = self.contents
             left = [number for number in store.shards() if number >= self.options.workers]
             shards = [await self._open_shard(store, number) for number in left]
             await self.attic.open(shards)
-            for leftover in shards:
-                self.clearing.take(leftover, leftover=True)
+            for engine, leftover in zip(self.attic.engines, shards, strict=True):
+                self.clearing.take(leftover, engine.trading, leftover=True)
+            self.books = Bookkeeping(folder, self.engine)
+            self.books.begin()
         self.engine.spawn(self._retain())
         gc.freeze()
         gc.set_threshold(GC_YOUNG, 20, 50)
@@ -312,6 +316,8 @@ class Worker:
         try:
             await self.engine.close()
             await self.attic.close()
+            if self.books is not None:
+                await self.books.end()
         finally:
             self.clearing.close()
         for peer in self._peers:

@@ -29,6 +29,7 @@ from waypost.flow.running.recall import Recall
 from waypost.flow.running.recovery import recover_rows
 from waypost.flow.running.runner import CAUTIOUS, FlowRunner
 from waypost.flow.running.switching import callers_wait
+from waypost.flow.running.trading import Books, Trading
 from waypost.flow.sharing.answers import Answers
 from waypost.flow.sharing.claiming import Claiming
 from waypost.flow.sharing.position import JournalPositions
@@ -67,6 +68,9 @@ class Engine:
         self.boundaries = Boundaries(self, ())
         self.trouble: dict[str, str] = {}
         """What is wrong now, by subject, for ``status``."""
+        self.trading = Trading(shard, around.clock, self.trouble)
+        self.books: Books | None = None
+        """Who answers for the books of acknowledgements, in the worker that keeps them."""
         self.failed: asyncio.Future[BaseException] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lasting: set[asyncio.Task[Any]] = set()
@@ -87,6 +91,8 @@ class Engine:
         for name in self.flow_names():
             self.runners[name] = self.runner_of(self.versions.flow(self.project.version, name))
         self.boundaries = Boundaries(self, [runner.flow for runner in self.runners.values()])
+        kept = self.project.options.retention
+        self.trading.take([runner.flow for runner in self.runners.values()], float(kept.exchanges))
         self._recover(unclean)
         for subject in self.shard.state.commands():
             self.obey(subject)
@@ -174,7 +180,10 @@ class Engine:
 
     async def close(self, *, still_doubtful: bool = False) -> None:
         """Close the shard. What is in doubt since a crash, and was not sent again, stays so for the next start."""
-        await self.shard.close(clean=not (still_doubtful or self.outgoing.doubtful))
+        try:
+            await self.shard.close(clean=not (still_doubtful or self.outgoing.doubtful))
+        finally:
+            await self.trading.close()
 
     async def halt(self) -> None:
         """All of ``stop`` but closing the shard: what others hand over is still taken, and left for the next start."""

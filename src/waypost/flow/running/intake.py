@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from waypost.core.component import CONTINUED, Answer, Arrival, Delivery, NamedDelivery, Slice, TimedSource
+from waypost.core.cutting import cut, cut_end, reads_from
 from waypost.core.errors import ConfigurationRefused, DataError, EndpointError, StoreFull, WaypostError
 from waypost.core.event import ArrivalCompleted, ArrivalRefused, EndpointFound, EndpointLost, FlowStopped, SourcePaused
 from waypost.flow.batch.compiled import CompiledFlow
@@ -24,8 +25,9 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_BYTES = 8 << 20
-"""Bytes of them at which the source waits, so that large messages do not fill the memory."""
+WINDOW_MESSAGES, WINDOW_BYTES = 2048, 4 << 20
+"""Messages and bytes of them at which the source waits: as documents, and on their way to the journal, they take
+several times the room, and a sync of 50 ms still has enough to do."""
 
 
 class Intake:
@@ -42,7 +44,7 @@ class Intake:
         self.refused = 0
         """Arrivals that could not be taken in to their end since the start."""
         self._under_way: set[asyncio.Future[Any]] = set()
-        self._bytes = 0
+        self._messages = self._bytes = 0
         self._failed: BaseException | None = None
         self._resumed = asyncio.Event()
         self._resumed.set()
@@ -222,19 +224,26 @@ class Intake:
 
     async def _hand(self, load: Load, positions: Sequence[str]) -> asyncio.Future[list[Part]]:
         """Send a load to the shards that own its keys; the future says where its records are, once all are durable."""
-        size = sum(map(len, load.raws))
-        while len(self._under_way) >= WINDOW or (self._under_way and self._bytes + size > WINDOW_BYTES):
+        count, size = len(load.raws), sum(map(len, load.raws))
+        while len(self._under_way) >= WINDOW or self._crowds(count, size):
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         if self._failed:
             raise self._failed
         ticket = await self.engine.dispatch(self.flow, load, positions)
         self._under_way.add(ticket)
+        self._messages += count
         self._bytes += size
-        ticket.add_done_callback(lambda done: self._landed(done, size))
+        ticket.add_done_callback(lambda done: self._landed(done, count, size))
         return ticket
 
-    def _landed(self, ticket: asyncio.Future[Any], size: int) -> None:
+    def _crowds(self, count: int, size: int) -> bool:
+        """Whether so many more would be too many at once; one load may always be under way."""
+        full = self._messages + count > WINDOW_MESSAGES or self._bytes + size > WINDOW_BYTES
+        return bool(self._under_way) and full
+
+    def _landed(self, ticket: asyncio.Future[Any], count: int, size: int) -> None:
         self._under_way.discard(ticket)
+        self._messages -= count
         self._bytes -= size
 
 
@@ -248,8 +257,7 @@ class _Reading:
         self.offset = end_of(position)
         self.context, self.unit = bytes.fromhex(context), unit_of(position)
         self.records = int(records or "0", 16)
-        self.size = self.offset
-        self._whole = self.offset == 0
+        self.size, self._whole = self.offset, self.offset == 0
         self._sha = hashlib.sha256()
         self._tickets: deque[tuple[asyncio.Future[Any], str]] = deque()
         self._unsaid = 0
@@ -261,18 +269,22 @@ class _Reading:
     async def read(self, delivery: Delivery) -> None:
         limit = self.intake.flow.definition.options.delivery.max_message_bytes
         framer = self.intake.flow.format.framer(limit, self.offset, self.context)
+        self.size = begin = reads_from(framer, self.offset)
+        self._whole = begin == 0
         loop = asyncio.get_running_loop()
         digested: asyncio.Future[None] = loop.create_future()
         digested.set_result(None)
         try:
-            async for piece in delivery.read(self.offset):
+            async for piece in delivery.read(begin):
                 await digested
                 digested = loop.run_in_executor(None, self._sha.update, piece)
                 self.size += len(piece)
-                await self._send(framer.feed(piece))
+                for slices in cut(framer, piece):
+                    await self._send(slices)
         finally:
             await digested
-        await self._send(framer.finish())
+        for slices in cut_end(framer):
+            await self._send(slices)
         await self.settle()
 
     async def settle(self) -> None:

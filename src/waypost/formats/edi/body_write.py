@@ -2,16 +2,19 @@
 
 ``{"BAK": {"01": "00", "03": "AC-1"}, "lines": [{"PO1": {"01": 1}}]}`` is ``BAK*00**AC-1`` and ``PO1*1``. A name is a
 segment's tag, with anything behind ``_`` to tell several apart (``N1_buyer``); any other name holds segments that
-belong together. A list is one after the other. An element is a value, a list of components, or components by number.
+belong together. A list is one after the other. An element is a value, a list of components, or components by number; a
+list of those is an element that repeats. Names in ``_order`` say in which order to write, one of each name at a time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from waypost.core.errors import DataError
+from waypost.formats.edi.schema.names import ORDER
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{1,2}(?=_|$)")
 _NUMBER = re.compile(r"[0-9]{1,3}")
@@ -26,14 +29,35 @@ def rows_of_body(body: Mapping[str, Any], where: str, code: str) -> list[list[An
 def _rows(part: Any, where: str, code: str, depth: int) -> Iterator[list[Any]]:
     if not isinstance(part, Mapping) or depth > _DEEPEST:
         raise _error(part, where, code, "segments by name, such as BAK: {01: …}")
-    for name, value in part.items():
-        tag = _SEGMENT.match(str(name))
-        for number, one in enumerate(value if isinstance(value, list | tuple) else [value], 1):
-            place = f"{where}.{name}" if one is value else f"{where}.{name}[{number}]"
-            if tag is not None and _is_segment(one):
-                yield [tag[0], *_by_number(one, place, code, _element)]
-            elif one is not None:
-                yield from _rows(one, place, code, depth + 1)
+    for name, place, one in _items(part, where, code):
+        tag = _SEGMENT.match(name)
+        if tag is not None and _is_segment(one):
+            yield [tag[0], *_by_number(one, place, code, _element)]
+        elif one is not None:
+            yield from _rows(one, place, code, depth + 1)
+
+
+def _items(part: Mapping[str, Any], where: str, code: str) -> Iterator[tuple[str, str, Any]]:
+    """The name, the place and the value of everything a part holds, in the order it is to be written."""
+    if ORDER not in part:
+        for name, value in part.items():
+            yield from _each(str(name), value, where)
+        return
+    order = part[ORDER]
+    if not isinstance(order, list | tuple) or not all(isinstance(name, str) for name in order):
+        raise _error(order, f"{where}.{ORDER}", code, "a list of names")
+    left = {str(name): _each(str(name), value, where) for name, value in part.items() if name != ORDER}
+    for name in order:
+        yield from islice(left.get(name, iter(())), 1)
+    for rest in left.values():
+        yield from rest
+
+
+def _each(name: str, value: Any, where: str) -> Iterator[tuple[str, str, Any]]:
+    if isinstance(value, list | tuple):
+        yield from ((name, f"{where}.{name}[{number}]", one) for number, one in enumerate(value, 1))
+    else:
+        yield name, f"{where}.{name}", value
 
 
 def _is_segment(value: Any) -> bool:
@@ -54,6 +78,9 @@ def _by_number(values: Mapping[str, Any], where: str, code: str, read: Any) -> l
 
 
 def _element(value: Any, where: str, code: str) -> Any:
+    if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+        repeated = [_element(one, f"{where}[{number}]", code) for number, one in enumerate(value, 1)]
+        return repeated if len(repeated) > 1 else repeated[0]
     if not isinstance(value, Mapping):
         return value
     if not _is_segment(value):

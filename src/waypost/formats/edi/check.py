@@ -25,19 +25,19 @@ class SetCheck:
     """Checks transaction sets of one schema written with one set of separators. Keeps what it learned."""
 
     def __init__(self, schema: Schema, element: str, component: str, repetition: str) -> None:
-        self._validator = Validator(schema, Marks(element, component, repetition))
+        self.validator = Validator(schema, Marks(element, component, repetition))
 
     def check(self, texts: Sequence[str], rows: Sequence[Row]) -> tuple[LoopInstance, list[Finding]]:
         """The loops of a set, where its document needs them, and all that is wrong with it. ``texts`` are the segments
         between ST and SE, ``rows`` the same, split into elements; positions in findings count from 1 at ST."""
-        findings = [] if self._validator.accepts(texts) else self._validator.findings(texts)[0]
-        loops = self._loops(rows) if self._validator.schema.fields else LoopInstance()
+        findings = [] if self.validator.accepts(texts) else self.validator.findings(texts)[0]
+        loops = self._loops(rows) if self.validator.schema.fields else LoopInstance()
         return loops, [f for f in findings if f.severity == "error"]
 
     def _loops(self, rows: Sequence[Row]) -> LoopInstance:
         root = LoopInstance()
         open_loops = [root]
-        for step in self._validator.walk(rows):
+        for step in self.validator.walk(rows):
             if step.move is None:
                 continue
             del open_loops[step.move.depth + 1 :]

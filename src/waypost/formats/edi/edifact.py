@@ -22,7 +22,7 @@ from waypost.formats.edi.agreed.parties import edifact_parties, header_bytes
 from waypost.formats.edi.agreed.repetition import Repetitions, repetitions
 from waypost.formats.edi.agreed.schemas import ProjectSchemas
 from waypost.formats.edi.agreed.sender import LINE_ENDS, Sender
-from waypost.formats.edi.agreed.terms import AgreedTerms, typed
+from waypost.formats.edi.agreed.terms import AgreedTerms, OwnTerms, typed
 from waypost.formats.edi.edifact_dialect import EDIFACT
 from waypost.formats.edi.edifact_envelope import group_document, interchange_document, transaction_document
 from waypost.formats.edi.edifact_write import EdifactWriter
@@ -51,13 +51,24 @@ class EdifactOptions:
         Literal["transaction", "interchange"],
         Option("What becomes one document: a message, or a whole interchange, as acknowledging needs it."),
     ] = "transaction"
+    fields_by: Annotated[
+        Literal["position", "name"],
+        Option(
+            "How maps find segments and elements: by `position`, in `rows` and `segments`, or by `name`, in `body`, as "
+            "the schema of the message names them (`waypost edi names`)."
+        ),
+    ] = "position"
     check: Annotated[
         bool,
         Option(
             "Whether a message whose trailer counts wrongly or names another message is refused, and, under an "
-            "agreement, one that is not as its schema says."
+            "agreement or where fields have names, one that is not as its schema says."
         ),
     ] = True
+    version: Annotated[
+        str,
+        Option("The version whose schemas name fields where a message names one that is not known.", example="D96A"),
+    ] = ""
     encoding: Annotated[
         Literal["declared", "utf-8", "iso8859-1", "iso8859-15", "cp1252"],
         Option("Character encoding; `declared` is what the interchange says by UNOA to UNOY."),
@@ -99,8 +110,10 @@ class EdifactFormat:
     ``rows`` (the segments between UNH and UNT in order, each a list that begins with its tag, so that index 3 is
     element 03) and ``segments`` (the same rows by tag: ``segments.BGM[0][2]``). A composite element is a list, a
     repeated one a list of lists; characters are released. A package of ``UNO`` and ``UNP`` is a document with
-    ``object``, text of one character a byte. With ``unit: interchange`` a document holds ``transactions``, each as
-    above with ``accepted`` and ``errors``.
+    ``object``, text of one character a byte. With ``fields_by: name`` there is a ``body`` in place of ``rows`` and
+    ``segments``, of any message there is a schema of: ``body.SG25[0].LIN['01']``, ``body.DTM[0]['01']['2']``; its
+    values are texts as they came, and a message without a schema is refused. With ``unit: interchange`` a document
+    holds ``transactions``, each as above with ``accepted`` and ``errors``.
 
     An interchange is staged and its envelope checked before any of it is released; a broken one, and what stands
     between interchanges, is one record with a fault. Written is one interchange a document, from ``interchange``,
@@ -117,14 +130,14 @@ class EdifactFormat:
         return lint_agreements("edifact", partners, files)
 
     def __init__(self, options: EdifactOptions, grants: Grants) -> None:
-        self._unit = options.unit
+        self._unit, self._by_name, self._version = options.unit, options.fields_by == "name", options.version
         envelopes = Envelopes(interchange_document, group_document, transaction_document)
         encoding = "" if options.encoding == "declared" else options.encoding
         self._envelopes, self._check = envelopes, options.check
         self._reader = MessageReader(EDIFACT, envelopes, encoding, options.check)
         self._readers = {"": self._reader}
         self._gate = Gate("edifact", options.partner, grants, edifact_parties) if options.partner else None
-        self._schemas = ProjectSchemas.of(grants) if options.partner else ProjectSchemas({})
+        self._schemas = ProjectSchemas.of(grants) if options.partner or self._by_name else ProjectSchemas({})
         self._held: dict[str, Held] = {}
         rows = RowWriter(
             name="edifact", element=options.element_separator, component=options.component_separator,
@@ -142,7 +155,8 @@ class EdifactFormat:
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         if self._gate is None:
-            return self._reader.decode(batch, context, self._unit)
+            documents = self._reader.decode(batch, context, self._unit)
+            return [self._held_for(None).document(one) for one in documents] if self._by_name else documents
         if self._unit == "interchange":
             return [self._under(header_bytes(EDIFACT, data), [data], b"")[0] for data in batch]
         return self._under(context, batch, context)
@@ -153,16 +167,17 @@ class EdifactFormat:
         if isinstance(agreed, AgreementError):
             return [agreed] * len(batch)
         documents = self._reader_for(agreed).decode(batch, context, self._unit)
-        held = self._held_for(agreed) if agreed and self._check else None
+        held = self._held_for(agreed) if (agreed and self._check) or self._by_name else None
         return [
             of_partner(held.document(typed(one, agreed)) if held else typed(one, agreed), agreed) for one in documents
         ]
 
-    def _held_for(self, agreed: Agreed) -> Held:
-        """What this partner's messages are held against."""
-        name = agreed.partner.name
+    def _held_for(self, agreed: Agreed | None) -> Held:
+        """What this partner's messages, or those of a flow without agreements, are held against."""
+        name = agreed.partner.name if agreed else ""
         if name not in self._held:
-            self._held[name] = Held(AgreedTerms(agreed, self._schemas))
+            terms = AgreedTerms(agreed, self._schemas) if agreed else OwnTerms(self._schemas)
+            self._held[name] = Held(terms, check=self._check, by_name=self._by_name, version=self._version)
         return self._held[name]
 
     def _reader_for(self, agreed: Agreed | None) -> MessageReader:
@@ -174,8 +189,12 @@ class EdifactFormat:
         return self._readers[name]
 
     def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
-        encoding = self._reader.encoding or "latin-1"
-        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths)
+        encoding, named = self._reader.encoding or "latin-1", None
+        if self._by_name:
+            agreed = self._gate.agreed(context or header_bytes(EDIFACT, data)) if self._gate else None
+            held = self._held_for(None if isinstance(agreed, AgreementError) else agreed)
+            named = lambda rows: held.named(transaction_document(rows[0]), rows[1:-1])  # noqa: E731
+        return message_ranges(EDIFACT, data, context, encoding, self._unit == "interchange", paths, named)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

@@ -6,19 +6,21 @@ same grammar, its types left out, so that a value keeps its place whatever it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from waypost.core.errors import DataError
+from waypost.formats.edi.body_read import BodyReader
 from waypost.formats.edi.check import SetCheck
 from waypost.formats.edi.cutter import cut
 from waypost.formats.edi.delimiter import Delimiters, split
 from waypost.formats.edi.dialect import Dialect, Header
 from waypost.formats.edi.row_read import by_tag
-from waypost.formats.edi.schema import load_grammar
 from waypost.formats.edi.segment import Transaction
 from waypost.formats.edi.token import Kind
 from waypost.formats.edi.view import compile_view
+from waypost.formats.edi.x12_dialect import X12
+from waypost.formats.edi.x12_reader import X12Reader
 
 Part = str | int | None
 Range = tuple[int, int]
@@ -127,42 +129,44 @@ def _pieces(data: bytes, at: int, separator: bytes, release: bytes) -> Iterator[
 
 
 def message_ranges(
-    dialect: Dialect, data: bytes, context: bytes, encoding: str, whole: bool, paths: Sequence[Sequence[Part]]
-) -> list[Range | None]:
-    """For documents of EDIFACT and TRADACOMS: a message, or (``whole``) an interchange with its ``transactions``."""
+    dialect: Dialect, data: bytes, context: bytes, encoding: str, whole: bool, paths: Sequence[Sequence[Part]],
+    named: Callable[[Sequence[Any]], Mapping[str, Any]] | None = None,
+) -> list[Range | None]:  # fmt: skip
+    """For documents of EDIFACT and TRADACOMS: a message, or (``whole``) an interchange with its ``transactions``.
+    ``named`` makes the body of its rows where the flow reads by name."""
     if not whole:
         header = dialect.read_header(context, 0, True)
         if not isinstance(header, Header):
             return [None] * len(paths)
-        return ranges(_message(_Rows(header.delimiters, dialect, encoding).of(data, 0)[0]), paths)
+        return ranges(_message(_Rows(header.delimiters, dialect, encoding).of(data, 0)[0], named), paths)
     made: list[Any] = []
     for token in cut([data], (dialect,), len(data)):
         if token.kind is Kind.TRANSACTION and token.header is not None:
-            made.append(_message(_Rows(token.header.delimiters, dialect, encoding).of(token.data, token.start)[0]))
+            rows = _Rows(token.header.delimiters, dialect, encoding).of(token.data, token.start)[0]
+            made.append(_message(rows, named))
     return ranges({"transactions": made}, paths)
 
 
-def _message(rows: Sequence[Any]) -> dict[str, Any]:
+def _message(rows: Sequence[Any], named: Callable[[Sequence[Any]], Mapping[str, Any]] | None = None) -> dict[str, Any]:
     body = list(rows[1:-1])
-    return {"rows": body, "segments": by_tag(body)}
+    return {"rows": body, "segments": by_tag(body), **({"body": named(rows)} if named and rows else {})}
 
 
 def x12_ranges(
-    dialect: Dialect, data: bytes, context: bytes, encoding: str, version: str, whole: bool,
-    paths: Sequence[Sequence[Part]],
-) -> list[Range | None]:  # fmt: skip
-    """For documents of X12: a transaction set, or (``whole``) a group with its ``transactions``."""
-    header = dialect.read_header(context, 0, True)
+    data: bytes, context: bytes, reader: X12Reader, whole: bool, paths: Sequence[Sequence[Part]]
+) -> list[Range | None]:
+    """For documents of X12 that ``reader`` read: a transaction set, or (``whole``) a group with its
+    ``transactions``."""
+    header = X12.read_header(context, 0, True)
     if not isinstance(header, Header):
         return [None] * len(paths)
-    cutting = _Rows(header.delimiters, dialect, encoding)
+    cutting = _Rows(header.delimiters, X12, reader.encoding)
     rows, flat, texts = cutting.of(data, 0)
-    group = flat[0] if whole and flat else _group_row(cutting, context[header.end :])
-    named = str(group[8]) if len(group) > 8 else ""
+    group = [*(flat[0] if whole and flat else _group_row(cutting, context[header.end :])), *[""] * 9]
+    kind = {"version": str(group[8]), "group": str(group[2])}
     sets = list(_sets(flat)) if whole else [(0, len(flat))]
     made = [
-        _set(rows[start:end], flat[start:end], texts[start:end], (named, version), header.delimiters, encoding)
-        for start, end in sets
+        _set(rows[start:end], flat[start:end], texts[start:end], kind, header.delimiters, reader) for start, end in sets
     ]
     return ranges({"transactions": made} if whole else made[0] if made else {}, paths)
 
@@ -183,19 +187,22 @@ def _sets(flat: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
 
 def _set(
-    rows: Sequence[Any], flat: Sequence[list[Placed]], texts: Sequence[str], versions: Sequence[str],
-    marks: Delimiters, encoding: str,
+    rows: Sequence[Any], flat: Sequence[list[Placed]], texts: Sequence[str], kind: Mapping[str, str],
+    marks: Delimiters, reader: X12Reader,
 ) -> dict[str, Any]:  # fmt: skip
     first = flat[0] if flat else []
     set_id = str(first[1]) if len(first) > 1 else ""
     document = _message(rows)
     document["transaction"] = dict(zip(("set", "control_number", "convention"), first[1:], strict=False))
-    grammar = next((found for version in versions if (found := load_grammar(version, set_id))), None)
-    if grammar is not None:
-        checked = SetCheck(grammar, *(m.decode(encoding) for m in (marks.element, marks.component, marks.repetition)))
+    schema, _ = reader.schema({**kind, "set": set_id})
+    if schema is not None:
+        shown = (m.decode(reader.encoding) for m in (marks.element, marks.component, marks.repetition))
+        checked = SetCheck(schema, *shown)
         try:
             loops, _ = checked.check(texts[1:-1], list(flat[1:-1]))  # type: ignore[arg-type]
         except DataError:
             return document
-        document.update(compile_view(_Untyped(grammar))(loops))  # type: ignore[arg-type]
+        document.update(compile_view(_Untyped(schema))(loops))  # type: ignore[arg-type]
+        if reader.names:
+            document["body"] = BodyReader(checked.validator).body(rows[1:-1], lambda: flat[1:-1], False)
     return document

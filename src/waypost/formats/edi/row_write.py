@@ -194,6 +194,14 @@ def transactions_of(document: Any, name: str) -> Sequence[Any]:
     return transactions
 
 
+def rows_read(document: Any) -> list[Any]:
+    """The rows of a document that was read, whether it holds them by position or by name; empty where it has none."""
+    rows = document.get("rows") if isinstance(document, Mapping) else None
+    if rows is None and isinstance(document, Mapping) and isinstance(document.get("body"), Mapping):
+        return rows_of_body(document["body"], "body", "edi-document")
+    return rows if isinstance(rows, list) else []
+
+
 def rows_of(document: Any, number: int, name: str) -> Sequence[Any]:
     """The rows of transaction ``number`` of a document to write, or those its ``body`` makes. Raises ``DataError``."""
     rows = document.get("rows") if isinstance(document, Mapping) else None

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypost.core.checking import Checker, Read, checks
-from waypost.core.errors import Fault, ProjectError, WaypostError, near
+from waypost.core.errors import DataError, Fault, ProjectError, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, Severity, shown
 from waypost.formats.edi.agreed.held import MARKS, text_of
 from waypost.formats.edi.examine.examination import examine
 from waypost.formats.edi.examine.schemas import Schemas
 from waypost.formats.edi.finding import Finding as EdiFinding
+from waypost.formats.edi.row_write import rows_of
 from waypost.formats.edi.schema.load import Library
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.validator import Validator
@@ -20,7 +21,8 @@ _FOLDER = "schemas"
 
 
 class EdiChecker:
-    """One schema. A text is a file of EDI; of a document its ``rows`` are looked at, the segments inside a message."""
+    """One schema. A text is a file of EDI; of a document its ``rows`` or ``body`` is looked at, the segments inside a
+    message."""
 
     def __init__(self, schema: Schema, library: Library) -> None:
         self._schema, self._library = schema, library
@@ -39,13 +41,14 @@ class EdiChecker:
             return self._of_file(body.encode() if isinstance(body, str) else body)
         if isinstance(body, Mapping) and isinstance(body.get("transactions"), list):
             return [f for one in body["transactions"] for f in self.findings(one)][:MOST_FINDINGS]
-        rows = body.get("rows") if isinstance(body, Mapping) else None
-        if not isinstance(rows, list):
+        if not isinstance(body, Mapping) or not (body.keys() & {"rows", "body"}):
             kind = type(body).__name__
             return [Finding("", "document", f"found a {kind}", "EDI as text, or a document with its rows",
                             repair="give the flow an EDI format, or the format text")]  # fmt: skip
         try:
-            texts = [text_of(row) for row in rows]
+            texts = [text_of(row) for row in rows_of(body, 1, "edi")]
+        except DataError as error:
+            return [Finding(error.where, "document", error.found, error.expected)]
         except (TypeError, ValueError, IndexError) as error:
             return [Finding("rows", "document", f"no rows of segments: {error}"[:200], "lists that begin with a tag")]
         found, _ = self._validator.findings(texts)

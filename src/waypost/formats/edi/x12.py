@@ -48,6 +48,13 @@ class X12Options:
         Literal["transaction", "group", "interchange"],
         Option("What becomes one message: a transaction set, or a whole group or interchange, as acknowledging needs."),
     ] = "transaction"
+    fields_by: Annotated[
+        Literal["position", "name"],
+        Option(
+            "How maps find segments and elements: by `position`, in `rows` and `segments`, or by `name`, in `body`, as "
+            "the schema of the set names them (`waypost edi names`)."
+        ),
+    ] = "position"
     check: Annotated[
         bool, Option("Whether transaction sets must be as their grammar says; without it they are read as they come.")
     ] = True
@@ -88,7 +95,9 @@ class X12Format:
     control_number), ``rows`` (the segments between ST and SE in order, each a list that begins with its tag, so that
     index 3 is element 03), ``segments`` (the same rows by tag: ``segments.BEG[0][3]``) and, where the version's grammar
     is known, the set by name: ``purchase_order`` of an 850, ``acknowledgement`` of a 997. A composite element is a
-    list, a repeated one a list of lists. Numbers are decimals, dates ISO texts. With ``unit: group`` a document holds
+    list, a repeated one a list of lists. Numbers are decimals, dates ISO texts. With ``fields_by: name`` there is a
+    ``body`` in place of ``rows`` and ``segments``, of any set there is a schema of: ``body.IT1_loop[0].IT1['02']``; its
+    values are texts as they came, and a set without a schema is refused. With ``unit: group`` a document holds
     ``transactions``, each as above with ``accepted`` and ``errors``, so that nothing is refused before it was
     acknowledged.
 
@@ -108,10 +117,12 @@ class X12Format:
 
     def __init__(self, options: X12Options, grants: Grants) -> None:
         self._options = options
-        self._reader = X12Reader(options.encoding, options.check, options.version)
+        project = ProjectSchemas.of(grants) if options.partner or options.fields_by == "name" else None
+        self._names = project.library if project and options.fields_by == "name" else None
+        self._reader = X12Reader(options.encoding, options.check, options.version, names=self._names)
         self._readers = {"": self._reader}
         self._gate = Gate("x12", options.partner, grants, x12_parties) if options.partner else None
-        self._schemas = ProjectSchemas.of(grants) if options.partner else None
+        self._schemas = project if options.partner else None
         self._writer = X12Writer(
             RowWriter(
                 name="x12", element=options.element_separator, component=options.component_separator,
@@ -163,13 +174,15 @@ class X12Format:
         if agreed and self._schemas and name not in self._readers:
             terms = AgreedTerms(agreed, self._schemas)
             options = self._options
-            self._readers[name] = X12Reader(agreed.receive.encoding, options.check, options.version, terms)
+            self._readers[name] = X12Reader(
+                agreed.receive.encoding, options.check, options.version, terms, names=self._names
+            )
         return self._readers[name]
 
     def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
-        options = self._options
-        whole = options.unit != "transaction"
-        return x12_ranges(X12, data, context, options.encoding, options.version, whole, paths)
+        agreed = self._gate.agreed(context or header_bytes(X12, data)) if self._gate else None
+        reader = self._reader_for(None if isinstance(agreed, AgreementError) else agreed)
+        return x12_ranges(data, context, reader, self._options.unit != "transaction", paths)
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

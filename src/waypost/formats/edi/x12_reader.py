@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from waypost.core.errors import DataError
 from waypost.formats.edi.agreed.terms import NO_TERMS, Terms
+from waypost.formats.edi.body_read import BodyReader
 from waypost.formats.edi.check import LoopInstance, SetCheck
 from waypost.formats.edi.delimiter import TRIVIA, Delimiters, split_text
 from waypost.formats.edi.dialect import Header
 from waypost.formats.edi.envelope import group_document, interchange_document, iso_date, iso_time
-from waypost.formats.edi.finding import Finding, refusal
+from waypost.formats.edi.examine.schemas import doubted
+from waypost.formats.edi.finding import Finding, finding, refusal
 from waypost.formats.edi.row_read import RowReader, by_tag
-from waypost.formats.edi.schema import load_grammar
+from waypost.formats.edi.schema import Schema, load_grammar
+from waypost.formats.edi.schema.load import Library, library
 from waypost.formats.edi.segment import split_elements, split_segments
 from waypost.formats.edi.view import compile_view
 from waypost.formats.edi.x12_dialect import X12, read_header
@@ -27,13 +31,27 @@ Row = list[str]
 View = Callable[[LoopInstance], dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a kind of transaction set. ``body`` is None where fields are found by position; ``nearest`` says
+    that the schema is that of another version."""
+
+    check: SetCheck
+    view: View
+    body: BodyReader | None
+    nearest: bool
+
+
 class X12Reader:
     """How the transaction sets of this flow are read; keeps the last envelopes and all compiled grammars. ``terms`` are
-    those of an agreement."""
+    those of an agreement; ``names`` are the schemas that name fields, None where they are found by position."""
 
-    def __init__(self, encoding: str, check: bool, version: str, terms: Terms = NO_TERMS) -> None:
+    def __init__(
+        self, encoding: str, check: bool, version: str, terms: Terms = NO_TERMS, *, names: Library | None = None
+    ) -> None:
         self.encoding, self.check, self._version, self.terms = encoding, check, version, terms
-        self._compiled: dict[tuple[str, str, str, Delimiters], tuple[SetCheck, View] | None] = {}
+        self.names = names
+        self._compiled: dict[tuple[str, str, str, Delimiters], Known | None] = {}
         self.envelope = lru_cache(maxsize=16)(self._envelope)
 
     def _envelope(self, context: bytes) -> Envelope | DataError:
@@ -55,21 +73,33 @@ class X12Reader:
             return envelope
         return {**({"partner": partner} if partner else {}), "interchange": envelope.interchange, "transactions": []}
 
-    def grammar(self, kind: Mapping[str, str], delimiters: Delimiters) -> tuple[SetCheck, View] | None:
-        """What checks the set and makes its document, or None where no grammar is known."""
+    def known(self, kind: Mapping[str, str], delimiters: Delimiters) -> Known | None:
+        """What checks the set and makes its document, or None where no schema is known."""
         version, set_id = kind["version"], kind["set"]
         key = (version, set_id, kind["group"], delimiters)
         if key not in self._compiled:
-            grammar = self.terms.schema(kind)
-            grammar = grammar or load_grammar(version, set_id) or load_grammar(self._version, set_id)
+            schema, nearest = self.schema(kind)
             made = None
-            if grammar:
+            if schema:
                 marks = (delimiters.element, delimiters.component, delimiters.repetition)
-                made = (SetCheck(grammar, *(m.decode(self.encoding) for m in marks)), compile_view(grammar))
+                check = SetCheck(schema, *(m.decode(self.encoding) for m in marks))
+                body = BodyReader(check.validator) if self.names else None
+                made = Known(check, compile_view(schema), body, nearest)
             if len(self._compiled) > 256:  # versions and separators come from outside
                 self._compiled.clear()
             self._compiled[key] = made
         return self._compiled[key]
+
+    def schema(self, kind: Mapping[str, str]) -> tuple[Schema | None, bool]:
+        """The schema agreed for a kind of set, that of its version, or that of the version the flow names; where fields
+        have names also that of the nearest version, and whether it is this one."""
+        version, set_id = kind["version"], kind["set"]
+        among = self.names or library()
+        found = self.terms.schema(kind) or load_grammar(version, set_id, among)
+        found = found or load_grammar(self._version, set_id, among)
+        if found or not self.names:
+            return found, False
+        return self.names.nearest(f"x12/{version[:6]}/{set_id}"), True
 
 
 class Envelope:
@@ -179,17 +209,23 @@ class Envelope:
         document: dict[str, Any] = {"transaction": transaction}
         findings = _trailer(rows, control)
         findings.extend(terms.refused(kind, len(rows)))
-        known = self._reader.grammar(kind, self._delimiters)
-        if known and not any(one.code == "not-agreed" for one in findings):
-            check, view = known
-            checked = [self._checked(text) for text in inner]
-            loops, found = check.check(checked, body)
-            findings.extend(terms.judged(found, kind, checked, self._element, self._component))
-            if not findings or not self._reader.check:
-                document.update(view(loops))
+        known = self._reader.known(kind, self._delimiters)
         shown = [self._shown(text, row) for text, row in zip(inner, body, strict=True)]
+        if known and not any(one.code == "not-agreed" for one in findings):
+            checked = [self._checked(text) for text in inner]
+            loops, found = known.check.check(checked, body)
+            found = [doubted(one) for one in found] if known.nearest else found
+            judged = terms.judged(found, kind, checked, self._element, self._component)
+            findings.extend(one for one in judged if one.severity == "error")
+            if not findings or not self._reader.check:
+                document.update(known.view(loops))
+            if known.body:
+                document["body"] = known.body.body(shown, lambda: body, not found)
+                return document, findings if self._reader.check else []
         document["segments"] = by_tag(shown)
         document["rows"] = shown
+        if self._reader.names and not known:
+            return document, [*findings, _no_schema(kind)]
         return document, findings if self._reader.check else []
 
     def _service(self, row: Row) -> dict[str, Any]:
@@ -229,6 +265,13 @@ def _trailer(rows: list[Row], control: str) -> list[Finding]:
         findings.append(Finding("segment-count", "4", "SE", len(rows), element=1, level="transaction",
                                 found=repr(count[:20]), expected=f"{len(rows)}, the number of segments"))  # fmt: skip
     return findings
+
+
+def _no_schema(kind: Mapping[str, str]) -> Finding:
+    return finding("no-schema", "ST", 1, element=1, level="transaction",
+                   found=f"no schema for {kind['set'][:9]!r} in {kind['version'][:12]!r}",
+                   expected=f"x12/{kind['version'][:12]}/{kind['set'][:9]}.yaml in the folder schemas",
+                   hint="add it, or read by position: fields_by: position")  # fmt: skip
 
 
 def _unbounded(what: str, first: str, last: str) -> DataError:

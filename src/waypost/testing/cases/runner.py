@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from waypost.core.clock import MICROSECONDS, ManualClock, SeededRandom
 from waypost.core.component import Failed, Slice
+from waypost.core.cutting import cut, cut_end
 from waypost.core.errors import DataError, Fault, ProjectError, WaypostError
 from waypost.core.event import Events
 from waypost.core.message import Message
@@ -221,8 +223,8 @@ def _name(outcome: Outcome) -> str:
 def _cut(flow: CompiledFlow, content: bytes, limit: int) -> Iterator[Slice]:
     framer = flow.format.framer(limit)
     try:
-        yield from framer.feed(content)
-        yield from framer.finish()
+        for slices in chain(cut(framer, content), cut_end(framer)):
+            yield from slices
     except DataError as error:
         raise DataError(f"the input cannot be cut: {error}", code=error.code) from error
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from waypost.core.message import id_at
-from waypost.core.registry import load_components
 from waypost.flow.batch.load import bodies_of
 from waypost.flow.boundary.group import hash_of_state, key_of_state, unpacked
 from waypost.flow.member import envelope
@@ -43,7 +42,6 @@ targets:
 
 async def combining(stage: Stage) -> None:
     """Messages wait for each other and for their time; the process ends in good order and begins again."""
-    load_components()
     chance = stage.chance(11)
     with tempfile.TemporaryDirectory() as folder:
         system = BoundarySystem(Path(folder), {"flows/kit.yaml": FLOW}, clock=stage.clock, shard=stage.open)

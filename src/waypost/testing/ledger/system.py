@@ -8,7 +8,6 @@ from pathlib import Path
 
 from waypost.core.errors import WaypostError
 from waypost.core.event import Event
-from waypost.core.registry import load_components
 from waypost.flow.process import supervisor
 from waypost.flow.process.worker import RunOptions, die_with_parent
 from waypost.testing.ledger.prepare import prepare
@@ -23,7 +22,6 @@ def main(root: str, workers: str, parent: str) -> int:
     die_with_parent(int(parent))
     supervisor.NURSERY = "waypost.testing.ledger.nursery"
     prepare()
-    load_components()
     try:
         return asyncio.run(supervisor.run(Path(root), "dev", RunOptions(workers=int(workers)), say))
     except WaypostError as error:

@@ -19,6 +19,7 @@ from waypost.formats.edi.examine.message import Writing
 from waypost.formats.edi.examine.unit import units_of
 from waypost.formats.edi.examine.verdict import Level, Verdict
 from waypost.formats.edi.finding import Finding, finding
+from waypost.formats.edi.row_write import rows_read
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.x12_dialect import X12
 
@@ -126,7 +127,7 @@ def _verdict(part: Mapping[str, Any], dialect: Dialect, group: str) -> Verdict:
     else:
         header = ["UNH", control, _joined(said, "set", "version", "release", "agency", "association")]
         version = _text(said, "version") + _text(said, "release")
-    rows = [header, *(part.get("rows") or ())]
+    rows = [header, *rows_read(part)]
     return Verdict(set_id, version, "", control, header, found, len(rows) + 1, group, units_of(set_id, rows, found),
                    rows)  # fmt: skip
 

@@ -45,7 +45,8 @@ def _take(made: dict[str, Any], token: Token, dialect: Dialect) -> None:
     elif token.kind in (Kind.SEGMENT, Kind.TRANSACTION) and token.data.lstrip().startswith(b"TA1"):
         row = _rows(token, dialect, 1)[0]
         made["kind"] = "TA1"
-        made["acknowledges"].append(_reference("interchange", _at(row, 1), _X12_VERDICT.get(_at(row, 4), "rejected")))
+        made["acknowledges"].append(_reference("interchange", _at(row, 1), _X12_VERDICT.get(_at(row, 4), "rejected"),
+                                              codes=[_at(row, 5)]))  # fmt: skip
     elif token.kind is Kind.TRANSACTION and len(made["messages"]) < _MOST_MESSAGES:
         head = _rows(token, dialect, 1)[0]
         group = made["groups"][-1] if made["groups"] else ""
@@ -80,34 +81,60 @@ def _rows(token: Token, dialect: Dialect, most: int) -> list[Row]:
     return [reader.row(piece.decode("latin-1").strip()) for piece in pieces if piece.strip()]
 
 
-def _references(kind: str, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+def _references(kind: str, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     if kind in ("997", "999"):
         yield from _functional(rows)
     elif kind == "824":
-        for row in rows:
-            if row[0] == "OTI":
-                verdict = _OTI_VERDICT.get(_at(row, 1)[1:2], "rejected")
-                if _at(row, 9):
-                    yield _reference("message", _at(row, 9), verdict, _at(row, 10), _at(row, 8))
+        yield from _application(rows)
     elif kind == "277CA":
         yield from _claims(rows)
     elif kind == "CONTRL":
-        for row in rows:
-            if row[0] == "UCI":
-                yield _reference("interchange", parts(row, 1)[0], _EDIFACT_VERDICT.get(parts(row, 4)[0], "rejected"))
-            elif row[0] == "UCM":
-                verdict = _EDIFACT_VERDICT.get(parts(row, 3)[0], "rejected")
-                yield _reference("message", parts(row, 1)[0], verdict, parts(row, 2)[0])
+        yield from _control(rows)
     else:
         refused = any(row[0] == "ERC" for row in rows) or any(row[0] == "BGM" and _at(row, 4) == "RE" for row in rows)
+        codes = [parts(row, 1)[0] for row in rows if row[0] == "ERC"]
         for row in rows:
             if row[0] == "RFF" and parts(row, 1)[0] == "ACW":
-                yield _reference("message", parts(row, 1)[1], "rejected" if refused else "accepted")
+                yield _reference("message", parts(row, 1)[1], "rejected" if refused else "accepted", codes=codes)
 
 
-def _claims(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+def _control(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """The interchange of a CONTRL, and behind it its groups, each before its messages."""
+    group = ""
+    for row in rows:
+        if row[0] == "UCI":
+            group = ""
+            yield _reference("interchange", parts(row, 1)[0], _action(row, 4), codes=[parts(row, 5)[0]])
+        elif row[0] == "UCF":
+            group = parts(row, 1)[0]
+            yield _reference("group", group, _action(row, 4), codes=[parts(row, 5)[0]])
+        elif row[0] == "UCM":
+            codes = [parts(row, 4)[0]]
+            yield _reference("message", parts(row, 1)[0], _action(row, 3), parts(row, 2)[0], group, codes)
+
+
+def _action(row: Row, number: int) -> str:
+    return _EDIFACT_VERDICT.get(parts(row, number)[0], "rejected")
+
+
+def _application(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """Each message an 824 names, with the error codes behind it."""
+    named: dict[str, Any] | None = None
+    for row in rows:
+        if row[0] == "OTI":
+            if named is not None:
+                yield named
+            verdict = _OTI_VERDICT.get(_at(row, 1)[1:2], "rejected")
+            named = _reference("message", _at(row, 9), verdict, _at(row, 10), _at(row, 8)) if _at(row, 9) else None
+        elif row[0] == "TED" and named is not None:
+            named["codes"] = [*named.get("codes", ()), _at(row, 1)]
+    if named is not None:
+        yield named
+
+
+def _claims(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     """One reference for each file of claims that is named; its verdict is that of its claims, where there are any."""
-    level, number, found = "", "", dict[str, list[bool]]()
+    level, number, found, codes = "", "", dict[str, list[bool]](), dict[str, list[str]]()
     for row in rows:
         if row[0] == "HL":
             level = _at(row, 3)
@@ -115,13 +142,16 @@ def _claims(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
             number = _at(row, 2)
             found.setdefault(number, [])
         elif row[0] == "STC" and (level == "PT" or (level == "21" and _at(row, 3) == "U")):
-            found.setdefault(number, []).append(_at(row, 1)[:2] not in _CLAIM_REJECTED and _at(row, 3) != "U")
-    for number, good in found.items():
-        verdict = "accepted" if all(good) else "partly" if any(good) else "rejected"
-        yield _reference("message", number, verdict, "837")
+            good = _at(row, 1)[:2] not in _CLAIM_REJECTED and _at(row, 3) != "U"
+            found.setdefault(number, []).append(good)
+            if not good:
+                codes.setdefault(number, []).append(":".join(map(str, row[1])) if isinstance(row[1], list) else row[1])
+    for number, each in found.items():
+        verdict = "accepted" if all(each) else "partly" if any(each) else "rejected"
+        yield _reference("message", number, verdict, "837", codes=list(dict.fromkeys(codes.get(number, ()))))
 
 
-def _functional(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+def _functional(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     group, opened = "", ("", "")
     for row in rows:
         if row[0] == "AK1":
@@ -129,13 +159,20 @@ def _functional(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
         elif row[0] == "AK2":
             opened = (_at(row, 1), _at(row, 2))
         elif row[0] in ("AK5", "IK5"):
-            yield _reference("message", opened[1], _X12_VERDICT.get(_at(row, 1), "rejected"), opened[0], group)
+            verdict, codes = _X12_VERDICT.get(_at(row, 1), "rejected"), [_at(row, number) for number in range(2, 7)]
+            yield _reference("message", opened[1], verdict, opened[0], group, codes)
         elif row[0] == "AK9":
-            yield _reference("group", group, _X12_VERDICT.get(_at(row, 1), "rejected"))
+            codes = [_at(row, number) for number in range(5, 10)]
+            yield _reference("group", group, _X12_VERDICT.get(_at(row, 1), "rejected"), codes=codes)
 
 
-def _reference(level: str, number: str, verdict: str, set_id: str = "", group: str = "") -> dict[str, str]:
-    return {"level": level, "number": number, "verdict": verdict, "set": set_id, "group": group}
+def _reference(
+    level: str, number: str, verdict: str, set_id: str = "", group: str = "", codes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """``codes`` are the reasons given, as the standard numbers them."""
+    told = [code for code in codes if code and code != "000"]
+    made: dict[str, Any] = {"level": level, "number": number, "verdict": verdict, "set": set_id, "group": group}
+    return {**made, "codes": told} if told else made
 
 
 def _at(row: Row, number: int) -> str:

@@ -1,14 +1,17 @@
-"""Messages that were read into rows, held against the schema or overlay that was agreed for their type."""
+"""Messages that were read into rows, held against the schema or overlay that was agreed for their type, and given the
+names of its segments where a flow wants them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from waypost.core.errors import AgreementError, DataError
-from waypost.formats.edi.agreed.terms import AgreedTerms
+from waypost.formats.edi.agreed.terms import AgreedTerms, OwnTerms
+from waypost.formats.edi.body_read import BodyReader
 from waypost.formats.edi.examine.schemas import doubted
-from waypost.formats.edi.finding import Finding
+from waypost.formats.edi.finding import Finding, finding
 from waypost.formats.edi.schema.model import Schema
 from waypost.formats.edi.schema.pattern import Marks
 from waypost.formats.edi.schema.validator import Validator
@@ -18,12 +21,27 @@ MARKS = Marks("\x1d", "\x1f", "\x1e")
 _SHOWN = 6
 
 
-class Held:
-    """How the EDIFACT messages of one partner are checked. ``terms`` are those of its agreement."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What messages of one kind are held against. ``nearest`` says that it is another version's; ``body`` gives their
+    segments names."""
 
-    def __init__(self, terms: AgreedTerms) -> None:
-        self._terms = terms
-        self._validators: dict[tuple[str, ...], tuple[Validator, bool] | None] = {}
+    validator: Validator
+    nearest: bool
+    body: BodyReader
+
+
+class Held:
+    """How the EDIFACT messages of one partner, or of a flow without agreements, are checked and named. ``terms`` are
+    those of its agreement. Without ``check`` faults do not count; with ``by_name`` messages have a ``body`` in place of
+    their rows, and those without a schema are refused. ``version`` is looked for where a message's own is not there.
+    """
+
+    def __init__(
+        self, terms: AgreedTerms | OwnTerms, *, check: bool = True, by_name: bool = False, version: str = ""
+    ) -> None:
+        self._terms, self._check, self._by_name, self._version = terms, check, by_name, version
+        self._known: dict[tuple[str, ...], _Known | None] = {}
 
     def document(self, document: Any) -> Any:
         """The document, its messages marked where they are not as agreed; an error in the place of a message alone."""
@@ -45,41 +63,66 @@ class Held:
         return {**read, "accepted": False, "errors": [*part["errors"], *errors]}
 
     def _looked_at(self, part: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
-        said = part["transaction"]
-        kind = {**said, "version": f"{said.get('version') or ''}{said.get('release') or ''}".upper()}
+        kind = _kind(part["transaction"])
         rows = part.get("rows") or []
         if self._terms.policy(kind).trim_spaces:
             rows = [[_trimmed(element) for element in row] for row in rows]
             part = {**part, "rows": rows, "segments": _trimmed(part.get("segments") or {})}
-        validator = self._validator(kind)
-        if validator is None or "object" in part:
+        if "object" in part:
             return part, []
-        checks, doubtful = validator
+        known = self._kind(kind)
+        if known is None:
+            return part, [_no_schema(kind)] if self._by_name else []
         texts = [text_of(row) for row in rows]
-        found = [] if checks.accepts(texts) else checks.findings(texts)[0]
-        if doubtful:
+        sound = known.validator.accepts(texts)
+        found = [] if sound or not self._check else known.validator.findings(texts)[0]
+        if known.nearest:
             found = [doubted(one) for one in found]
         found = [one for one in found if one.severity == "error"]
-        return part, self._terms.judged(found, kind, texts, MARKS.element, MARKS.component)
+        judged = self._terms.judged(found, kind, texts, MARKS.element, MARKS.component) if self._check else []
+        if self._by_name:
+            body = known.body.body(rows, lambda: [text.split(MARKS.element) for text in texts], sound)
+            part = {**{name: value for name, value in part.items() if name not in ("rows", "segments")}, "body": body}
+        return part, judged
 
-    def _validator(self, kind: Mapping[str, Any]) -> tuple[Validator, bool] | None:
+    def named(self, transaction: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """The body of rows whose texts may know more than a text does; empty where it has no schema."""
+        known = self._kind(_kind(transaction))
+        if known is None:
+            return {}
+        flat = [text_of(row).split(MARKS.element) for row in rows]
+        return known.body.body(rows, lambda: flat, False)
+
+    def _kind(self, kind: Mapping[str, Any]) -> _Known | None:
         key = tuple(str(kind.get(name) or "") for name in ("set", "version", "association"))
-        if key not in self._validators:
-            if len(self._validators) > 64:
-                self._validators.clear()
-            found = self._schema(kind)
-            self._validators[key] = (Validator(found[0], MARKS), found[1]) if found else None
-        return self._validators[key]
+        if key not in self._known:
+            if len(self._known) > 64:
+                self._known.clear()
+            schema, nearest = self._schema(kind)
+            validator = Validator(schema, MARKS) if schema else None
+            self._known[key] = _Known(validator, nearest, BodyReader(validator)) if validator else None
+        return self._known[key]
 
-    def _schema(self, kind: Mapping[str, Any]) -> tuple[Schema, bool] | None:
-        """The schema that was agreed, else that of the version, else that of the nearest, which counts for less."""
+    def _schema(self, kind: Mapping[str, Any]) -> tuple[Schema | None, bool]:
+        """The schema that was agreed, else that of the version, else that of the version the flow names, else that of
+        the nearest, and whether it is this one, which counts for less."""
         agreed = self._terms.schema(kind)
         if agreed is not None:
             return agreed, False
         library, name = self._terms.schemas.library, f"edifact/{kind['version']}/{kind['set']}"
-        own = library.schema(name)
-        nearest = own or library.nearest(name)
-        return (nearest, own is None) if nearest is not None else None
+        own = library.schema(name) or library.schema(f"edifact/{self._version}/{kind['set']}")
+        return (own, False) if own else (library.nearest(name), True)
+
+
+def _kind(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {**said, "version": f"{said.get('version') or ''}{said.get('release') or ''}".upper()}
+
+
+def _no_schema(kind: Mapping[str, Any]) -> Finding:
+    message, version = str(kind["set"])[:9], str(kind["version"])[:9]
+    return finding("no-schema", "UNH", 1, element=2, level="transaction", found=f"no schema for {message} {version}",
+                   expected=f"edifact/{version}/{message}.yaml in the folder schemas",
+                   hint="add it, or read by position: fields_by: position")  # fmt: skip
 
 
 def text_of(row: Sequence[Any]) -> str:

@@ -22,6 +22,7 @@ from waypost.core.finding import Finding as CoreFinding
 from waypost.core.finding import Severity
 from waypost.core.message import Message, id_text
 from waypost.formats.edi.finding import Finding, finding
+from waypost.formats.edi.row_write import rows_read
 
 STEP = "agreed repetitions"
 REPEATED = "partner-repeated"
@@ -187,7 +188,7 @@ def looked_for(body: Mapping[str, Any], agreed: DuplicateOptions) -> list[Looked
             key = f"{who} message {kind} {number}"
             found.append(Looked("transaction", key, number, agreed.transaction, range(at, at + 1), False))
         if agreed.content:
-            digest = hashlib.blake2b(_encode(part.get("rows")), digest_size=16).hexdigest()
+            digest = hashlib.blake2b(_encode(rows_read(part)), digest_size=16).hexdigest()
             key = f"{who} content {kind} {digest}"
             found.append(Looked("content", key, number, agreed.content, range(at, at + 1), False))
     return found

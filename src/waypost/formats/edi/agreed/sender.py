@@ -72,13 +72,28 @@ class Sender:
         if document.get("services") and "group" not in document:  # an interchange acknowledgement has no group
             return made
         transactions = document.get("transactions")
-        kinds = [one.get("transaction") or {} for one in transactions or [document] if isinstance(one, Mapping)]
-        made.update(self._group(document.get("group") or {}, partner, theirs, ours, kinds))
-        if transactions:
-            made["transactions"] = [_numbered(one, at, self.dialect.name) for at, one in enumerate(transactions, 1)]
-        else:
-            made = _numbered(made, 1, self.dialect.name)
-        return made
+        parts = [one for one in transactions or [document] if isinstance(one, Mapping)]
+        said = document.get("group") or {}
+        each = [self._group({**said, **(one.get("group") or {})}, partner, theirs, ours, one) for one in parts]
+        made.update(each[0] if each else {})
+        if not transactions:
+            numbered: dict[str, Any] = _numbered(made, 1, self.dialect.name)
+            return numbered
+        return {**made, **self._together(parts, each)} if len(parts) == len(transactions) else made
+
+    def _together(self, parts: Sequence[Mapping[str, Any]], each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Messages with the group of each: those of one group stand together, in the order of the first of them."""
+        kinds = list[dict[str, Any]]()
+        for one in each:
+            if one not in kinds:
+                kinds.append(one)
+        named = [[part for part, own in zip(parts, each, strict=True) if own == one] for one in kinds]
+        x12 = self.dialect.name == "x12"
+        if x12 and len(kinds) > 1:
+            numbered = [[_numbered(one, at, "x12") for at, one in enumerate(inside, 1)] for inside in named]
+            return {"groups": [{**kind, "transactions": one} for kind, one in zip(kinds, numbered, strict=True)]}
+        inside = [{**part, **kind} for kind, own in zip(kinds, named, strict=True) for part in own]
+        return {"transactions": [_numbered(one, at, self.dialect.name) for at, one in enumerate(inside, 1)]}
 
     def _identity(self, partner: Partner, where: str, named: Any, usage: Any) -> IdentityOptions:
         """The identity that is named, else the first that may be used for the usage."""
@@ -119,10 +134,11 @@ class Sender:
 
     def _group(
         self, said: Mapping[str, Any], partner: Partner, theirs: IdentityOptions, ours: IdentityOptions,
-        kinds: Sequence[Mapping[str, Any]],
+        part: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
+        """The group of one message; empty where EDIFACT goes without."""
         send = getattr(partner.options, self.dialect.name).send
-        first: Mapping[str, Any] = kinds[0] if kinds else {}
+        first: Mapping[str, Any] = part.get("transaction") or {}
         made: dict[str, Any] = {
             "sender": ours.group or ours.id, "receiver": theirs.group or theirs.id, **_given(said),
             "control_number": "0", "date": _NO_DATE, "time": _NO_TIME,

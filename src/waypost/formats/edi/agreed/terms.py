@@ -18,6 +18,7 @@ from waypost.formats.edi.schema.model import Schema
 
 _KIND = ("set", "version", "association", "group")
 _MOST_TYPES = 256
+_USUAL = ValidationOptions()
 
 
 class Terms:
@@ -51,6 +52,17 @@ class Terms:
 
 
 NO_TERMS = Terms()
+
+
+@dataclass(frozen=True, eq=False)
+class OwnTerms(Terms):
+    """No agreement: messages are as the schemas of the project and those that come along say."""
+
+    schemas: ProjectSchemas
+
+    def policy(self, kind: Mapping[str, Any]) -> ValidationOptions:
+        """How strictly messages of a kind are read."""
+        return _USUAL
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,6 +82,11 @@ class Validator:
         held.finish()
         return held.broken
 
+    @property
+    def start(self) -> State:
+        """Where a message begins."""
+        return self._machine.start
+
     def walk(self, rows: Sequence[Row]) -> list[Step]:
         """Where each row was placed."""
         return list(self._walker.walk(rows))
