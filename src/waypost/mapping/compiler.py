@@ -319,15 +319,12 @@ class Emitter:
         called = self.use(f"{name}_of", function.call)
         if function.needs == "now":
             return f"{called}(_now)"
-        if function.needs == "reference":
+        if function.looks:
             key = function.table_key(node.args[0].value)
             table = f"_table_{list(self.tables).index(key)}"
             self.globals[table] = self.tables[key]
-            return f"{called}({', '.join([table, '_now', *map(self.emit, node.args[1:])])})"
-        if function.needs == "table":
-            table = f"_table_{list(self.tables).index(node.args[0].value)}"
-            self.globals[table] = self.tables[node.args[0].value]
-            return f"{called}({', '.join([table, *map(self.emit, node.args[1:])])})"
+            given = [table, "_now"] if function.needs == "reference" else [table]
+            return f"{called}({', '.join([*given, *map(self.emit, node.args[1:])])})"
         if (prepared := self.prepared(function, node)) is not None:
             return prepared
         arguments = [self.emit(each) for each in node.args]

@@ -175,9 +175,8 @@ class Writer:
         return _Value(group.name, name, _ALWAYS if certain else _NONE)
 
     def rule(self, rule: Rule, scope: _Scope) -> str:
-        """The expression that gives a rule's value."""
-        if rule.source is None:
-            return self.emitter.literal(anew(rule.value))
+        """The expression that gives the value of a rule with a source."""
+        assert rule.source is not None
         code = self.code(rule.source, scope, may_miss=rule.null or rule.default is not None)
         if rule.default is None:
             return code
