@@ -56,7 +56,7 @@ class TestJsonRecords(FormatConformance):
 class TestJsonRecordsOfTheContentItself(FormatConformance):
     name, options, documents = "json", "{records: this}", VALUES
     contents = (b"[1, 2]", b'\n[{"a": [1]}]\n', b'["\\\\"]')
-    broken = (b"[1, 2", b"{}", b"[1] [2]", b"[[1, 2]")
+    broken = (b"[1, 2", b"{}", b"[1] [2]", b"[[1, 2]", b'"a text without an end')
     endless_start = b"[["
     endless = b"[1,2]," * 100
 

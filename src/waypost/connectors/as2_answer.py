@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from waypost.connectors.as2_archive import Facts, KeptReceipt
 from waypost.connectors.as2_connection import As2Connection
-from waypost.connectors.http_connection import HttpConnection, HttpConnectionOptions
 from waypost.core.content import Content
 from waypost.core.errors import DataError, EndpointError, EndpointUnavailable, WaypostError
 from waypost.core.event import EndpointLost
@@ -92,6 +91,11 @@ class As2Answers:
         now = datetime.fromtimestamp(self._grants.clock.now() / 1_000_000, UTC)
         headers, body = write_receipt(plain, answer, ours=(), now=now, message_id=_new_id("waypost"))
         return HttpResponse(200, body, headers)
+
+    def stranger(self, partner: As2Connection, cause: str) -> HttpResponse:
+        """The caller is not the partner it says it is; nothing of what it sends is looked at."""
+        self._grants.events.emit(EndpointLost(endpoint=partner.options.them, cause=f"a call was refused: {cause}"))
+        return problem(403, cause)
 
     async def accepted(self, partner: As2Connection, asked: Asked, opened: OpenedContent) -> HttpResponse:
         """The message is durable."""
@@ -210,11 +214,7 @@ class As2Answers:
         return given.scheme in ("http", "https") and (given.hostname or "") == (known.hostname or "-")
 
     async def _deliver(self, partner: As2Connection, address: str, headers: dict[str, str], body: bytes) -> None:
-        options = HttpConnectionOptions(
-            address=address, ca_file=partner.options.ca_file, connect_seconds=partner.options.connect_seconds,
-            timeout_seconds=partner.options.timeout_seconds,
-        )  # fmt: skip
-        pool, pause = HttpConnection(options, self._grants), _FIRST_SECONDS
+        pool, pause = partner.http_to(address), _FIRST_SECONDS
         try:
             for attempt in range(1, _TRIES + 1):
                 try:

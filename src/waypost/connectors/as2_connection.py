@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from waypost.connectors.as2_archive import As2Archive
+from waypost.connectors.as2_caller import why_not_known
+from waypost.connectors.as2_credential import As2OurKeyOptions, As2TheirCertificateOptions, CredentialFiles
 from waypost.connectors.http_connection import HttpAnswer, HttpConnection, HttpConnectionOptions
 from waypost.core.content import Content, Spool
 from waypost.core.errors import ConfigurationRefused
@@ -27,45 +29,6 @@ _ANSWER, _CONNECT, _RECEIPT = Duration(120), Duration(10), Duration(300)
 DIGESTS = Literal["none", "sha-1", "sha-224", "sha-256", "sha-384", "sha-512"]
 _CIPHERS = {"3des": "tripledes_3key"}
 CIPHERS = Literal["none", "3des", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm", "aes192-gcm", "aes256-gcm"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class As2OurKeyOptions:
-    certificate: Annotated[
-        ProjectPath | None, Option("Our certificate, PEM or DER, a file of the project.", example="partners/us.pem")
-    ] = None
-    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
-    key: Annotated[Secret | None, Option("Its private key as PEM: a secret of the environment.")] = None
-    key_file: Annotated[str, Option("In its place: a file of this machine that holds the key as PEM.")] = ""
-    password: Annotated[Secret | None, Option("Password of the key.")] = None
-    use_from: Annotated[str, Option("Moment from which it is used, UTC.", example="2026-12-01T00:00")] = ""
-    use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
-
-    def faults(self) -> Iterator[OptionFault]:
-        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
-        yield from _one_of("key", self.key, "key_file", self.key_file)
-        yield from _window_faults(self.use_from, self.use_until)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class As2TheirCertificateOptions:
-    certificate: Annotated[
-        ProjectPath | None,
-        Option("The partner's certificate, PEM or DER, a file of the project.", example="partners/acme.pem"),
-    ] = None
-    certificate_file: Annotated[str, Option("In its place: a file of this machine, read when it is needed.")] = ""
-    use_from: Annotated[str, Option("Moment from which it is used, UTC.")] = ""
-    use_until: Annotated[str, Option("Moment from which it is no longer used, UTC.")] = ""
-
-    def faults(self) -> Iterator[OptionFault]:
-        yield from _one_of("certificate", self.certificate, "certificate_file", self.certificate_file)
-        yield from _window_faults(self.use_from, self.use_until)
-
-
-def _one_of(name: str, value: object, other: str, path: str) -> Iterator[OptionFault]:
-    if (value is None) == (not path):
-        found = f"neither {name} nor {other}" if value is None else f"both {name} and {other}"
-        yield OptionFault(name, found, "one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +82,15 @@ class As2ConnectionOptions:
     user: Annotated[str, Option("User of basic authentication.")] = ""
     password: Annotated[Secret | None, Option("Password of basic authentication.")] = None
     ca_file: Annotated[str, Option("PEM file of the authorities to trust in place of the system's.")] = ""
+    client_certificate: Annotated[
+        ProjectPath | None, Option("Our TLS certificate for a partner's server that asks for one, PEM.")
+    ] = None
+    client_key: Annotated[Secret | None, Option("Its private key as PEM.")] = None
+    client_key_password: Annotated[Secret | None, Option("Password of that key.")] = None
+    their_client_certificates: Annotated[
+        tuple[As2TheirCertificateOptions, ...],
+        Option("TLS certificates one of which the partner must show when it calls; needs `client_certificate_header`."),
+    ] = ()
     connect_seconds: Annotated[Duration, Option("Longest wait for a connection.", minimum=0.01)] = _CONNECT
     timeout_seconds: Annotated[
         Duration, Option("Longest wait for a whole answer; a second more for each 100 kB sent.", minimum=0.01)
@@ -145,24 +117,10 @@ class As2ConnectionOptions:
     def _http(self) -> HttpConnectionOptions:
         return HttpConnectionOptions(
             address=self.address, user=self.user, password=self.password, ca_file=self.ca_file,
+            client_certificate=self.client_certificate, client_key=self.client_key,
+            client_key_password=self.client_key_password,
             connect_seconds=self.connect_seconds, timeout_seconds=self.timeout_seconds,
         )  # fmt: skip
-
-
-def _window_faults(use_from: str, use_until: str) -> Iterator[OptionFault]:
-    for name, text in (("use_from", use_from), ("use_until", use_until)):
-        try:
-            moment(text)
-        except ValueError:
-            yield OptionFault(name, f"found {text!r}", "a date or moment, such as 2026-12-01T00:00")
-
-
-def moment(text: str) -> datetime | None:
-    """A moment in UTC; None for ''. ``ValueError`` for what is none."""
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @registry.register(
@@ -185,6 +143,7 @@ class As2Connection:
         self.http = HttpConnection(options._http(), grants)
         self._ours: tuple[Credential, ...] = ()
         self._theirs: tuple[Credential, ...] = ()
+        self._callers: tuple[Credential, ...] = ()
 
     @property
     def address(self) -> str:
@@ -193,8 +152,11 @@ class As2Connection:
     async def open(self) -> None:
         """Read the certificates and make the pool. ``ConfigurationRefused`` for a certificate or key that is none."""
         if not self._ours and not self._theirs:
-            self._ours = tuple(self._our_key(each) for each in self.options.our_certificates)
-            self._theirs = tuple(self._their_certificate(each) for each in self.options.their_certificates)
+            grants = self._grants
+            files = CredentialFiles(grants.root, grants.read_file, f"connection {grants.name}")
+            self._ours = tuple(map(files.ours, self.options.our_certificates))
+            self._theirs = tuple(map(files.theirs, self.options.their_certificates))
+            self._callers = tuple(map(files.theirs, self.options.their_client_certificates))
         await self.http.open()
 
     async def check(self) -> None:
@@ -230,6 +192,20 @@ class As2Connection:
             require_encrypted=options.require_encrypted and not receipt, mic_as_received=options.mic_as_received,
             limits=Limits(content=content_bytes) if content_bytes else LIMITS,
         )  # fmt: skip
+
+    def why_not_caller(self, headers: Mapping[str, str], header: str) -> str:
+        """Why a request does not come from the partner by its TLS certificate; empty if it does, or need not say."""
+        return why_not_known(headers, header, self._callers, self.now()) if self._callers else ""
+
+    def http_to(self, address: str) -> HttpConnection:
+        """Another address of the partner, for an asynchronous receipt: without the password of the first."""
+        https = address.startswith("https:")
+        options = replace(
+            self.options._http(), address=address, user="", password=None,
+            client_certificate=self.options.client_certificate if https else None,
+            client_key=self.options.client_key if https else None,
+        )  # fmt: skip
+        return HttpConnection(options, self._grants)
 
     @property
     def ours(self) -> tuple[Credential, ...]:
@@ -275,41 +251,6 @@ class As2Connection:
             compress=Compression(options.compress), transfer_encoding="base64" if options.base64 else "binary",
             old_digest_names=options.old_digest_names, legacy=options.legacy,
         )  # fmt: skip
-
-    def _our_key(self, given: As2OurKeyOptions) -> Credential:
-        from waypost.as2.certificate import load_credential
-
-        password = given.password.reveal().encode() if given.password is not None else None
-        key = given.key.reveal().encode() if given.key is not None else self._machine_file(given.key_file)
-        return load_credential(
-            self._certificate(given), key, password=password,
-            use_from=moment(given.use_from), use_until=moment(given.use_until),
-        )  # fmt: skip
-
-    def _their_certificate(self, given: As2TheirCertificateOptions) -> Credential:
-        from waypost.as2.certificate import load_credential
-
-        return load_credential(
-            self._certificate(given), use_from=moment(given.use_from), use_until=moment(given.use_until)
-        )
-
-    def _certificate(self, given: As2OurKeyOptions | As2TheirCertificateOptions) -> bytes:
-        if given.certificate is None:
-            return self._machine_file(given.certificate_file)
-        return self._file(given.certificate)
-
-    def _machine_file(self, path: str) -> bytes:
-        try:
-            return (self._grants.root / path).read_bytes()
-        except OSError as error:
-            raise ConfigurationRefused(
-                f"{path}: {error.strerror}", where=f"connection {self._grants.name}", expected="a file that can be read"
-            ) from None
-
-    def _file(self, path: str) -> bytes:
-        if self._grants.read_file is None:
-            raise ConfigurationRefused(f"no file {path!r} is granted", where=f"connection {self._grants.name}")
-        return self._grants.read_file(path)
 
 
 def as2_connection(name: str, grants: Grants) -> As2Connection:

@@ -7,6 +7,7 @@ the message is durable                      200 and a receipt that accepts, if i
                                             once, the receipt in a request to the address it gave
 its Message-ID was accepted before          the receipt it got then, or one that says ``duplicate-document``
 it cannot be opened, or not as agreed       200 and a receipt that says why; 400 where it asked for none
+its TLS certificate is not the partner's    403, and no receipt
 nobody here has its names                   200 and ``unknown-trading-partner``, or 403 where it asked for no receipt
 it cannot be taken now                      503, and no receipt: it is sent again
 the receipt of something we sent            200; it settles the delivery, in whatever process that waits
@@ -52,6 +53,14 @@ class As2SourceOptions:
     limit_bytes: Annotated[
         Size, Option("Largest message taken, as it comes and once it is opened.", minimum=1, maximum=64 << 30)
     ] = _LIMIT
+    client_certificate_header: Annotated[
+        str,
+        Option(
+            "Header in which the proxy with TLS before us hands on the caller's certificate (RFC 9440, or PEM "
+            "percent-encoded); it must take away what callers send under this name.",
+            example="Client-Cert",
+        ),
+    ] = ""
 
     def faults(self) -> Iterator[OptionFault]:
         if not self.path.startswith("/"):
@@ -107,6 +116,11 @@ class As2Source:
                     f"two connections are from {names[0]!r} to {names[1]!r}", where=f"as2 {self._options.path}",
                     expected="one for each pair of AS2 names",
                 )  # fmt: skip
+            if partner.options.their_client_certificates and not self._options.client_certificate_header:
+                raise ConfigurationRefused(
+                    f"connection {name!r} asks for TLS client certificates", where=f"as2 {self._options.path}",
+                    expected="client_certificate_header, in which the proxy hands them on",
+                )  # fmt: skip
             self._partners[names] = partner
         spool = as2_connection(self._options.connections[0], self._grants).spool.folder
         self._grants.listener.mount(
@@ -152,6 +166,9 @@ class As2Source:
         partner = self._partners.get((asked.head.sender, asked.head.receiver))
         if partner is None:
             return self._answers.unknown(asked)
+        stranger = partner.why_not_caller(request.headers, self._options.client_certificate_header)
+        if stranger:
+            return self._answers.stranger(partner, stranger)
         if asked.is_receipt:
             return await self._answers.receipt(partner, asked)
         return await self._message(partner, asked)

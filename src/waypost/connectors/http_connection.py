@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from waypost.connectors.http_guard import denied, guarded_resolver, is_denied
+from waypost.connectors.http_tls import Tls, client_refused
 from waypost.core.content import Content
 from waypost.core.errors import ConfigurationRefused, EndpointError, EndpointTimeout, EndpointUnavailable
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
-from waypost.core.spec import Duration, Option, OptionFault, Secret
+from waypost.core.spec import Duration, Option, OptionFault, ProjectPath, Secret
 
 if TYPE_CHECKING:
-    import ssl
-
     import aiohttp
 
 _KEPT_BACK = ("set-cookie", "authorization", "www-authenticate", "proxy-")
@@ -45,6 +44,12 @@ class HttpConnectionOptions:
     ca_file: Annotated[
         str, Option("PEM file of the authorities to trust in place of the system's, relative to the project.")
     ] = ""
+    client_certificate: Annotated[
+        ProjectPath | None,
+        Option("Our certificate for a server that asks for one, PEM, a file of the project.", example="tls/us.pem"),
+    ] = None
+    client_key: Annotated[Secret | None, Option("Its private key as PEM.")] = None
+    client_key_password: Annotated[Secret | None, Option("Password of that key.")] = None
 
     def faults(self) -> Iterator[OptionFault]:
         yield from _address_faults(self.address)
@@ -55,6 +60,18 @@ class HttpConnectionOptions:
         for name, value in self.headers.items():
             if not _is_header(name, value.reveal()):
                 yield OptionFault("headers", f"header {name!r} cannot be sent", "a token and a value on one line")
+        if (self.client_certificate is None) != (self.client_key is None):
+            option = "client_key" if self.client_key is None else "client_certificate"
+            yield OptionFault(option, "one without the other", "client_certificate together with client_key")
+        elif self.client_certificate is not None and not self.address.startswith("https:"):
+            yield OptionFault("client_certificate", f"the address is {self.address!r}", "https, or no certificate")
+
+    def tls(self) -> Tls:
+        """Whom it trusts and how it shows who we are."""
+        return Tls(
+            ca_file=self.ca_file, certificate=self.client_certificate or "", key=self.client_key,
+            password=self.client_key_password,
+        )  # fmt: skip
 
 
 def _address_faults(address: str) -> Iterator[OptionFault]:
@@ -129,7 +146,10 @@ class HttpConnection:
             raise denied(host, host)
         options = self.options
         connector = aiohttp.TCPConnector(
-            limit=options.pool, resolver=guarded_resolver(), ssl=self._tls() or True, keepalive_timeout=15
+            limit=options.pool,
+            resolver=guarded_resolver(),
+            ssl=options.tls().context(self._grants, self.address) or True,
+            keepalive_timeout=15,
         )
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_sent)
@@ -186,7 +206,7 @@ class HttpConnection:
             raise self._lost(error, f"{method} {self.address}{path}", progress.sent, seconds) from None
 
     def _lost(self, error: BaseException, where: str, sent: bool, seconds: float) -> EndpointError:
-        refused = _certificate_error(error, where)
+        refused = _certificate_error(error, where) or client_refused(error, where)
         if refused is not None:
             return refused
         cause = self._scrub_text(str(error)) or type(error).__name__
@@ -196,20 +216,6 @@ class HttpConnection:
             return EndpointUnavailable(found, where=where, remedy="check that the system runs and can be reached")
         found = f"no answer within {seconds:g} s" if timed_out else f"connection lost: {cause}"
         return EndpointTimeout(found, where=where, expected="an answer", remedy="it may have been done there")
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self.options.ca_file:
-            return None
-        import ssl
-
-        try:
-            return ssl.create_default_context(cafile=str(self._grants.root / self.options.ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationRefused(
-                f"ca_file {self.options.ca_file!r} cannot be used: {error}",
-                where=self.address,
-                expected="a PEM file of certificates",
-            ) from None
 
     def _shown(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         shown: dict[str, str] = {}

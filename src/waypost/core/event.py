@@ -188,6 +188,18 @@ class ArrivalRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsMissed(Event):
+    """A content has no record where they were looked for, and something else there."""
+
+    metric = "waypost_records_missed_total"
+    level = Level.WARNING
+    sentence = "{flow}: a content without records at {path!r}: {found}"
+    flow: str
+    path: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRefused(Event):
     """What came over a connection is no message, or none that is taken; its sender may try again."""
 

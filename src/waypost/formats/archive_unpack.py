@@ -8,6 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import IO
 
 from waypost.core.errors import DataError
 
@@ -63,18 +66,25 @@ def gunzip(data: bytes, budget: Budget) -> bytes:
 
 
 def unzip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file of a zip archive, folders left out. ``DataError`` as ``gunzip``, and for what is
-    encrypted, packed otherwise than stored or deflated, or named as if to leave the folder it is unpacked in."""
+    """Name and content of each file of a zip archive, folders left out. ``DataError`` as ``gunzip``, and for what
+    ``refuse_entry`` refuses."""
+    for (_, name), pieces in groupby(unzip_pieces(io.BytesIO(data), budget), key=itemgetter(0, 1)):
+        yield name, b"".join(piece for _, _, piece in pieces)
+
+
+def unzip_pieces(file: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, bytes]]:
+    """Number and name of a file and a piece of its content, file by file; of an empty file an empty piece."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_FILES:
                 raise DataError(f"{len(entries)} files", where="zip", expected=f"at most {MOST_FILES}",
                                 code="archive-size")  # fmt: skip
-            for entry in entries:
+            for number, entry in enumerate(entries):
                 if not entry.is_dir():
                     refuse_entry(entry.filename, entry.flag_bits, entry.compress_type)
-                    yield entry.filename, _content(archive, entry, budget)
+                    for piece in _pieces(archive, entry, budget):
+                        yield number, entry.filename, piece
     except _BROKEN as wrong:
         raise broken("zip", str(wrong) or type(wrong).__name__) from None
 
@@ -93,13 +103,14 @@ def refuse_entry(name: str, flags: int, method: int) -> None:
                         code="archive-syntax")  # fmt: skip
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
-    made = list[bytes]()
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> Iterator[bytes]:
     with archive.open(entry) as file:
-        while piece := file.read(_PIECE):
+        piece = file.read(_PIECE)
+        yield piece
+        while piece:
             budget.spend(len(piece), f"zip, file {entry.filename[:80]!r}")
-            made.append(piece)
-    return b"".join(made)
+            piece = file.read(_PIECE)
+            yield piece
 
 
 def broken(kind: str, found: str) -> DataError:

@@ -19,6 +19,7 @@ from waypost.core.registry import registry
 from waypost.core.spec import Option, ProjectPath, Size
 from waypost.core.traits import FormatTraits
 from waypost.formats.avro_block import SYNC_BYTES, AvroFramer, Short, read_header, varint
+from waypost.formats.avro_places import AvroPlaces
 from waypost.formats.avro_value import as_document, as_value, refuse_schema
 from waypost.formats.library import library, project_file
 
@@ -98,11 +99,7 @@ class AvroFormat:
     def _decode(self, data: bytes, context: Context) -> Any:
         schema, codec = context
         try:
-            count, at = varint(data, 0)
-            size, at = varint(data, at)
-            body = data[at : at + size]
-            if codec == "deflate":
-                body = self._inflated(body)
+            count, body, _ = self._body(data, codec)
             if not 0 <= count <= len(body):
                 raise ValueError(f"{count} records in {len(body)} bytes")
             stream = io.BytesIO(body)
@@ -115,6 +112,35 @@ class AvroFormat:
         except _UNREADABLE as wrong:
             return DataError(f"{type(wrong).__name__}: {wrong}"[:200], where=f"block of {len(data)} bytes",
                              expected="records by the schema of the file", code="avro-syntax")  # fmt: skip
+
+    def _body(self, data: bytes, codec: str) -> tuple[int, bytes, int]:
+        """How many records a block has, their bytes, and where these begin in it."""
+        count, at = varint(data, 0)
+        size, at = varint(data, at)
+        body = data[at : at + size]
+        return count, self._inflated(body) if codec == "deflate" else body, at
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        """Those of a block that is not packed."""
+        ranges, start, packed = self._places(data, context, paths)
+        if packed:
+            return [None] * len(paths)
+        return [(found[0] + start, found[1] + start) if found else None for found in ranges]
+
+    def place_names(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        """Those of a packed block: the bytes in what it unpacks to."""
+        ranges, _, packed = self._places(data, context, paths)
+        return [f"bytes {f[0]}–{f[1]} of the unpacked block" if f and packed else None for f in ranges]
+
+    def _places(
+        self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]
+    ) -> tuple[list[tuple[int, int] | None], int, bool]:  # fmt: skip
+        known = self._context(context)
+        if isinstance(known, DataError):
+            return [None] * len(paths), 0, False
+        count, body, start = self._body(data, known[1])
+        places = AvroPlaces(body, known[0], count)
+        return [places.range_of(path) for path in paths], start, known[1] == "deflate"
 
     def _inflated(self, body: bytes) -> bytes:
         limit = self._options.unpacked_bytes

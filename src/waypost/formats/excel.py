@@ -1,42 +1,44 @@
-"""Excel workbooks (.xlsx), read only: sheets as rows of named cells."""
+"""Excel workbooks (.xlsx), read only: sheets as rows of named cells, whole or row by row."""
 
 from __future__ import annotations
 
 import io
-import math
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, Literal
+
+import msgspec
 
 from waypost.core.component import Framer
-from waypost.core.errors import DataError, near
+from waypost.core.errors import DataError
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, Size
 from waypost.core.traits import FormatTraits
-from waypost.formats.archive_unpack import Budget, unzip
+from waypost.formats.excel_book import UNREADABLE, Cells, Row, cell_name, look_inside, rows_of, sheets_of, unreadable
+from waypost.formats.excel_framer import ROW, RowFramer
 from waypost.formats.library import library
 from waypost.formats.line import WholeFramer
 
 MOST_CELLS = 1_000_000
 _LIMIT = Size(128 << 20)
-_DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
+_read_row = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExcelOptions:
     """Which sheets are read, and where their columns get their names."""
 
+    unit: Annotated[
+        Literal["content", "row"], Option("Whether a workbook is one message, or each of its rows, of any number.")
+    ] = "content"
     sheets: Annotated[
         tuple[str, ...], Option("Sheets to read, by name; all where none is named.", example="Prices")
     ] = ()
     header: Annotated[bool, Option("Whether the first row of a sheet names the columns.")] = True
     skip_rows: Annotated[int, Option("Rows passed over at the top of each sheet.", minimum=0, maximum=1000)] = 0
-    unpacked_bytes: Annotated[Size, Option("Most bytes a workbook may unpack to.", maximum=1 << 32)] = _LIMIT
+    unpacked_bytes: Annotated[Size, Option("Most bytes a workbook may unpack to.", maximum=1 << 36)] = _LIMIT
 
 
 @registry.register(
@@ -44,13 +46,17 @@ class ExcelOptions:
     example="{sheets: [Prices], header: true}", extra="excel",
 )  # fmt: skip
 class ExcelFormat:
-    """Excel workbooks, one document each, read but not written.
+    """Excel workbooks, read but not written; one document a workbook, or one a row.
 
-    A document holds `sheets`: each with its `name` and `rows`, mappings of column to value; the `split` step makes
-    messages of them. A cell is text, a whole number, a decimal, true or false, an ISO date or time, or null where it is
-    empty; of a formula it is the value Excel saved last. Rows without a value are left out. Columns without a name are
-    `column_1`, `column_2` … At most 1,000,000 cells are read; a workbook that unpacks to more than `unpacked_bytes`
-    or declares a document type is refused before it is opened.
+    With `unit: content` a document holds `sheets`: each with its `name` and `rows`, mappings of column to value; the
+    `split` step makes messages of them; at most 1,000,000 cells are read. With `unit: row` a document holds `sheet`,
+    `row` (its number in Excel) and `cells`, that mapping, and memory does not grow with the number of rows: a workbook
+    lies in a temporary file without a name until all of it is there, and the texts its cells share may take 16 MiB.
+
+    A cell is text, a whole number, a decimal, true or false, an ISO date or time, or null where it is empty; of a
+    formula it is the value Excel saved last. Rows without a value are left out. Columns without a name are `column_1`,
+    `column_2` … A workbook that unpacks to more than `unpacked_bytes` or declares a document type is refused before it
+    is opened; links to other files are not followed.
     """
 
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -60,78 +66,72 @@ class ExcelFormat:
         self._load = library("openpyxl", "excel", "excel").load_workbook
 
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
+        if self._options.unit == "row":
+            return RowFramer(self._all_rows, limit_bytes, self._options.unpacked_bytes, offset)
         return WholeFramer(limit_bytes, offset)
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
-        return [self._decode(data) for data in batch]
+        return [self._row(data, context) if self._options.unit == "row" else self._decode(data) for data in batch]
 
-    def _decode(self, data: bytes) -> Any:
+    def _row(self, data: bytes, context: bytes) -> Any:
+        if context != ROW:
+            return DataError("a workbook that is not cut into rows", where="record", expected="a file of a source",
+                             remedy="unit: content, and the split step", code="excel-syntax")  # fmt: skip
         try:
-            self._look_inside(data)
-            return self._workbook(data)
-        except DataError as refusal:
-            return refusal
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError, IndexError, OSError,
-                EOFError, SyntaxError, OverflowError, RecursionError) as wrong:  # fmt: skip
-            return DataError(f"{type(wrong).__name__}: {wrong}"[:200], where="workbook",
-                             expected="a workbook as Excel writes it (.xlsx)",
-                             remedy="open it in Excel and save it again", code="excel-syntax")  # fmt: skip
+            return _read_row(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, ValueError) as wrong:
+            return unreadable(wrong)
 
-    def _look_inside(self, data: bytes) -> None:
-        """Refuse what would cost memory or reach outside, before any parser sees it."""
-        if not data.startswith(b"PK"):
-            raise DataError(f"bytes {data[:4].hex()}", where="byte 0", expected="a workbook of kind .xlsx",
-                            remedy="have it saved as .xlsx", code="excel-syntax")  # fmt: skip
-        for name, content in unzip(data, Budget(self._options.unpacked_bytes)):
-            if any(doctype in content for doctype in _DOCTYPES):
-                raise DataError("a document type declaration", where=f"workbook, {name[:80]}", expected="none",
-                                code="excel-doctype")  # fmt: skip
-
-    def _workbook(self, data: bytes) -> dict[str, Any]:
-        book = self._load(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    def _all_rows(self, file: IO[bytes]) -> Iterator[Row]:
+        book = self._load(file, read_only=True, data_only=True, keep_links=False)
         try:
-            known = list(book.sheetnames)
-            for name in self._options.sheets:
-                if name not in known:
-                    raise DataError(f"no sheet {name!r}", where="workbook", expected=f"{', '.join(known)[:200]}",
-                                    remedy=near(name, known), code="excel-sheet")  # fmt: skip
-            left = [MOST_CELLS]
-            sheets = [book[name] for name in self._options.sheets or known]
-            return {
-                "sheets": [
-                    {"name": sheet.title, "rows": list(self._rows(sheet, left))}
-                    for sheet in sheets
-                    if hasattr(sheet, "iter_rows")
-                ]
-            }
+            for sheet in sheets_of(book, self._options.sheets):
+                yield from self._rows(sheet, None)
         finally:
             book.close()
 
-    def _rows(self, sheet: Any, left: list[int]) -> Iterator[dict[str, Any]]:
-        names: list[str] | None = None
-        for row in sheet.iter_rows(min_row=1 + self._options.skip_rows, values_only=True):
-            left[0] -= len(row)
-            if left[0] < 0:
-                raise DataError(f"more than {MOST_CELLS} cells", where=f"sheet {sheet.title!r}", expected="fewer",
-                                remedy="name the sheets to read, or have it sent as CSV", code="excel-size",
-                                )  # fmt: skip
-            if names is None:
-                names = self._names(row, sheet.title)
-                if self._options.header:
-                    continue
-            values = [_value(cell) for cell in row]
-            if any(value is not None for value in values):
-                names.extend(f"column_{n}" for n in range(len(names) + 1, len(values) + 1))
-                yield dict(zip(names, values, strict=False))
+    def _rows(self, sheet: Any, cells: Cells | None) -> Iterator[Row]:
+        return rows_of(sheet, header=self._options.header, skip_rows=self._options.skip_rows, cells=cells)
 
-    def _names(self, row: Sequence[Any], sheet: str) -> list[str]:
-        texts = [str(_value(cell)).strip() if self._options.header and cell is not None else "" for cell in row]
-        names = [text or f"column_{n}" for n, text in enumerate(texts, 1)]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"column {twice[:80]!r} is named twice", where=f"sheet {sheet!r}, header",
-                            expected="each column once", code="excel-header")  # fmt: skip
-        return names
+    def _decode(self, data: bytes) -> Any:
+        try:
+            return {
+                "sheets": [
+                    {"name": name, "rows": [row.cells for row in rows]} for name, rows in self._workbook(data).items()
+                ]
+            }
+        except DataError as refusal:
+            return refusal
+        except UNREADABLE as wrong:
+            return unreadable(wrong)
+
+    def _workbook(self, data: bytes) -> dict[str, list[Row]]:
+        """The rows of each sheet."""
+        look_inside(io.BytesIO(data), self._options.unpacked_bytes)
+        book = self._load(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        try:
+            cells = Cells(MOST_CELLS)
+            return {sheet.title: list(self._rows(sheet, cells)) for sheet in sheets_of(book, self._options.sheets)}
+        finally:
+            book.close()
+
+    def place_names(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        if self._options.unit == "row":
+            document = _read_row(data)
+            row = Row(document["sheet"], document["row"], document["cells"])
+            return [_cell(row, path[1]) if len(path) == 2 and path[0] == "cells" else None for path in paths]
+        sheets = list(self._workbook(data).values())
+        return [self._place(sheets, path) for path in paths]
+
+    @staticmethod
+    def _place(sheets: Sequence[Sequence[Row]], path: Sequence[str | int | None]) -> str | None:
+        """The cell of ``sheets[i].rows[j].column``."""
+        if len(path) != 5 or path[0] != "sheets" or path[2] != "rows":
+            return None
+        sheet, number = path[1], path[3]
+        if not isinstance(sheet, int) or not isinstance(number, int) or not 0 <= sheet < len(sheets):
+            return None
+        return _cell(sheets[sheet][number], path[4]) if 0 <= number < len(sheets[sheet]) else None
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         refusal = DataError("a document to write", where="format excel", expected="one to read",
@@ -139,16 +139,6 @@ class ExcelFormat:
         return [refusal] * len(documents)
 
 
-def _value(cell: Any) -> Any:
-    if isinstance(cell, float):
-        if not math.isfinite(cell):
-            return None
-        return int(cell) if cell.is_integer() and abs(cell) < 1 << 53 else Decimal(repr(cell))
-    if isinstance(cell, datetime):
-        plain = not (cell.hour or cell.minute or cell.second or cell.microsecond)
-        return cell.date().isoformat() if plain else cell.isoformat()
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return Decimal(repr(cell.total_seconds()))
-    return cell if cell is None or isinstance(cell, str | bool | int) else str(cell)
+def _cell(row: Row, column: str | int | None) -> str | None:
+    names = list(row.cells)
+    return cell_name(row.sheet, row.number, names.index(column) + 1) if column in row.cells else None

@@ -45,7 +45,8 @@ class DocumentCodec:
                     at += 1
             if len(found) < item.least:
                 where = lines[at][0] if at < len(lines) else "at the end"
-                faults.append(f"{where}: no {item.name!r}; expected at least one")
+                instead = f" but {lines[at][1]!r}" if at < len(lines) else ""
+                faults.append(f"{where}: no {item.first!r}{instead}; expected at least one {item.name!r}")
             if found or item.most == "many":
                 made[item.name] = found if item.most == "many" else found[0]
         self._check(use.checks, lines[start:at], faults)

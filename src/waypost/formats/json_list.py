@@ -192,7 +192,7 @@ class ListFramer:
                 self._something = self._something or bool(self._data[self._pos :].removeprefix(_BOM).strip())
                 self._pos = len(self._data)
                 return False
-            text = token[0]
+            text, self._something = token[0], True
             if text[0] == 0x22:
                 if len(text) > self._limit:
                     self._refuse_large(token.start())
@@ -200,7 +200,7 @@ class ListFramer:
                 if not token[1]:
                     self._pos = token.start()
                     return False
-            self._pos, self._something = token.end(), True
+            self._pos = token.end()
             if self._follow(text):
                 return True
         return False

@@ -16,6 +16,7 @@ from waypost.core.spec import Option, ProjectPath
 from waypost.core.traits import FormatTraits
 from waypost.formats.library import library, project_file
 from waypost.formats.line import WholeFramer, too_large
+from waypost.formats.protobuf_places import protobuf_place
 
 MOST_BYTES = 1 << 20
 """Of one message: two of its bytes may become an object, which costs some hundred times as much memory and time."""
@@ -79,6 +80,11 @@ class ProtobufFormat:
             return DataError(f"{wrong}"[:200] or "no message", where=f"message of {len(data)} bytes",
                              expected=f"a {self._type.DESCRIPTOR.full_name}", remedy="check the descriptor set",
                              code="protobuf-syntax")  # fmt: skip
+
+    def locate(self, data: bytes, context: bytes, paths: Sequence[Sequence[str | int | None]]) -> Sequence[Any]:
+        start = 0 if not self._delimited else len(data) - len(_body(data))
+        descriptor = self._type.DESCRIPTOR
+        return [protobuf_place(data, (start, len(data)), descriptor, path) for path in paths]
 
     def encode(self, documents: Sequence[Any]) -> Sequence[Any]:
         return [self._encode(document) for document in documents]

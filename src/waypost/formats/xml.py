@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from waypost.core.component import Framer
 from waypost.core.errors import DataError
+from waypost.core.event import RecordsMissed
 from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.spec import Option, OptionFault
@@ -81,6 +82,9 @@ class XmlFormat:
 
     Document types are refused, so there are no entities and nothing is ever fetched; so are nesting beyond 256
     levels, more than 500,000 elements in one document, 10,000 attributes of an element, and tags beyond 1 MiB.
+    Where `records` has several names, a content in which not even the elements around records are there is refused; one
+    in which only the last name never comes is told as an event, for there may be no records today.
+
     Written is UTF-8; numbers, true and false take their XML Schema form, null is left out. With a path of several
     names, a document is written inside the elements before the last.
     """
@@ -89,6 +93,7 @@ class XmlFormat:
 
     def __init__(self, options: XmlOptions, grants: Grants) -> None:
         etree = library("lxml.etree", "xml", "xml")
+        self._events, self._flow = grants.events, grants.flow
         self._path = tuple(step.encode() for step in options.records.split("/") if step)
         self._parse, self._error = etree.fromstring, etree.XMLSyntaxError
         self._parser = etree.XMLParser(
@@ -104,7 +109,10 @@ class XmlFormat:
     def framer(self, limit_bytes: int, offset: int = 0, context: bytes = b"") -> Framer:
         if not self._path:
             return WholeFramer(limit_bytes, offset)
-        return XmlFramer(self._path, limit_bytes, offset, context)
+        return XmlFramer(self._path, limit_bytes, offset, context, self._missed)
+
+    def _missed(self, found: str) -> None:
+        self._events.emit(RecordsMissed(flow=self._flow, path=b"/".join(self._path).decode(), found=found))
 
     def decode(self, batch: Sequence[bytes], context: bytes) -> Sequence[Any]:
         declaration, stack = split_context(context) if self._path else (b"", [])

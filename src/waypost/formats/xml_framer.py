@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from waypost.core.component import Slice
 from waypost.core.errors import DataError
 from waypost.formats.line import too_large
+from waypost.formats.xml_looked import Looked
 from waypost.formats.xml_markup import CLOSING, DEPTH, TAG, TAG_BYTES, encoding_fault, local, long_tag, no_doctype
 from waypost.formats.xml_markup import too_deep as nested_too_deep
 
@@ -24,8 +25,13 @@ class XmlFramer:
     records must nest, and has no document type; its text is a gap.
     """
 
-    def __init__(self, path: tuple[bytes, ...], limit_bytes: int, offset: int, context: bytes) -> None:
-        self._path, self._limit = path, limit_bytes
+    def __init__(
+        self, path: tuple[bytes, ...], limit_bytes: int, offset: int, context: bytes,
+        missed: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """``missed`` hears what was found in place of records, where there are none in all the content."""
+        self._path, self._limit, self._missed = path, limit_bytes, missed
+        self._looked = None if offset or context else Looked(path)
         self._held = bytearray()
         self._base = offset  # of the first byte held
         self._at = 0  # what lies before was looked at
@@ -61,6 +67,13 @@ class XmlFramer:
             self._refuse(f"the content ends{within}", self._base + len(self._held), "every element closed")
             assert self._refused
             raise self._refused
+        if self._looked is not None and (found := self._looked.found):
+            if self._looked.astray:
+                self._refuse(found, 0, f"elements at {b'/'.join(self._path).decode()!r}", "check `records`")
+                assert self._refused
+                raise self._refused
+            self._missed(found)
+            self._looked = None
         return ()
 
     # ── one step at a time ───────────────────────────────────────────────────────────────────────────────────────
@@ -189,7 +202,10 @@ class XmlFramer:
 
     def _open(self, tag: re.Match[bytes], start: int, slices: list[Slice]) -> None:
         name, empty = bytes(tag[1]), tag[2].endswith(b"/")
-        if self._is_record(name):
+        record = self._is_record(name)
+        if self._looked is not None:
+            self._looked = None if record else self._looked.at([opened for opened, _ in self._stack], name)
+        if record:
             self._record, self._inside, self._marks = start, 0 if empty else 1, _marks(name)
             self._longest = len(name) + 10
             if empty:
@@ -257,8 +273,8 @@ class XmlFramer:
         raise DataError("text outside the root element", where=f"byte {position}", expected="XML",
                         remedy="check that the content is XML", code="xml-syntax")  # fmt: skip
 
-    def _refuse(self, found: str, position: int, expected: str) -> None:
-        self._refused = DataError(found, where=f"byte {position}", expected=expected, remedy="have it sent again",
+    def _refuse(self, found: str, position: int, expected: str, remedy: str = "have it sent again") -> None:
+        self._refused = DataError(found, where=f"byte {position}", expected=expected, remedy=remedy,
                                   code="xml-syntax")  # fmt: skip
 
 

@@ -112,6 +112,8 @@ def _chain(made: _Drawing, row: Mapping[str, Any], source: Mapping[str, Any], co
 
 def _valued(name: str, data: Mapping[str, Any]) -> str:
     text = f"{name} = {data['value']}" if data.get("value") is not None else name
+    if "place" in data:
+        return f"{text}  [{data['place']}]"
     return f"{text}  [{data['bytes'][0]}–{data['bytes'][1]}]" if "bytes" in data else text
 
 

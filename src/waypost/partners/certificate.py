@@ -4,8 +4,8 @@ followed by another."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from cryptography import x509
@@ -16,6 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from waypost.agreements.load import Partner
+from waypost.connectors.as2_credential import (
+    As2OurKeyOptions,
+    As2TheirCertificateOptions,
+    CredentialFiles,
+    moment,
+)
+from waypost.core.errors import ConfigurationRefused
 from waypost.flow.declared.definition import Project
 
 Side = Literal["partner", "us"]
@@ -92,21 +99,28 @@ class Held:
 def held(partner: Partner, project: Project) -> list[Held]:
     """The certificates named in the partner's file, and those of its connections over AS2."""
     made = [
-        _read("partner", str(one.file), partner.file.name, project, tuple(one.uses),
-              _start(one.valid_from), _end(one.valid_until))
+        _read("partner", str(one.file), partner.file.name, project.files.get(one.file), tuple(one.uses),
+              moment(one.valid_from), _end(one.valid_until))
         for one in partner.options.certificates
     ]  # fmt: skip
     for name in as2_connections(partner, project):
-        options = project.connections[name].use.options
+        options, files = project.connections[name].use.options, files_of(project, name)
         for ours in options.our_certificates:
-            window = (_moment(ours.use_from), _moment(ours.use_until))
-            one = _read("us", str(ours.certificate), f"connection {name}", project, ("sign", "decrypt"), *window)
-            made.append(_with_key(one, ours))
+            made.append(_with_key(_named("us", ours, files, ("sign", "decrypt")), ours, files))
         for theirs in options.their_certificates:
-            window = (_moment(theirs.use_from), _moment(theirs.use_until))
-            made.append(_read("partner", str(theirs.certificate), f"connection {name}", project,
-                              ("verify", "encrypt"), *window))  # fmt: skip
+            made.append(_named("partner", theirs, files, ("verify", "encrypt")))
     return made
+
+
+def files_of(project: Project, connection: str) -> CredentialFiles:
+    """What reads the certificates and keys that a connection names."""
+
+    def read_file(path: str) -> bytes:
+        if path not in project.files:
+            raise ConfigurationRefused("there is no such file in the project", where=f"connection {connection}")
+        return project.files[path]
+
+    return CredentialFiles(project.root, read_file, f"connection {connection}")
 
 
 def as2_connections(partner: Partner, project: Project) -> list[str]:
@@ -261,11 +275,22 @@ def _same(certificates: Sequence[Held]) -> Iterator[Checked]:
                           "name the same certificates in both")  # fmt: skip
 
 
+def _named(
+    side: Side, given: As2OurKeyOptions | As2TheirCertificateOptions, files: CredentialFiles, uses: tuple[Use, ...]
+) -> Held:
+    """One that a connection names, in the project or on the machine."""
+    file = given.certificate_file if given.certificate is None else str(given.certificate)
+    try:
+        data = files.certificate(given)
+    except ConfigurationRefused as error:
+        return Held(side, file, files.where, uses, None, error.found)
+    return _read(side, file, files.where, data, uses, moment(given.use_from), moment(given.use_until))
+
+
 def _read(
-    side: Side, file: str, source: str, project: Project, uses: tuple[Use, ...],
+    side: Side, file: str, source: str, data: bytes | None, uses: tuple[Use, ...],
     use_from: datetime | None, use_until: datetime | None,
 ) -> Held:  # fmt: skip
-    data = project.files.get(file)
     if data is None:
         return Held(side, file, source, uses, None, "there is no such file in the project")
     try:
@@ -276,35 +301,22 @@ def _read(
     return Held(side, file, source, uses, every[0], "", tuple(every[1:]), use_from, use_until)
 
 
-def _with_key(one: Held, ours: Any) -> Held:
-    from dataclasses import replace
-
+def _with_key(one: Held, ours: As2OurKeyOptions, files: CredentialFiles) -> Held:
     if one.certificate is None:
         return one
     password = ours.password.reveal().encode() if ours.password is not None else None
     try:
-        key: Any = load_pem_private_key(ours.key.reveal().encode(), password)
+        key: Any = load_pem_private_key(files.key(ours), password)
         mine: Any = one.certificate.public_key()
         fits = key.public_key().public_numbers() == mine.public_numbers()
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, ConfigurationRefused):  # no key, another kind of key, or none that can be read
         fits = False
     return replace(one, key=fits)
 
 
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _start(day: str) -> datetime | None:
-    return _moment(day)
-
-
 def _end(day: str) -> datetime | None:
     """The end of the last day."""
-    begun = _moment(day)
+    begun = moment(day)
     return begun and begun + timedelta(days=1)
 
 

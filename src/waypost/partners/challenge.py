@@ -10,15 +10,15 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from waypost.as2.algorithm import Cipher, Digest
-from waypost.as2.certificate import Credential, Use, choose, load_credential
+from waypost.as2.certificate import Credential, Use, choose
 from waypost.as2.failure import As2Error
 from waypost.as2.incoming import Terms, open_message
 from waypost.as2.outgoing import Payload, Protection, build
-from waypost.core.errors import ConfigurationRefused, DataError
+from waypost.core.errors import DataError
 from waypost.flow.declared.definition import Project
+from waypost.partners.certificate import files_of
 
 MOST_BYTES = 1 << 20
 _FIRST = "This is a challenge; send it back signed and encrypted."
@@ -47,23 +47,8 @@ class Met:
 
 def ends_of(project: Project, connection: str) -> Ends:
     """The certificates of a connection. ``ConfigurationRefused`` for one that cannot be read."""
-    from waypost.connectors.as2_connection import moment
-
-    options = project.connections[connection].use.options
-
-    def read(one: Any, key: bytes | None = None, password: bytes | None = None) -> Credential:
-        data = project.files.get(str(one.certificate))
-        if data is None:
-            raise ConfigurationRefused(f"no file {str(one.certificate)!r} in the project",
-                                       where=f"connection {connection}")  # fmt: skip
-        return load_credential(data, key, password=password, use_from=moment(one.use_from),
-                               use_until=moment(one.use_until))  # fmt: skip
-
-    ours = tuple(
-        read(one, one.key.reveal().encode(), one.password.reveal().encode() if one.password is not None else None)
-        for one in options.our_certificates
-    )
-    return Ends(ours, tuple(map(read, options.their_certificates)))
+    files, options = files_of(project, connection), project.connections[connection].use.options
+    return Ends(tuple(map(files.ours, options.our_certificates)), tuple(map(files.theirs, options.their_certificates)))
 
 
 def known_text(partner: str, now: datetime) -> bytes:

@@ -53,6 +53,24 @@ def openssl(*arguments: str, cwd: Path) -> None:
     subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True)
 
 
+def test_certificates_and_keys_may_be_files_of_the_machine(project: Path, waypost: Command, tmp_path: Path) -> None:
+    for name in ("us.pem", "acme.pem"):
+        (project / "partners" / name).rename(tmp_path / name)
+    (project / "partners/acme.yaml").write_text(ACME + "endpoints: {as2: {connection: acme-as2}}\n")
+    ours = "our_certificates: [{certificate_file: ../us.pem, key_file: ours.key}]"
+    theirs = f"their_certificates: [{{certificate_file: {tmp_path / 'acme.pem'}}}]"
+    (project / "connections.yaml").write_text(
+        f"acme-as2: {{kind: as2, address: 'http://127.0.0.1:9/as2', us: WAYPOST, them: ACME, {ours}, {theirs}}}\n"
+    )
+    said = waypost("partner", "certificates", "acme", "--project", project)
+    assert said.code == 0, said.out
+    assert "our key signed and opened a known text" in said.out and "the private key is its own" in said.out
+    assert waypost("partner", "challenge", "acme", "--project", project, "--to", tmp_path / "posed").code == 0
+    (tmp_path / "us.pem").unlink()
+    said = waypost("partner", "certificates", "acme", "--project", project)
+    assert said.code == 1 and "../us.pem: No such file or directory" in said.out
+
+
 def test_the_certificates_of_both_sides_are_looked_at(project: Path, waypost: Command) -> None:
     said = waypost("partner", "certificates", "acme", "--project", project)
     assert said.code == 0, said.out

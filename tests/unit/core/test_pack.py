@@ -114,6 +114,11 @@ MANDATE = "Document/CstmrCdtTrfInitn/PmtInf/0/CdtTrfTxInf/0"
     [
         ("fhir Patient", "gender", "femal", "gender properties/gender/enum"),
         ("fhir Patient", "birthDate", "29.2.1980", "birthDate properties/birthDate/pattern"),
+        ("fhir Patient", "birthDate", "1980-13-01", "birthDate properties/birthDate/pattern"),
+        ("fhir Patient", "birthDate", "1980-02-30", "birthDate properties/birthDate/pattern"),
+        ("fhir Patient", "birthDate", "1980-02", ""),
+        ("fhir Patient", "name", [], "name properties/name/minItems"),
+        ("fhir Observation", "issued", "2026-04-31T10:00:00Z", "issued $defs/instant/pattern"),
         ("fhir Patient", "resourceType", "Person", "resourceType properties/resourceType/const"),
         ("fhir Patient", "deceasedBoolean", True, ""),
         ("fhir Encounter", "status", None, "status required"),

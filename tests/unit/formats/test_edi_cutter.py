@@ -118,6 +118,13 @@ def test_a_fault_has_a_code_an_offset_and_a_segment(content: bytes, expected: tu
     assert expected in faults(content)
 
 
+def test_a_header_with_blanks_behind_its_tag_is_the_header_it_is() -> None:
+    """Found by ``edi_fuzz --seed 8321``: the trailer's check broke down over the tag of such a group."""
+    assert faults(SOUND.replace(b"GS*", b"GS   *")) == []
+    damaged = SOUND.replace(b"GS*", b"GS   *").replace(b"GE*1", b"GE*2")
+    assert faults(damaged) == [("x12-count", damaged.index(b"GE*2"), "GE")]
+
+
 def test_a_tag_inside_data_ends_nothing() -> None:
     content = SOUND.replace(b"Deliver to gate 3.", b"SE*IEA*UNZ and ISA*")
     assert [token.kind for token in tokens(content)] == [token.kind for token in tokens(SOUND)]

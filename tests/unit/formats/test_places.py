@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as F
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from waypost.core.component import LocatingFormat
 from waypost.core.grants import Grants
@@ -135,3 +140,90 @@ def test_a_name_of_the_view_stands_where_its_element_stands():
     assert document["purchase_order"]["lines"][0]["quantity"] == Decimal(raw[slice(*found)].decode())
     segment = raw[: found[0]].rpartition(b"~")[2].strip()
     assert segment.startswith(b"PO1*")
+
+
+AVRO = {
+    "type": "record", "name": "O", "fields": [
+        {"name": "id", "type": "long"}, {"name": "note", "type": ["null", "string"]},
+        {"name": "weight", "type": "double"}, {"name": "on", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}},
+        {"name": "hash", "type": {"type": "fixed", "name": "H", "size": 4}},
+        {"name": "tags", "type": {"type": "map", "values": "string"}},
+        {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "L", "fields": [
+            {"name": "sku", "type": "string"}, {"name": "kind", "type": "K"}, {"name": "ok", "type": "boolean"}]}}},
+    ],
+}  # fmt: skip
+ROW = {"id": 300, "note": "so", "weight": 1.5, "on": 5, "kind": "B", "hash": b"abcd", "tags": {"x": "1", "y": "22"},
+       "lines": [{"sku": "A-1", "kind": "A", "ok": True}, {"sku": "B-22", "kind": "B", "ok": False}]}  # fmt: skip
+
+
+def container(codec: str) -> bytes:
+    made = io.BytesIO()
+    fastavro.writer(made, AVRO, [{**ROW, "note": None, "lines": []}, ROW], codec=codec)
+    return made.getvalue()
+
+
+AVRO_PLACES = {
+    "records[0].id": b"\xd8\x04", "records[1].note": b"\x04so", "records[1].weight": struct.pack("<d", 1.5),
+    "records[1].on": b"\x0a", "records[1].kind": b"\x02", "records[1].hash": b"abcd", "records[1].tags.y": b"\x0422",
+    "records[1].lines[1].sku": b"\x08B-22", "records[1].lines[1].kind": b"\x02", "records[1].lines[0].ok": b"\x01",
+    "records[0].note": b"", "records[2].id": None, "records[1].lines[2]": None,
+    "records[1].tags.z": None, "records": None,
+}  # fmt: skip
+
+
+def test_values_of_an_avro_block_have_their_bytes():
+    ((made, data, context, _),) = read("avro", container("null"))
+    places = made.locate(data, context, [parse_path(path) for path in AVRO_PLACES])
+    assert [p and data[slice(*p)] for p in places] == list(AVRO_PLACES.values())
+    assert made.place_names(data, context, [("records", 0, "id")]) == [None]
+
+
+def test_values_of_a_packed_avro_block_have_a_place_in_what_it_unpacks_to():
+    ((made, data, context, _),) = read("avro", container("deflate"))
+    paths = [parse_path("records[0].id"), parse_path("records[9]")]
+    assert made.locate(data, context, paths) == [None, None]
+    assert made.place_names(data, context, paths) == ["bytes 0–2 of the unpacked block", None]
+
+
+def described() -> bytes:
+    files = FileDescriptorSet()
+    file = files.file.add(name="o.proto", package="shop", syntax="proto3")
+    line = file.message_type.add(name="Line")
+    line.field.add(name="sku", number=1, type=F.TYPE_STRING, label=F.LABEL_OPTIONAL)
+    order = file.message_type.add(name="Order")
+    entry = order.nested_type.add(name="TagsEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=F.TYPE_SINT32, label=F.LABEL_OPTIONAL)
+    entry.field.add(name="value", number=2, type=F.TYPE_MESSAGE, type_name=".shop.Line", label=F.LABEL_OPTIONAL)
+    order.field.add(name="id", number=1, type=F.TYPE_INT64, label=F.LABEL_OPTIONAL)
+    order.field.add(name="weight", number=2, type=F.TYPE_DOUBLE, label=F.LABEL_OPTIONAL)
+    order.field.add(name="lines", number=3, type=F.TYPE_MESSAGE, type_name=".shop.Line", label=F.LABEL_REPEATED)
+    order.field.add(name="sizes", number=4, type=F.TYPE_INT32, label=F.LABEL_REPEATED)
+    order.field.add(name="tags", number=16, type=F.TYPE_MESSAGE, type_name=".shop.Order.TagsEntry",
+                    label=F.LABEL_REPEATED)  # fmt: skip
+    return files.SerializeToString()
+
+
+PROTOBUF = (
+    b"\x08\x07\x11" + struct.pack("<d", 1.5) + b"\x1a\x05\x0a\x03A-1"
+    b"\x22\x03\x01\xac\x02" b"\x1a\x06\x0a\x04B-22"
+    b"\x28\x09" b"\x20\x05" + b"\x82\x01\x07\x08\x03\x12\x03\x0a\x01t" + b"\x08\xac\x02"
+)  # fmt: skip
+PROTOBUF_PLACES = {
+    "id": b"\xac\x02", "weight": struct.pack("<d", 1.5), "lines[0].sku": b"A-1", "lines[1].sku": b"B-22",
+    "lines[1]": b"\x0a\x04B-22", "sizes[0]": b"\x01", "sizes[1]": b"\xac\x02", "sizes[2]": b"\x05",
+    'tags["-2"].sku': b"t",
+    "lines": None, "lines[2]": None, "other": None, "sizes[3]": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ["content", "delimited"])
+def test_values_of_a_protobuf_message_have_their_bytes(unit):
+    content = PROTOBUF if unit == "content" else b"\x00" + bytes([len(PROTOBUF)]) + PROTOBUF
+    options = {"descriptors": "o", "message": "shop.Order", "unit": unit}
+    made, data, context, document = read("protobuf", content, {"o": described()}, **options)[-1]
+    assert (document["sizes"], document["tags"]) == ([1, 300, 5], {"-2": {"sku": "t"}})
+    paths = [parse_path(path) if '["' not in path else ("tags", "-2", "sku") for path in PROTOBUF_PLACES]
+    places = made.locate(data, context, paths)
+    assert [p and data[slice(*p)] for p in places] == list(PROTOBUF_PLACES.values())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from waypost.core.errors import DataError, Fault
+from waypost.core.event import Event
+from waypost.core.grants import Grants
 from waypost.core.registry import registry
 from waypost.core.yamlfile import parse_yaml
 from waypost.testing.format_kit import build_format, decode_all, frame
@@ -160,3 +163,31 @@ def test_options_that_make_no_sense_are_faults(options: str) -> None:
     faults: list[Fault] = []
     file = parse_yaml(options, "flow.yaml", faults)
     assert component and component.spec.parse(file, file.data, (), faults) is None and faults
+
+
+@pytest.mark.parametrize(
+    ("records", "content", "refused", "told"),
+    [
+        ("orders/order", b"<Orders><order/></Orders>", "no 'order', but 'Orders'", ""),
+        ("a/b/c", b"<x:a xmlns:x='u'><d/><e><b><c/></b></e></x:a>", "no 'c', but 'd', 'e' in 'a'", ""),
+        ("orders/order", b"<orders><Order/><date>x</date></orders>", "", "no 'order', but 'Order', 'date' in 'orders'"),
+        ("order", b"<orders><Order/></orders>", "", "no 'order', but 'orders', 'Order'"),
+        ("*/order", b"<orders><line/></orders>", "", "no 'order', but 'line' in '*'"),
+        ("orders/order", b"<orders/>", "", ""),
+        ("orders/order", b"<orders><!-- none today --></orders>", "", ""),
+        ("orders/order", b"<orders><date/><order/></orders>", "", ""),
+        ("orders/order", b"", "", ""),
+    ],
+)
+def test_records_that_are_never_met_are_told_with_what_was_there(
+    records: str, content: bytes, refused: str, told: str
+) -> None:
+    heard: list[Event] = []
+    grants = Grants(root=Path("."), flow="f")
+    grants.events.subscribe(heard.append)
+    component = registry.find("format", "xml")
+    assert component is not None
+    _, refusal = frame(component.build(component.spec.options(records=records), grants), [content])
+    assert (refused in refusal) if refused else not refusal
+    assert ("check `records`" in refusal) == bool(refused)
+    assert [str(event) for event in heard] == ([f"f: a content without records at '{records}': {told}"] if told else [])

@@ -196,6 +196,8 @@ def _source(source: Data) -> str:
     text = source["field"] or "(all of the input)"
     if "value" in source:
         text += f" = {_text(source['value'])}"
+    if "place" in source:
+        text += f"  {source['place']}"
     if "bytes" in source:
         start, end = source["bytes"]
         text += f"  bytes {start}–{end}"

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from waypost.core.component import Failed, Outbound, Outcome
 from waypost.core.errors import BugError, EndpointError, StoreFull, WaypostError
-from waypost.core.event import EndpointLost, MessagesDelivered
 from waypost.core.message import NO_HEADERS, Message
 from waypost.core.traits import Repetition, TargetTraits
 from waypost.flow.batch.load import Load
 from waypost.flow.delivery.lane import Lane, Sending
 from waypost.flow.delivery.settlement import Entry
 from waypost.flow.member import envelope
-from waypost.flow.sharing.channel import PAUSE_SECONDS, hop_identity
-from waypost.store.record import AnyRecord, Delivered, Intended, State, pack_refs
+from waypost.flow.sharing.hand_over import HandOverLane, hop_identity
+from waypost.store.record import AnyRecord, Delivered, State, pack_refs
 
 if TYPE_CHECKING:
     from waypost.flow.boundary.boundary import Boundary
@@ -25,7 +24,7 @@ TRAITS = TargetTraits(
 )  # fmt: skip
 
 
-class BoundaryLane(Lane):
+class BoundaryLane(HandOverLane):
     """Delivers to a boundary by accepting: the members' ``Accepted`` and our ``Delivered`` are one commit. Where
     another worker owns a group, its members go there first and are told apart by their identity, as a channel's."""
 
@@ -76,20 +75,9 @@ class BoundaryLane(Lane):
             again = any(out.possible_duplicate for out in batch)
             await self.boundary.host.hop_by(load, identities, extra, hashes, again=again)
         except (EndpointError, StoreFull) as error:
-            for ref in refs:
-                self.doubt(ref)
-            self.shard.append_later([Intended(pack_refs(refs))])
-            self._put_back(refs, keys)
-            self.events.emit(EndpointLost(endpoint=f"boundary {self.flow}/{self.name}", cause=str(error)))
-            await self._pause(PAUSE_SECONDS)
-            return
-        for ref, key in zip(refs, keys, strict=True):
-            self._forget(ref)
-            self.backlog.release(key)
-        self.events.emit(MessagesDelivered(flow=self.flow, target=self.name, messages=len(refs)))
-        if self.watch:
-            for ref, correlation in zip(refs, correlations, strict=True):
-                self.watch(ref, Outcome(delivered=True, address=_address(correlation)))
+            await self._interrupted(refs, keys, f"boundary {self.flow}/{self.name}", error)
+        else:
+            self._handed_over(refs, keys, [_address(key) for key in correlations])
 
 
 def _address(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -263,3 +264,5 @@ class Project:
     files: Mapping[str, bytes]
     partners: Mapping[str, Partner] = field(default_factory=dict)
     environment_class: ConnectionClass = ConnectionClass.TEST
+    root: pathlib.Path = pathlib.Path()
+    """Its folder, from which files of the machine are named."""

@@ -110,7 +110,7 @@ def version_of(files: Mapping[str, bytes]) -> str:
 
 
 def project_of(files: Mapping[str, bytes], root: Path, environment: str) -> Project:
-    """The project made of ``files``; ``root`` is only where relative secret files are looked for."""
+    """The project made of ``files``; ``root`` is where secrets and files of the machine are looked for."""
     return _Loader(files, root, environment).load()
 
 
@@ -142,7 +142,7 @@ class _Loader:
             raise ProjectError(collapsed(self.faults))
         return Project(
             options, environment.name, version_of(self.files), flows, connections, self.files, partners,
-            environment.environment_class,
+            environment.environment_class, self.root,
         )  # fmt: skip
 
     def _partners(self, connections: Mapping[str, ConnectionDefinition]) -> dict[str, Partner]:

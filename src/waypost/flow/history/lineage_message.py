@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waypost.core.component import LocatingFormat, Noted, Result, Routed, Split, Tapped
 from waypost.core.errors import UsageError, WaypostError
 from waypost.core.message import Message, id_text
+from waypost.core.place_name import NamingFormat
 from waypost.flow.batch.compiled import CompiledFlow, Out
 from waypost.flow.batch.load import bodies_of
 from waypost.flow.batch.reference_step import ReferenceLook
@@ -178,12 +179,17 @@ def _locate(
     sources = [s for t in targets for row in (*t["values"], {"sources": t["decided_by"]}) for s in row["sources"]]
     fields = {s["field"]: parse_path(s["field"]) for s in sources if "field" in s}
     ranges: dict[str, tuple[int, int] | None] = {}
+    names: dict[str, str | None] = {}
     if isinstance(flow.format, LocatingFormat) and fields:
         ranges = dict(zip(fields, flow.format.locate(raw, context, list(fields.values())), strict=True))
+    if isinstance(flow.format, NamingFormat) and fields:
+        names = dict(zip(fields, flow.format.place_names(raw, context, list(fields.values())), strict=True))
     for source in sources:
         if "field" not in source:
             continue
         source["value"] = shown(value_at(document, fields[source["field"]]))
+        if named := names.get(source["field"]):
+            source["place"] = named
         found = ranges.get(source["field"])
         if found is not None:
             source["bytes"] = list(found)

@@ -25,9 +25,9 @@ from waypost.store.record import ArrivalBegun, ArrivalDisposed, ArrivalEnded
 
 WINDOW = 32
 """Loads of one source on their way to being durable at once."""
-WINDOW_MESSAGES, WINDOW_BYTES = 2048, 8 << 20
-"""Messages and bytes of them at which the source waits: as documents they take several times the room, and a sync of
-50 ms still has enough to do."""
+WINDOW_MESSAGES, WINDOW_BYTES = 2048, 4 << 20
+"""Messages and bytes of them at which the source waits: as documents, and on their way to the journal, they take
+several times the room, and a sync of 50 ms still has enough to do."""
 
 
 class Intake:

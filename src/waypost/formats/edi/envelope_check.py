@@ -104,8 +104,9 @@ class EnvelopeCheck:
                                  found, expected, "have the sender send it again"))  # fmt: skip
 
     def _row(self, token: Token) -> list[bytes]:
+        """Its elements; the first is the tag, without the blanks that may stand about it."""
         text = token.data.removesuffix(self._marks.segment)
-        return split_elements(text, self._marks, self._dialect)
+        return [token.tag, *split_elements(text, self._marks, self._dialect)[1:]]
 
 
 def _element(row: list[bytes], number: int) -> bytes:
