@@ -3,19 +3,23 @@
 All run in one process on the same documents, turn by turn, and must give the same result. The one by hand is what a
 programmer would write: dictionary reads, the standard library for dates, exact decimals. It makes no promise about
 documents of another shape; a map says which rule failed and leaves out what is missing. Reading the two dates by a
-pattern is about 40 % of its time; a row without a target stands beside it in which they are cut by position.
+pattern is about 40 % of its time; a row without a target stands beside it in which they are cut by position. The same
+in JSONata by jsonata-python, the step xslt beside bare lxml, and validation follow.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import statistics
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from benchmarks.bench import Bench
+from benchmarks.forty import JSONATA, MAP, order
 from benchmarks.hand_map import UNITS, by_hand, cut_date
+from benchmarks.translating import floats, run_xslt
 from benchmarks.validating import run_validation
 from waypost.mapping.bundle import Bundle
 from waypost.mapping.compile import CompiledMap
@@ -25,77 +29,7 @@ from waypost.mapping.replay import apply_slowly
 
 MOST_TO_HAND = 1.3
 LEAST_TO_INTERPRETED = 15.0
-LINES = 10
-MAP = """
-map: order40
-lookups: {units: units.csv}
-fields:
-  number: po.number
-  kind: {value: standard}
-  origin: {value: acme}
-  ordered_on: format_date(parse_date(po.date, '%Y%m%d'), '%Y-%m-%d')
-  currency: {from: po.currency, default: "'EUR'"}
-  contract: po.contract
-  terms: po.terms
-  season: upper(po.season)
-  rush: po.priority == 'R'
-  customer.number: buyer.id
-  customer.name: trim(buyer.name)
-  customer.street: buyer.address.street
-  customer.city: buyer.address.city
-  customer.zip: buyer.address.zip
-  customer.country: upper(buyer.address.country)
-  customer.contact: concat(buyer.contact.first, ' ', buyer.contact.last)
-  customer.mail: lower(buyer.contact.mail)
-  delivery.name: trim(ship_to.name)
-  delivery.street: ship_to.address.street
-  delivery.city: ship_to.address.city
-  delivery.zip: ship_to.address.zip
-  delivery.country: upper(ship_to.address.country)
-  delivery.date: format_date(parse_date(po.delivery, '%Y%m%d'), '%Y-%m-%d')
-  delivery.route: po.route
-  invoice.to: bill_to.id
-  invoice.name: trim(bill_to.name)
-  invoice.vat: bill_to.vat
-  lines:
-    each: lines as line
-    fields:
-      line: index + 1
-      sku: line.sku
-      text: left(line.text, 40)
-      gtin: line.gtin
-      quantity: line.quantity
-      unit: lookup('units', line.unit, line.unit)
-      price: line.price
-      amount: round(line.quantity * line.price, 2)
-      plant: line.plant
-      batch: line.batch
-  count: count(lines)
-  total: sum([round(l.quantity * l.price, 2) for l in lines])
-  pieces: sum([l.quantity for l in lines])
-"""
-
-
-def order(number: int) -> dict[str, Any]:
-    """One order of ten lines."""
-    party = {
-        "id": f"C{number}", "name": " Acme Works ", "vat": "DE123456789",
-        "address": {"street": "Long Road 5", "city": "Ulm", "zip": "89073", "country": "de"},
-        "contact": {"first": "Jane", "last": "Doe", "mail": "Jane.Doe@EXAMPLE.com"},
-    }  # fmt: skip
-    lines = [
-        {
-            "sku": f"A-{at}", "text": "A part with a long description that is cut", "gtin": "04006381333931",
-            "quantity": at + 1, "price": Decimal("12.34") + at, "unit": "EA" if at % 2 else "KG", "plant": "0100",
-            "batch": f"B{number}{at}",
-        }
-        for at in range(LINES)
-    ]  # fmt: skip
-    po = {
-        "number": f"45{number:08d}", "date": f"202603{1 + number % 28:02d}", "delivery": f"202604{1 + number % 28:02d}",
-        "currency": "USD", "contract": "K-1", "terms": "30 days", "season": "spring", "priority": "R", "route": "R7",
-    }  # fmt: skip
-    return {"po": po, "buyer": party, "ship_to": party, "bill_to": party, "lines": lines}
+LEAST_TO_JSONATA = 100.0
 
 
 def run(bench: Bench) -> None:
@@ -143,8 +77,31 @@ def run(bench: Bench) -> None:
         "interpreted to map", {"times": to_interpreted}, target=f"≥ {LEAST_TO_INTERPRETED:.0f}×",
         passed=to_interpreted >= LEAST_TO_INTERPRETED,
     )  # fmt: skip
-
+    if importlib.util.find_spec("jsonata") is not None:
+        _beside_jsonata(bench, compiled, orders[:10])
+    run_xslt(bench)
     run_validation(bench)
+
+
+def _beside_jsonata(bench: Bench, compiled: CompiledMap, orders: list[dict[str, Any]]) -> None:
+    """The same translation in JSONata by jsonata-python, whose numbers are floats."""
+    import jsonata
+
+    oracle = jsonata.Jsonata(JSONATA.format(units=json.dumps(UNITS)))
+    plain = [floats(each) for each in orders]
+    for each, same in zip(orders, plain, strict=True):
+        theirs = oracle.evaluate(same)
+        theirs["total"] = round(theirs["total"], 2)
+        if theirs != floats(compiled.apply(each)):
+            raise RuntimeError("the map and the expression of JSONata do not give the same")
+    ours, them = [], []
+    for _ in range(bench.plan.repeats * 2):
+        ours.append(_each(compiled.apply, orders * 20))
+        them.append(_each(oracle.evaluate, plain))
+    ratio = statistics.median(b / a for a, b in zip(ours, them, strict=True))
+    figures = {"jsonata_python_us": min(them) * 1e6, "map_us": min(ours) * 1e6, "times": ratio}
+    bench.add("jsonata-python to map", figures,
+              target=f"≥ {LEAST_TO_JSONATA:.0f}×", passed=ratio >= LEAST_TO_JSONATA)  # fmt: skip
 
 
 def _each(way: Callable[[Any], Any], orders: list[dict[str, Any]]) -> float:

@@ -23,7 +23,9 @@ from tests.mutants.trial import Reach, collected, noticed, reach_of
 
 MODULES = tuple(f"waypost.mapping.{name}" for name in ("compiler", "plain", "writer", "rows", "missing", "compile"))
 TESTS = (
+    "tests/unit/mapping/test_ways.py", "tests/unit/mapping/test_written.py", "tests/unit/mapping/test_missing.py",
     "tests/unit/mapping/test_strict.py", "tests/unit/mapping/test_map.py", "tests/unit/mapping/test_map_words.py",
+    "tests/unit/mapping/test_reference.py",
     "tests/unit/mapping/test_expression.py", "tests/unit/mapping/test_shared_function.py",
     "tests/properties/test_expression_maps.py", "tests/properties/test_expression_properties.py",
 )  # fmt: skip

@@ -113,11 +113,9 @@ class Emitter:
             self.use("decimal_of", Decimal)
             self.constants.append(f"{name} = _decimal_of({str(value)!r})")
             return name
-        if isinstance(value, float):
-            return self.literal(operation.exact(value))
         if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{str(k)!r}: {self.literal(v)}" for k, v in value.items()) + "}"
-        if isinstance(value, list | tuple):
+            return "{" + ", ".join(f"{name!r}: {self.literal(each)}" for name, each in value.items()) + "}"
+        if isinstance(value, list):
             return "[" + ", ".join(map(self.literal, value)) + "]"
         return repr(value)
 
@@ -321,15 +319,12 @@ class Emitter:
         called = self.use(f"{name}_of", function.call)
         if function.needs == "now":
             return f"{called}(_now)"
-        if function.needs == "reference":
+        if function.looks:
             key = function.table_key(node.args[0].value)
             table = f"_table_{list(self.tables).index(key)}"
             self.globals[table] = self.tables[key]
-            return f"{called}({', '.join([table, '_now', *map(self.emit, node.args[1:])])})"
-        if function.needs == "table":
-            table = f"_table_{list(self.tables).index(node.args[0].value)}"
-            self.globals[table] = self.tables[node.args[0].value]
-            return f"{called}({', '.join([table, *map(self.emit, node.args[1:])])})"
+            given = [table, "_now"] if function.needs == "reference" else [table]
+            return f"{called}({', '.join([*given, *map(self.emit, node.args[1:])])})"
         if (prepared := self.prepared(function, node)) is not None:
             return prepared
         arguments = [self.emit(each) for each in node.args]

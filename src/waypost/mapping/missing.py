@@ -51,5 +51,5 @@ def needs_all(node: ast.AST) -> bool:
     """Whether an expression has a value just when what it reads first has one."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and node.args:
         function = FUNCTIONS[node.func.id]
-        return function.missing == "first" and not function.needs and needs_all(node.args[0])
+        return function.missing == "first" and needs_all(node.args[0])
     return bool(root_of(node))

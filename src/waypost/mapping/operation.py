@@ -41,6 +41,15 @@ def exact(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
+def anew(value: Any) -> Any:
+    """A constant of a map as data of its own, its floats exact; ``Refused`` for one that is too large."""
+    if isinstance(value, Mapping):
+        return {str(name): anew(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [anew(each) for each in value]
+    return exact(value) if isinstance(value, float) else value
+
+
 def number(value: Any) -> int | Decimal:
     """``value`` as an exact number; ``Refused`` for anything else, true and false included."""
     kind = type(value)

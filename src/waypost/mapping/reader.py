@@ -9,7 +9,9 @@ from typing import Any
 from waypost.core.errors import Fault
 from waypost.core.yamlfile import Path, YamlFile, parse_yaml
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Source, Use
+from waypost.mapping.fault import Refused
 from waypost.mapping.grammar import parse
+from waypost.mapping.operation import anew
 from waypost.mapping.parsed import CONSTANTS, ROOT, Parsed
 from waypost.mapping.reading import GROUP, INDEX, Values, broken
 from waypost.mapping.reference_use import Tables
@@ -191,6 +193,10 @@ class _Reader(Values):
             found = "both from and value" if "from" in value else "neither from nor value"
             self.fault(at, f"{target} has {found}", "from: EXPRESSION, or value: CONSTANT")
             source = broken(names)
+        try:
+            anew(value.get("value"))
+        except Refused as refused:
+            self.fault((*at, "value"), refused.found, refused.expected)
         return Rule(
             name=name, path=target, line=self.yaml.line(at), source=source, value=value.get("value"),
             default=self.optional(at, value, "default", names), when=self.optional(at, value, "when", names),

@@ -12,7 +12,7 @@ from waypost.mapping.bundle import Bundle
 from waypost.mapping.document import Entry, Group, Loop, Rule, Source, Use
 from waypost.mapping.fault import ExpressionError, Refused, UnmappedValue
 from waypost.mapping.interpreter import Interpreter
-from waypost.mapping.operation import MAX_MAP_WORK
+from waypost.mapping.operation import MAX_MAP_WORK, anew
 from waypost.mapping.parsed import Parsed
 from waypost.mapping.reading import GROUP, INDEX
 
@@ -153,7 +153,7 @@ class Replay:
     def rule(self, rule: Rule, scope: Scope, place: str, looping: bool) -> Any:
         self.saw(rule, "made")
         if rule.source is None:
-            return rule.value
+            return anew(rule.value)
         value = self.value(rule.source, rule, place, scope, looping)
         if value is None and rule.default is not None:
             self.saw(rule, "default")

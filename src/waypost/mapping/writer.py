@@ -17,7 +17,7 @@ from waypost.mapping import rows
 from waypost.mapping.compiler import Emitter, Known
 from waypost.mapping.document import Entry, Group, Loop, MapDocument, Rule, Use, expressions_of
 from waypost.mapping.missing import is_direct, is_field, needs_all, never_missing, root_of, takes_missing
-from waypost.mapping.operation import MAX_MAP_WORK
+from waypost.mapping.operation import MAX_MAP_WORK, anew
 from waypost.mapping.parsed import ROOT, Parsed
 from waypost.mapping.reading import INDEX
 
@@ -143,7 +143,7 @@ class Writer:
             if entry.source is None:
                 if entry.value is None and not entry.null:
                     return None
-                return _Value(entry.name, self.emitter.literal(entry.value), _ALWAYS)
+                return _Value(entry.name, self.emitter.literal(anew(entry.value)), _ALWAYS)
             code, absent, wanted = self.rule(entry, scope), _NONE, self.strict and _is_wanted(entry)
             direct = wanted and not self.emitter.doubtful and is_direct(entry.source.tree)
             sure = [each for each in (entry.source, entry.default) if each is not None and never_missing(each.tree)]
@@ -175,9 +175,8 @@ class Writer:
         return _Value(group.name, name, _ALWAYS if certain else _NONE)
 
     def rule(self, rule: Rule, scope: _Scope) -> str:
-        """The expression that gives a rule's value."""
-        if rule.source is None:
-            return self.emitter.literal(rule.value)
+        """The expression that gives the value of a rule with a source."""
+        assert rule.source is not None
         code = self.code(rule.source, scope, may_miss=rule.null or rule.default is not None)
         if rule.default is None:
             return code

@@ -15,6 +15,7 @@ from waypost.core.errors import Fault, WaypostError, near
 from waypost.core.finding import MOST_FINDINGS, Finding, covered, path_text, plain_path, shown
 from waypost.core.pack import PREFIX
 from waypost.core.yamlfile import parse_yaml
+from waypost.steps.validate_accept import Fits, accepting
 from waypost.steps.validate_repair import repair
 
 _SCHEME = "project"
@@ -25,14 +26,18 @@ _SECRET_FORMATS = ("password",)
 class JsonChecker:
     """One schema with those it refers to. ``masked`` are paths whose values are never shown."""
 
-    def __init__(self, name: str, documents: Mapping[str, Any], validator: Any, masked: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, documents: Mapping[str, Any], validator: Any, masked: Sequence[str],
+        quickly: Callable[[Fits], Fits | None] = lambda judged: None,
+    ) -> None:  # fmt: skip
         self._name, self._documents, self._validator = name, documents, validator
-        self._fits = validator.is_valid
+        self.fits = quickly(self.judged) or self.judged
         self._masked = (*map(plain_path, masked), *_sensitive(name, documents))
 
-    def fits(self, body: Any) -> bool:
+    def judged(self, body: Any) -> bool:
+        """Whether jsonschema-rs says that the document fits."""
         try:
-            return bool(self._fits(body))
+            return bool(self._validator.is_valid(body))
         except ValueError:
             return False
 
@@ -231,21 +236,28 @@ def json_checker(
             raise ValueError(str(inner[0]))
         return found
 
+    patterns: Any = jsonschema_rs.RegexOptions()
     try:
         try:
-            made = _validator(schema, formats, retrieve, name, jsonschema_rs.RegexOptions())
+            made = _validator(schema, formats, retrieve, name, patterns)
         except jsonschema_rs.ValidationError as error:
             if error.kind.name != "format":
                 raise
             # look-around and back-references need an engine that goes back; how often is bounded
-            made = _validator(schema, formats, retrieve, name, jsonschema_rs.FancyRegexOptions(backtrack_limit=1000))
+            patterns = jsonschema_rs.FancyRegexOptions(backtrack_limit=1000)
+            made = _validator(schema, formats, retrieve, name, patterns)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         place = "/".join(map(str, getattr(error, "instance_path", ())))
         said = str(getattr(error, "message", error)).strip().splitlines()[0]
         faults.append(Fault(name, 0, "schema", f"{place + ': ' if place else ''}{said}", "a JSON Schema"))
         faults.extend(inner)
         return None
-    return JsonChecker(name, documents, made, masked)
+
+    def part(alone: Any) -> Fits:
+        fits: Fits = _validator(alone, formats, retrieve, name, patterns).is_valid
+        return fits
+
+    return JsonChecker(name, documents, made, masked, lambda judged: accepting(schema, judged, part, formats=formats))
 
 
 def _validator(schema: Any, formats: bool, retrieve: Callable[[str], Any], name: str, patterns: Any) -> Any:

@@ -71,6 +71,23 @@ def test_a_look_up_gives_what_the_column_holds(text, wanted, why):
     assert (found, type(found)) == (wanted, type(wanted)), why
 
 
+def test_both_ways_of_a_map_look_up_by_themselves():
+    text = b"""map: m
+lookups: {units: u.csv}
+fields:
+  a: reference('carriers', c)
+  b: lookup('units', 'EA')
+  c: {from: "reference_or('carriers', 'XX', 'none')"}
+  d: in_reference('carriers', c)
+  e: {each: cs as each, from: "reference('carriers', each, 'days')"}
+"""
+    files = {**FILES, "m.yaml": text, "u.csv": b"k,v\nEA,PCE\n"}
+    made = load_map("m.yaml", files.__getitem__, [], References(files.__getitem__))
+    body = {"c": "DHL", "cs": ["DHL"]}
+    wanted = {"a": "DHLX", "b": "PCE", "c": "none", "d": True, "e": [2]}
+    assert made._call(body, 0) == wanted and made._strict(body, 0) == wanted
+
+
 def test_a_missing_row_says_which_one_it_is():
     with pytest.raises(UnmappedValue) as raised:
         value("reference('carriers', c)", c="X=1: 2")

@@ -181,3 +181,64 @@ def test_a_batch_needs_the_time_of_each_message(spared: bool) -> None:
         quick._spared = -1
     with pytest.raises(ValueError, match="shorter"):
         quick.apply_batch([WHOLE, WHOLE], [0])
+
+
+class Counted:
+    """The strict function of a map, with the number of its calls."""
+
+    def __init__(self, made: CompiledMap) -> None:
+        self.calls, self.strict = 0, made._strict
+        made._strict = self
+
+    def __call__(self, body: Any, now: int) -> Any:
+        self.calls += 1
+        return self.strict(body, now)
+
+
+BARE = changed("order.buyer.vat", ...)
+
+
+def test_one_message_after_another_gives_strictness_up_after_a_thousand_in_vain() -> None:
+    made = compiled()
+    counted = Counted(made)
+    for _ in range(1010):
+        assert made.apply(BARE) == apply_slowly(made.bundle, BARE, 0)
+    assert counted.calls == 1001 and made._spared == -1
+    made.apply(WHOLE)
+    assert counted.calls == 1001
+
+
+def test_a_batch_counts_what_strictness_saves_and_costs() -> None:
+    made = compiled()
+    counted = Counted(made)
+    made.apply_batch([WHOLE, BARE, WHOLE], [0, 0, 0])
+    assert made._spared == 1000 + 3 - 4
+    made.apply_batch([WHOLE] * 5, [0] * 5)
+    assert made._spared == 1000 and counted.calls == 8
+    made._spared = 0
+    made.apply_batch([BARE], [0])
+    assert counted.calls == 9 and made._spared == -3
+    assert made.apply_batch([BARE, WHOLE], [0, 0]) == [apply_slowly(made.bundle, each, 0) for each in (BARE, WHOLE)]
+    assert counted.calls == 9 and made._spared == -3
+
+
+def test_a_message_without_a_time_came_at_the_beginning_of_time() -> None:
+    made = compiled("map: m\nfields: {t: now(), u: id}\n")
+    wanted = {"t": "1970-01-01T00:00:00Z", "u": 1}
+    assert made.apply({"id": 1}) == wanted and made._call({"id": 1}, 0) == wanted
+    made._spared = -1
+    assert made.apply({"id": 1}) == wanted
+
+
+def test_a_traceback_names_the_map_and_the_way() -> None:
+    made = compiled()
+    assert made._call.__code__.co_filename == "<map order.map.yaml>"  # type: ignore[attr-defined]
+    assert made._strict.__code__.co_filename == "<map order.map.yaml, strict>"  # type: ignore[attr-defined]
+
+
+def test_an_item_is_no_counter() -> None:
+    """A counter is added to by Python itself, which takes true for one."""
+    made = compiled("map: m\nfields: {t: {each: flags as f, from: f + 1}}\n")
+    assert made.apply({"flags": [1, 2]}) == {"t": [2, 3]}
+    with pytest.raises(Exception, match="true"):
+        made.apply({"flags": [True]})
