@@ -71,3 +71,15 @@ async def test_a_whole_interchange_is_answered_with_what_is_wrong(tmp_path: Path
     [text] = system.out()
     assert "UCS+2'" in text and "UCD+39+2:1'" in text
     await system.stop()
+
+
+@pytest.mark.parametrize(("overlay", "held"), [("set: {DTM: {max: 1}}\n", dict), ("set: {DTM: {max: 9}}\n", list)])
+async def test_fields_have_the_names_of_the_schema_that_was_agreed(tmp_path: Path, overlay: str, held: type) -> None:
+    flow = FLOW.replace("{edifact: {", "{edifact: {fields_by: name, ")
+    agreed = "{set: ORDERS, version: D96A, schema: schemas/orders.yaml}"
+    system = await states(tmp_path, orders(), agreed, flow, f"use: edifact/D96A/ORDERS\n{overlay}")
+    [row] = await system.messages()
+    body = (await system.ask("show", id=row["id"]))["outputs"][0]["document"]["body"]
+    assert isinstance(body["DTM"], held)
+    assert body["BGM"]["01"] == {"1": "220"}
+    await system.stop()

@@ -154,3 +154,15 @@ async def test_edifact_messages_stand_together_too_with_groups_where_agreed(tmp_
     assert re.findall(r"BGM\+231\+(\w)", sent) == ["A", "C", "B"]
     assert re.findall(r"UNE\+(\d)\+", sent) == ["2", "1"] and "UNZ+2+" in sent
     await system.stop()
+
+
+async def test_a_message_to_nobody_is_a_dead_letter_and_holds_no_batch_up(tmp_path: Path) -> None:
+    system = await started(tmp_path)
+    system.put(answers(9)[0].replace("{", '{"partner": "nobody", ', 1), *answers(1, 2, 3))
+    assert orders((await system.arrived(1))[0]) == ["PO-1", "PO-2", "PO-3"]
+    await system.settle()
+    (dead,) = [one for one in await system.messages() if one["state"] == "dead"]
+    assert dead["keys"] == {"po": ["PO-9"]}
+    shown = str(await system.ask("show", id=dead["id"]))
+    assert "partner 'nobody'" in shown and "one of acme" in shown
+    await system.stop()

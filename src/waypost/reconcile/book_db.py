@@ -26,7 +26,7 @@ TROUBLE = "(word IN ('partly', 'rejected') OR late = 1 OR again = 1)"
 _GONE = (
     "DELETE FROM expectation WHERE id IN (SELECT e.id FROM json_each(?) AS one CROSS JOIN expectation AS e "
     "WHERE e.partner = one.value ->> 0 AND e.level = one.value ->> 1 AND e.plain = one.value ->> 2 "
-    "AND e.opened_at BETWEEN one.value ->> 3 AND one.value ->> 4)"
+    "AND +e.opened_at BETWEEN one.value ->> 3 AND one.value ->> 4)"
 )
 _CURSOR = "INSERT OR REPLACE INTO cursor SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"
 Cursor = tuple[str, int]

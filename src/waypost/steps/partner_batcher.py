@@ -12,7 +12,7 @@ from waypost.agreements.load import FOLDER, Partner, load_partners
 from waypost.agreements.sending import BatchOptions
 from waypost.core.boundary import Forced, Group, LimitOptions, Made, Release, Turn
 from waypost.core.component import Failed
-from waypost.core.errors import AgreementError, DataError, Fault, ProjectError
+from waypost.core.errors import DataError, Fault, ProjectError
 from waypost.core.grants import Grants
 from waypost.core.message import Message
 from waypost.core.registry import registry
@@ -81,8 +81,8 @@ class PartnerBatcher:
         named = body.get("partner", next(iter(self._partners), None) if len(self._partners) == 1 else None)
         if named not in self._partners:
             known = ", ".join(self._partners) or "none"
-            return Failed(AgreementError(f"partner {named!r}", where="document", expected=f"partner: one of {known}",
-                                         remedy="set partner in a map", code="partner-unknown"))  # fmt: skip
+            return Failed(DataError(f"partner {named!r}", where="document", expected=f"partner: one of {known}",
+                                    remedy="set partner in a map", code="partner-unknown"))  # fmt: skip
         said = body.get("interchange") or {}
         told = {name: value for name, value in said.items() if name not in _NOT_TOLD_APART and value not in (None, "")}
         alone = f" {_SERVICES}" if body.get("services") else ""

@@ -110,9 +110,12 @@ class RowWriter:
 
     def envelope(self, elements: Sequence[Any], tag: str, own: frozenset[int] = frozenset()) -> bytes:
         """A segment of the envelope; elements numbered in ``own`` are separators themselves."""
+        stands_out = self._stands_out
         texts = [
-            str(value) if number in own else self._element(value, tag, number) for number, value in enumerate(elements)
-        ]
+            value if type(value) is str and (number in own or not stands_out(value))
+            else str(value) if number in own else self._element(value, tag, number)
+            for number, value in enumerate(elements)
+        ]  # fmt: skip
         return self.encoded(texts, tag)
 
     def _binary(self, row: Sequence[Any], number: int, where: str) -> bytes:

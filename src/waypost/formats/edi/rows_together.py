@@ -63,18 +63,30 @@ class RowsTogether:
 
     def _text(self, rows: Sequence[Any]) -> str | None:
         """The rows joined by control characters; None where data holds some, or separators that cannot be released."""
-        nested, element = self._nested, _ELEMENT.join
+        nested, element, component = self._nested, _ELEMENT.join, _COMPONENT.join
         counted = _Counted(self._writing.decimal)
-        part, texts = counted.part, []
+        part, texts, separators = counted.part, [], 0
         for row in rows:
             if row[0] in nested:
-                texts.append(element([value if type(value) is str else part(value) for value in row]))
+                parts, more = [], 0
+                try:  # most have texts and lists of texts alone
+                    for value in row:
+                        if type(value) is list and value:
+                            more += len(value) - 1
+                            parts.append(component(value))
+                        else:
+                            parts.append(value)
+                    texts.append(element(parts))
+                    separators += more
+                except TypeError:
+                    texts.append(element([value if type(value) is str else part(value) for value in row]))
                 continue
             try:
                 texts.append(element(row))
             except TypeError:
                 nested.add(row[0])
                 texts.append(element([value if type(value) is str else part(value) for value in row]))
+        counted.separators += separators
         text = _SEGMENT.join(texts)
         ours = sum(map(len, rows)) - 1 + counted.separators
         if sum(map(text.count, (_ELEMENT, _SEGMENT, _COMPONENT, _REPETITION))) != ours:

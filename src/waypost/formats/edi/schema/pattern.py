@@ -125,6 +125,8 @@ class Patterns:
         separator = self._element if opens else self._component
         pattern, needed = f"{separator}*+", False  # separators behind the last value are harmless, and common
         pairs, number = _pairs(holder), len(items)
+        while number and number not in watched and _unused(items[number - 1]) and number - 1 not in pairs:
+            number -= 1  # what follows the last value that may be there is separators alone
         while number:
             lead = separator if opens or number > 1 else ""
             item = items[number - 1]
@@ -152,6 +154,8 @@ class Patterns:
 
     def _maybe(self, item: Item, one: str, watched: bool) -> str:
         """The pattern of an element that may be there: where no group is needed, the one that is quickest."""
+        if _unused(item) and not watched:
+            return ""
         alone = item.repeat == 1 or not self.marks.repetition
         plain = isinstance(item, Element) and item.kind in ("AN", "ID", "a", "an") and not item.codes
         if plain and isinstance(item, Element) and not watched and alone and item.minimum <= 1:
@@ -224,8 +228,21 @@ def _written_out(holder: Segment | Composite) -> list[str]:
 
 def _watched(holder: Segment | Composite) -> tuple[frozenset[int], list[Violation]]:
     """The elements whose presence conditions ask for, and what breaks the conditions."""
-    broken = [v for note in _written_out(holder) for v in violations(note)]
+    items = holder.elements if isinstance(holder, Segment) else holder.parts
+    always = frozenset(n for n, item in enumerate(items, 1) if item.required and not _unused(item))
+    never = frozenset(n for n, item in enumerate(items, 1) if _unused(item) and not item.required)
+    broken = [
+        replace(v, present=v.present - always, absent=v.absent - never)
+        for note in _written_out(holder)
+        for v in violations(note)
+        if not (v.present & never or v.absent & always)
+    ]
     return frozenset(n for v in broken for n in v.present | v.absent), broken
+
+
+def _unused(item: Item) -> bool:
+    """Whether a guide leaves the element out."""
+    return isinstance(item, Element) and item.kind == "-"
 
 
 def _unless(violation: Violation, prefix: str) -> str:
@@ -256,9 +273,10 @@ def _any_of(texts: Iterable[str]) -> str:
 def _branch(tree: dict[str, dict]) -> str:  # type: ignore[type-arg]
     if not any(tree):
         return ""
-    leaves = "".join(re.escape(c) for c, below in tree.items() if c and not any(below))
+    ends = [re.escape(c) for c, below in tree.items() if c and not any(below)]
+    leaves = "".join(ends)
     made = [f"{re.escape(c)}{_branch(below)}" for c, below in tree.items() if c and any(below)]
     if leaves:
-        made.append(f"[{leaves}]")
+        made.append(f"[{leaves}]" if len(ends) > 1 else leaves)
     whole = "|".join(made)
     return f"(?:{whole})" + ("?" if "" in tree else "") if len(made) > 1 or "" in tree else whole

@@ -70,8 +70,17 @@ class QuickPath:
                     elif limit == _FRESH:
                         cells[cell] = 1
                         break
-                    elif _more(cells, *cell):
-                        break
+                    else:
+                        at, needs, limit, clear, zeros = cell
+                        for need in needs:
+                            if not cells[need]:
+                                break
+                        else:
+                            if zeros:
+                                cells[clear : clear + len(zeros)] = zeros
+                            count = cells[at] = cells[at] + 1 if limit else 1
+                            if count <= (limit or 1):
+                                break
                 if other is None:
                     return False
                 match, following, limit, cell, act, other = other
@@ -172,17 +181,8 @@ class _Leads(dict[str, Any]):
 def _counting(place: Place) -> tuple[int, Any]:
     """What is counted where a segment stands: the limit and the cell of an entry."""
     if place.needs or place.until:
-        return _MORE, (place.cell, place.needs, 0 if place.fresh else place.most, place.clear, place.until)
+        zeros = (0,) * (place.until - place.clear)
+        return _MORE, (place.cell, place.needs, 0 if place.fresh else place.most, place.clear, zeros)
     if not place.most:
         return 0, 0
     return _FRESH if place.fresh else place.most, place.cell
-
-
-def _more(cells: list[int], cell: int, needs: Sequence[int], most: int, clear: int, until: int) -> bool:
-    """Whether a place may be taken that needs others before it, or begins counting a block; counts it."""
-    for need in needs:
-        if not cells[need]:
-            return False
-    cells[clear:until] = [0] * (until - clear)
-    cells[cell] = cells[cell] + 1 if most else 1
-    return cells[cell] <= (most or 1)

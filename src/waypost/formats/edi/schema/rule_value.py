@@ -95,6 +95,7 @@ class UncutValues(Values):
     def __init__(self, separator: str, component: str) -> None:
         super().__init__(component)
         self._separator = separator
+        self._last: tuple[Any, list[str]] = (None, [])
 
     def cell(self, row: Any, element: int, component: int) -> str | None:
         """One value, None where it is empty."""
@@ -106,7 +107,10 @@ class UncutValues(Values):
     def text(self, rows: Any, element: int, component: int) -> str | None:
         """The first value there is, as text."""
         for row in rows or ():
-            cells = row.split(self._separator, element + 1)
+            last = self._last  # rules ask for several elements of one row; one look and one write, for other threads
+            if last[0] is not row:
+                last = self._last = (row, row.split(self._separator))
+            cells = last[1]
             if element < len(cells):
                 text = self._part(cells[element], component) if component else cells[element]
                 if text:
