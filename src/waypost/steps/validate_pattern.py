@@ -44,7 +44,7 @@ def make_linear(schema: Any) -> list[str]:
         for at, (pattern, written) in enumerate(zip(facets.patterns, facets.regexps, strict=True)):
             if not isinstance(pattern, Linear):
                 try:
-                    facets.patterns[at] = Linear(pattern.pattern)  # type: ignore[call-overload]
+                    facets.patterns[at] = Linear(pattern.pattern)
                 except ValueError:
                     left.append(written)
     return left
