@@ -18,7 +18,7 @@ from benchmarks.bench import FULL, QUICK, Bench, Plan, Row, words
 
 SCENARIOS = (
     "journal", "file_to_file", "file_per_message", "http", "recovery", "search", "overhead", "latency", "memory",
-    "volume", "streaming", "edi", "mapping", "translate", "parts",
+    "volume", "streaming", "edi", "mapping", "translate", "parts", "acknowledgements",
 )  # fmt: skip
 RESULTS = Path(__file__).with_name("results")
 

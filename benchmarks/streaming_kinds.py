@@ -113,6 +113,9 @@ _CSV = Kind(
 )  # fmt: skip
 
 
+_SHEET = "xl/worksheets/sheet1.xml"
+
+
 class _Pipe(io.RawIOBase):
     """Takes what is written until somebody takes it away; nobody can go back in it."""
 
@@ -131,14 +134,32 @@ class _Pipe(io.RawIOBase):
         return made
 
 
-def _zipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _zipped(pieces: Iterator[bytes], name: str = "content", others: Mapping[str, bytes] = {}) -> Iterator[bytes]:
     pipe = _Pipe()
-    archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1)  # type: ignore[type-var]
-    with archive, archive.open("content", "w", force_zip64=True) as file:
-        for piece in pieces:
-            file.write(piece)
-            yield pipe.taken()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[type-var]
+        for other, content in others.items():
+            archive.writestr(other, content)
+        with archive.open(name, "w", force_zip64=True) as file:
+            for piece in pieces:
+                file.write(piece)
+                yield pipe.taken()
     yield pipe.taken()
+
+
+def _workbook(size: int) -> Iterator[bytes]:
+    """A workbook of one sheet, whose own XML is of that size."""
+    import openpyxl
+
+    made = io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active.append(["id", "sku", "price", "note"])
+    book.save(made)
+    with zipfile.ZipFile(made) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    head, _, tail = files.pop(_SHEET).partition(b"<sheetData>")
+    row = b"<row><c><v>1</v></c><c t='inlineStr'><is><t>A-1</t></is></c><c><v>12.5</v></c>"
+    row += b"<c t='inlineStr'><is><t>%b</t></is></c></row>" % TEXT
+    yield from _zipped(repeated(row, head + b"<sheetData>", tail)(size), _SHEET, files)
 
 
 def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -181,6 +202,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
         "protobuf", "{descriptors: o.protoset, message: shop.Order, unit: delimited}", _protobuf,
         {"o.protoset": _described()},
     ),
+    "excel": lambda: Kind("excel", "{unit: row, header: false, unpacked_bytes: 2GiB}", _workbook),
     "gzip of csv": lambda: _packed("csv", _gzipped),
     "gzip of json long lines": lambda: _packed("json long lines", _gzipped),
     "gzip of fixed, several records": lambda: _packed("fixed, several records", _gzipped),

@@ -36,7 +36,10 @@ def measure(name: str, megabytes: int) -> dict[str, float]:
     for slices in cut_end(framer):
         count += _read(format_, slices)
     seconds = time.perf_counter() - begun
-    return {"rate": count / seconds, "mb_s": megabytes / seconds, "rss_mb": memory_mb("VmHWM"), "seconds": seconds}
+    return {
+        "rate": count / seconds, "mb_s": megabytes / seconds, "rss_mb": memory_mb("VmHWM"), "seconds": seconds,
+        "cpu_seconds": time.process_time(),
+    }  # fmt: skip
 
 
 def _read(format_: Any, slices: Any) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import io
+import tracemalloc
 import zipfile
 from decimal import Decimal
 from typing import Any
@@ -120,7 +122,23 @@ def test_more_cells_than_fit_in_one_message_are_read_row_by_row(monkeypatch: pyt
     (error,) = build_format("excel", "{header: false}").decode([book], b"")
     assert isinstance(error, DataError) and error.code == "excel-size" and "unit: row" in str(error)
     slices, refusal = frame(build_format("excel", "{unit: row, header: false}"), [book])
-    assert len(slices) == 6 and not refusal
+    assert len(slices) == 6 + 3 and not refusal
+
+
+def test_reading_rows_leaves_nothing_of_them_behind() -> None:
+    book = changed(PRICES, SHEET, b"<sheetData>", b"<sheetData>" + b"<row ht='9'><c><v>1</v></c></row>" * 6_000)
+    framer = build_format("excel", "{unit: row, header: false}").framer(1 << 20)
+    list(cut(framer, book))
+    held = []
+    tracemalloc.start()
+    try:
+        for number, _ in enumerate(cut_end(framer)):
+            if number in (5, 25):
+                gc.collect()
+                held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 100_000, held
 
 
 def test_cells_are_named_as_excel_does() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tests.flows.system import System
-from tests.flows.test_boundary import FLOW, line, member, waiting
-from waypost.core.errors import DataError
+from tests.flows.test_boundary import FLOW, line, waiting
+from waypost.connectors.sql_requester import SqlRequester
+from waypost.core.component import Request
+from waypost.core.errors import ContractError, DataError
 from waypost.testing.cases.recorded import add_case
 from waypost.testing.cases.recorded_group import case_through, gathered_with
 from waypost.testing.cases.runner import run_cases
@@ -118,19 +122,74 @@ async def test_a_case_that_would_not_hold_is_refused_with_what_differs(tmp_path:
     assert "a case does not bring out what was recorded: out: recorded" in told
 
 
-async def test_answers_a_boundary_got_are_not_kept_and_the_case_is_refused(tmp_path: Path) -> None:
-    flow = STEPS.replace(
-        "STEP",
-        "scatter_gather: {branches: {away: {connection: away, parameters: {n: n}, ask: {path: /}}}, into: x, "
-        "timeout: 60s, incomplete: release}",
-    )
-    system = await started(
-        tmp_path, flow, **{"connections.yaml": "away: {kind: http, address: 'http://127.0.0.1:1'}\n"}
-    )
+CONNECTIONS = {"connections.yaml": "stock: {kind: sql, address: 'sqlite:///stock.db'}\n"}
+ASKS = "{connection: stock, parameters: {order: ORDER}, ask: {query: QUERY}}"
+PRICE = ASKS.replace("QUERY", "'SELECT price FROM prices WHERE sku = :order'")
+REFUSED = PRICE.replace("order:", "refused:").replace(":order", ":refused")
+SCATTER = f"scatter_gather: {{branches: {{near: {PRICE}, far: {REFUSED}}}, into: x, timeout: 60s, incomplete: release}}"
+SAGA = (
+    f"process_manager: {{correlate: order, calls: {{reserve: {PRICE}, free: {PRICE}, ship: {REFUSED}}}, steps: ["
+    "{name: reserve, call: reserve, compensate: free}, {name: ship, call: ship}]}"
+)
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database takes offence at what is asked as ``refused``."""
+    real = SqlRequester.ask
+
+    async def ask(self: SqlRequester, batch: Sequence[Request]) -> Sequence[Any]:
+        answers = await real(self, batch)
+        return [
+            ContractError("too heavy") if "refused" in r.parameters else a for r, a in zip(batch, answers, strict=True)
+        ]
+
+    monkeypatch.setattr(SqlRequester, "ask", ask)
+
+
+async def priced(root: Path, step: str, order: str) -> System:
+    with apsw.Connection(str(root / "stock.db")) as database:
+        database.execute("CREATE TABLE prices (sku TEXT, price TEXT); INSERT INTO prices VALUES ('A', '1'), ('B', '2')")
+    return await started(root, STEPS.replace("STEP", step.replace("ORDER", order)), **CONNECTIONS)
+
+
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize("which", [0, 1])
+async def test_answers_and_refusals_of_systems_a_boundary_asked_are_in_the_case(tmp_path: Path, which: int) -> None:
+    system = await priced(tmp_path, SCATTER, "order")
+    system.put(line("A", 1), line("B", 1))
+    await system.arrived(2)
+    made = await case(system, which)
+    near, far = made["effects"]["scatter_gather/near"], made["effects"]["scatter_gather/far"]
+    assert [one["answer"] for one in near] == [{"price": "AB12"["AB".index(one["when"]["order"]) + 2]} for one in near]
+    assert all("too heavy" in one["error"] and one["error_class"] == "contract" for one in far)
+    await system.stop()
+
+
+@pytest.mark.usefixtures("refusing")
+async def test_what_a_process_asked_and_undid_is_in_the_case_and_told_of_its_first_message(tmp_path: Path) -> None:
+    system = await priced(tmp_path, SAGA, "process")
     system.put(line("A", 1))
-    await waiting(system, 1)
-    await member(system)
-    assert "answers under `effects: scatter_gather/BRANCH`" in await refused(system, 0)
+    await system.arrived(1)
+    made = await case(system, 0)
+    assert set(made["effects"]) == {f"process_manager/{call}" for call in ("reserve", "free", "ship")}
+    [asked] = [m["boundary"]["asked"] for m in (await shown(system)).values() if m.get("boundary", {}).get("asked")]
+    assert [one["name"].split()[-1] for one in asked] == ["reserve", "ship", "reserve"]
+    assert "failed" in asked[1] and asked[0]["request"] == {"order": "A"}
+    await system.stop()
+
+
+@pytest.mark.usefixtures("refusing")
+async def test_a_replay_asks_anew_and_is_told_nothing_of_what_was_answered_before(tmp_path: Path) -> None:
+    system = await priced(tmp_path, SCATTER, "order")
+    system.put(line("A", 1))
+    await system.arrived(1)
+    [root] = [m for m in (await shown(system)).values() if "boundary" in m and m["boundary"]["role"] == "original"]
+    await system.ask("replay", id=root["message"]["id"])
+    await system.arrived(2)
+    counts = [len(m["boundary"]["asked"]) for m in (await shown(system)).values() if m.get("boundary", {}).get("asked")]
+    assert counts == [2, 2]
+    await system.stop()
 
 
 async def test_more_messages_than_a_case_can_hold_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

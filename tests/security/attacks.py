@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.conformance.test_avro import NULLS, TREE, bomb, container
 from tests.conformance.test_protobuf import FILES
+from tests.security.attacks_packed import MORE
 from waypost.core.errors import DataError
 from waypost.testing.format_kit import build_format, decode_all, frame
 
@@ -221,6 +222,10 @@ ATTACKS: list[Attack] = [
         (*PACKED, "archive-syntax"),
         (*X12, "nothing"),
     ),
+]
+
+ATTACKS += [
+    Attack(name, *case.split(" ", 1), make, expected) for name, make, cases in MORE for case, expected in cases.items()
 ]
 
 

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import IO, Any
+from xml.etree import ElementTree
 
 from waypost.core.errors import DataError, near
 from waypost.formats.archive_unpack import Budget, unzip_pieces
+from waypost.formats.library import library
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError, IndexError, OSError,
               EOFError, SyntaxError, OverflowError, RecursionError)  # fmt: skip
-MOST_ROWS = 1 << 20
+MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
 _LONGEST = max(map(len, _DOCTYPES))
 
@@ -86,10 +89,11 @@ class Cells:
 def rows_of(sheet: Any, *, header: bool, skip_rows: int, cells: Cells | None = None) -> Iterator[Row]:
     """The rows of a sheet that have a value."""
     names: list[str] | None = None
-    sheet.reset_dimensions()  # what a sheet says of its size is often wrong, and what is beyond it would be lost
-    for number, row in enumerate(sheet.iter_rows(min_row=1 + skip_rows, values_only=True), 1 + skip_rows):
-        if number > MOST_ROWS:
-            raise DataError(f"a row beyond {MOST_ROWS}", where=f"sheet {sheet.title!r}",
+    for number, row in _values_of(sheet):
+        if number <= skip_rows:
+            continue
+        if number > MOST_ROWS or len(row) > MOST_COLUMNS:
+            raise DataError(f"a cell beyond row {MOST_ROWS} or column {MOST_COLUMNS}", where=f"sheet {sheet.title!r}",
                             expected="as many as Excel has", code="excel-size")  # fmt: skip
         if cells is not None:
             cells.spend(len(row), sheet.title)
@@ -102,6 +106,31 @@ def rows_of(sheet: Any, *, header: bool, skip_rows: int, cells: Cells | None = N
             names.extend(f"column_{n}" for n in range(len(names) + 1, len(values) + 1))
             values += [None] * (len(names) - len(values))
             yield Row(sheet.title, number, dict(zip(names, values, strict=False)))
+
+
+def _values_of(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+    """Number and values of each row that a sheet has, in order. What the sheet says of its size does not count, for it
+    is often wrong; and what was read is forgotten, where the library's own reader keeps a trace of each row."""
+    reader, book = library("openpyxl.worksheet._reader", "excel", "excel"), sheet.parent
+    with sheet._get_source() as source:
+        parser = reader.WorkSheetParser(
+            source, sheet._shared_strings, data_only=True, epoch=book.epoch, date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        around: Any = None
+        for event, element in ElementTree.iterparse(source, ("start", "end")):
+            if event == "start":
+                around = element if element.tag == f"{_MAIN}sheetData" else around
+            elif element.tag == f"{_MAIN}row":
+                number, cells = parser.parse_row(element)
+                width = min(max((cell["column"] for cell in cells), default=0), MOST_COLUMNS + 1)
+                values = [None] * width
+                for cell in cells:
+                    values[min(cell["column"], width) - 1] = cell["value"]
+                if around is not None:
+                    around.clear()
+                parser.row_dimensions.clear()
+                yield number, values
 
 
 def cell_name(sheet: str, row: int, column: int) -> str:

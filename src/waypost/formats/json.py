@@ -181,8 +181,13 @@ def _explain(data: bytes, cause: Exception) -> DataError:
         return DataError(f"key {cause.key!r} is written twice in one object",
                          where=place(data, _second(data, cause.key)), expected="each key once",
                          remedy="or set duplicate_keys: last", code="json-duplicate-key")  # fmt: skip
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return DataError("a UTF-16 byte order mark", where=place(data, 0), expected="UTF-8", code="json-encoding")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] == b"\0\0\xfe\xff":
+        return DataError(
+            "a UTF-32 byte order mark" if b"\0\0" in data[:4] else "a UTF-16 byte order mark",
+            where=place(data, 0),
+            expected="UTF-8",
+            code="json-encoding",
+        )
     try:
         data.decode()
     except UnicodeDecodeError as wrong:

@@ -202,12 +202,16 @@ _NOTE = "All values are made up. Files marked as wrong have one fault; what it i
 def samples_table(made: list[Sample], not_made: list[NotMade]) -> object:
     """The samples with what is wrong with them."""
     rows: list[tuple[object, ...]] = [
-        ("you send" if one.way == "receive" else "you get", f"{one.set} {one.version}", element("code", one.name),
+        (_way(one.way), f"{one.set}\N{NO-BREAK SPACE}{one.version}", element("code", one.name),
          joined(map(_line, one.wrong)) if one.wrong else "valid")
         for one in made
     ]  # fmt: skip
-    rows += [("you send" if one.way == "receive" else "you get", one.set, "none", one.why) for one in not_made]
+    rows += [(_way(one.way), one.set, "none", one.why) for one in not_made]
     return table(("way", "document", "file", "what is wrong with it"), rows)
+
+
+def _way(way: str) -> str:
+    return "you\N{NO-BREAK SPACE}send" if way == "receive" else "you\N{NO-BREAK SPACE}get"
 
 
 def _line(text: str) -> object:

@@ -132,33 +132,43 @@ def card(
 
 
 class _Answers:
-    """Finds what acknowledged a message: of those after it the first, by group in X12, by interchange in EDIFACT."""
+    """Finds what acknowledged a message: of those after it the first, by group in X12, by interchange in EDIFACT. Where
+    that takes a part and names messages, those it does not name are taken."""
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._found: dict[tuple[str, ...], list[tuple[int, str]]] = {}
         for one in exchanges:
             if not one.acknowledges or one.kind in ("824", "APERAK"):
                 continue
-            whole = next((r.number for r in one.acknowledges if r.level == "interchange"), "")
+            whole, naming = "", {said.group for said in one.acknowledges if said.level == "message"}
             for said in one.acknowledges:
+                whole = said.number if said.level == "interchange" else whole
+                names = said.level == "group" and said.number in naming
+                verdict = "accepted" if said.verdict == "partly" and names else said.verdict
                 for key in self._keys(one, said, whole):
-                    self._found.setdefault(key, []).append((one.at, said.verdict))
+                    self._found.setdefault(key, []).append((one.at, verdict))
 
     @staticmethod
     def _keys(one: Exchange, said: Reference, whole: str) -> list[tuple[str, ...]]:
         way = (one.partner, one.standard, "received" if one.direction == "sent" else "sent")
         if said.level == "message":
-            return [(*way, "message", _plain(said.group or whole), _plain(said.number), said.set)]
+            outer = whole if one.standard == "edifact" else said.group or whole
+            return [(*way, "message", _plain(outer), _plain(said.number), said.set)]
         if one.kind == "TA1" and said.verdict == "accepted":  # says nothing of what is inside
             return []
-        return [(*way, said.level, _plain(said.number))]
+        outer = whole if (one.standard, said.level) == ("edifact", "group") else ""
+        return [(*way, said.level, _plain(outer), _plain(said.number))]
 
     def of(self, one: Exchange, set_id: str, number: str, group: str) -> tuple[int, str] | None:
         """When a message was acknowledged, and how; None where it was not."""
         way = (one.partner, one.standard, one.direction)
         outer = group if one.standard == "x12" else one.interchange
-        keys = [(*way, "message", _plain(outer), _plain(number), set_id), (*way, "group", _plain(group)),
-                (*way, "interchange", _plain(one.interchange))]  # fmt: skip
+        around = one.interchange if one.standard == "edifact" else ""
+        keys = [
+            (*way, "message", _plain(outer), _plain(number), set_id),
+            (*way, "group", _plain(around), _plain(group)),
+            (*way, "interchange", "0", _plain(one.interchange)),
+        ]
         for key in keys:
             for answer in self._found.get(key, ()):
                 if answer[0] >= one.at:

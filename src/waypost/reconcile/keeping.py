@@ -86,10 +86,17 @@ class Keeping:
         if item[0] == "key":
             keys = {other for row in related for other in row.items() if other[0] == "key"}
             related = _related(partner, sorted(keys), at, ledgers)
+        if not any(row.kind for row in related) and not self._waits(partner, item[0]):
+            return _END  # nothing is waited for, and nothing answers
         windows = _windows(related, at)
         folded = books_of(self._rules(partner), [Exchange.of(row.data()) for row in related], now=0)
         made.take(folded, partner, item, own, windows)
         return windows[-1][1]
+
+    def _waits(self, partner: str, kind: str) -> bool:
+        """Whether anything is waited for that is known by an item of this kind."""
+        found = {"interchange": {"TA1", "CONTRL"}, "group": FUNCTIONAL, "message": _NAMED_BY_MESSAGE}.get(kind)
+        return any(rule.of_document if found is None else rule.what in found for rule in self._rules(partner))
 
     def miss(self, until: int) -> None:
         """Enter what was due and did not come, where all that was committed up to a moment is in the ledgers."""

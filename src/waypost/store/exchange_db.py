@@ -172,11 +172,11 @@ class ExchangeDatabase:
 
     def changed(self, turn: int, limit: int) -> list[ExchangeRow]:
         """What changed after a turn, in the order of change."""
-        return list(self._rows("WHERE turn > ? ORDER BY turn LIMIT ?", turn, limit))
+        return list(self._rows("WHERE turn > ? AND turn > 0 ORDER BY turn LIMIT ?", turn, limit))
 
     def of_message(self, message: str) -> list[ExchangeRow]:
         """What a message was, or became, in the exchange with partners."""
-        return list(self._rows("WHERE message = ? AND turn > 0", message))
+        return list(self._rows("WHERE message = ? AND +turn > 0", message))
 
     def related(self, partner: str, item: Item, at: int) -> list[ExchangeRow]:
         """Those of a partner that carry or name an item, nearest to a moment: ``NEAR`` up to it, as many behind, and
@@ -188,7 +188,7 @@ class ExchangeDatabase:
             one for side, *given in sides for one in select(self.connection, sql.format(side), partner, *item, *given)
         ]
         packed = msgspec.json.encode([number for (number,) in found]).decode()
-        return list(self._rows("WHERE id IN (SELECT value FROM json_each(?)) AND turn > 0", packed))
+        return list(self._rows("WHERE id IN (SELECT value FROM json_each(?)) AND +turn > 0", packed))
 
     def page(self, since: int, after: tuple[int, int], partner: str, limit: int) -> list[ExchangeRow]:
         """Rows in the order of time, from ``since`` on and behind ``after`` (at, id)."""

@@ -114,3 +114,12 @@ def test_records_before_one_that_is_too_large_are_given_out_first() -> None:
 def test_a_record_of_exactly_the_limit_passes() -> None:
     slices, refusal = frame(build_format("json", "{lines: true}"), [b'"12345678"\r', b"\n"], limit=10)
     assert ([s.data for s in slices], refusal) == ([b'"12345678"'], "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "a UTF-16"), ("utf-32", "a UTF-32"), ("utf-32-be", "a UTF-32")]
+)
+def test_the_mark_of_another_encoding_is_named(encoding: str, said: str) -> None:
+    data = ("\ufeff" if encoding.endswith("be") else "").encode(encoding) + '{"a": 1}'.encode(encoding)
+    (error,) = build_format("json").decode([data], b"")
+    assert said in str(error) and error.code == "json-encoding"

@@ -122,3 +122,26 @@ def test_the_page_and_the_rows_say_the_same() -> None:
     page = scorecard_page(found, "Scorecard", "30d")
     assert "&lt;b&gt;acme" in page and "<b>acme" not in page
     assert "Nothing was exchanged" in scorecard_page(made(), "Scorecard", "30d")
+
+
+@pytest.mark.parametrize(("named", "rejected"), [(["0002"], 1), (["0001", "0002"], 2), ([], 2)])
+def test_of_a_group_that_was_taken_in_part_only_what_is_named_is_rejected(named: list[str], rejected: int) -> None:
+    two = row(1, messages=[["855", "0001", "1"], ["855", "0002", "1"]])
+    said = [{"level": "message", "number": one, "verdict": "rejected", "set": "855", "group": "1"} for one in named]
+    said.append({"level": "group", "number": "1", "verdict": "partly", "set": "", "group": ""})
+    [found] = [one.data() for one in made(two, ack(1, at=9, acknowledges=said)).documents]
+    assert (found["messages"], found["answered"], found["rejected"]) == (2, 2, rejected)
+
+
+def test_groups_a_contrl_rejects_are_those_of_its_interchange() -> None:
+    def sent(interchange: int) -> dict[str, Any]:
+        messages = [["INVOIC", "1", "1"], ["INVOIC", "2", "2"]]
+        return row(interchange, standard="edifact", groups=["1", "2"], messages=messages)
+
+    def contrl(interchange: int, verdict: str) -> dict[str, Any]:
+        told = (("interchange", str(interchange), "accepted"), ("group", "1", verdict))
+        said = [{"level": level, "number": n, "verdict": v, "set": "", "group": ""} for level, n, v in told]
+        return ack(interchange, at=9, standard="edifact", kind="CONTRL", acknowledges=said, groups=[])
+
+    found = made(sent(41), sent(42), contrl(41, "rejected"), contrl(42, "accepted"))
+    assert [(one.messages, one.answered, one.rejected) for one in found.documents] == [(4, 4, 1)]

@@ -6,16 +6,20 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.flows.trading import ORDERS
+from tests.flows.trading import ACME_X12, ORDERS
+from tests.unit.agreements.agreeing import partner
 from tests.unit.partners.test_self_test import AGREED, TOKEN, served
+from waypost.as2.failure import As2Error, Disposition
 from waypost.core.clock import SystemClock
+from waypost.core.content import Content
 from waypost.core.errors import DataError
-from waypost.core.grants import Grants
+from waypost.core.grants import Grants, HttpResponse
 from waypost.flow.declared.project import load_project
 from waypost.flow.declared.service import SelfTestOptions
 from waypost.partners.self_test.bench import Bench
@@ -151,3 +155,47 @@ def test_a_form_of_many_parts_is_refused() -> None:
     assert read_form("multipart/form-data; boundary=x", part * 8 + b"--x--\r\n").fields == {"a": b"b"}
     with pytest.raises(DataError, match="more than 8 parts"):
         read_form("multipart/form-data; boundary=x", part * 9 + b"--x--\r\n")
+
+
+async def test_messages_over_as2_are_counted_apart_and_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served_ = station(tmp_path, None, per_minute=2)
+    names = {"as2-from": "ACME", "as2-to": "WAYPOST", "message-id": "<1@acme>", "as2-version": "1.2"}
+    request: Any = SimpleNamespace(headers=names, parameters={"partner": "acme"}, content=Content.of(b"x"))
+    monkeypatch.setattr(served_, "_connection", lambda name, asked: object())
+
+    async def opened(name: str, connection: object, asked: object) -> HttpResponse:
+        return HttpResponse(200)
+
+    monkeypatch.setattr(served_, "_opened", opened)
+    assert [(await served_.take(request)).status for _ in range(3)] == [200, 200, 429]
+    assert served_._rate.wait("acme") == 0.0
+
+
+@pytest.mark.parametrize(("text", "is_let_in"), [(AGREED, True), (ACME_X12, False)], ids=["agreed", "not agreed"])
+def test_the_station_is_for_partners_with_a_self_test_alone(tmp_path: Path, text: str, is_let_in: bool) -> None:
+    acme = partner(f"{text}endpoints: {{as2: {{connection: acme-as2}}}}\n")
+    over_as2 = SimpleNamespace(use=SimpleNamespace(component=SimpleNamespace(name="as2")))
+    project: Any = SimpleNamespace(partners={"acme": acme}, connections={"acme-as2": over_as2})
+    pool = SimpleNamespace(options=SimpleNamespace(them="ACME", us="WAYPOST"))
+    connections: Any = {"acme-as2": SimpleNamespace(pool=pool)}
+    grants, options = Grants(root=tmp_path, connections=connections), SelfTestOptions()
+    bench: Any = None
+    made = Station(options, lambda: project, grants, bench, Rate(1, lambda: 0.0))
+    asked: Any = SimpleNamespace(head=SimpleNamespace(sender="ACME", receiver="WAYPOST"))
+    assert (made._connection("acme", asked) is pool) is is_let_in
+
+
+async def test_a_message_over_as2_may_be_no_larger_than_a_file(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def opened(connection: object, limit_bytes: int) -> None:
+        seen.append(limit_bytes)
+        raise As2Error(Disposition.UNEXPECTED_PROCESSING_ERROR, "too large")
+
+    async def opens() -> None:
+        return None
+
+    connection: Any = SimpleNamespace(open=opens)
+    asked: Any = SimpleNamespace(opened=opened, head=SimpleNamespace(receipt=None))
+    answer = await station(tmp_path, None, limit_bytes=1000)._opened("acme", connection, asked)
+    assert (answer.status, seen) == (400, [1000])

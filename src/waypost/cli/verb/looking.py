@@ -214,6 +214,9 @@ def _boundary_lines(about: dict[str, Any] | None) -> list[str]:
     if waits := about.get("waits_in"):
         until = f", at the latest until {waits['until']}" if waits["until"] else ""
         lines.append(f"  waits since {waits['since']} with {waits['members']} in all, for {waits['waits_for']}{until}")
+    for asked in about.get("asked", ()):
+        came = f"failed: {asked['failed']['error']}" if "failed" in asked else _word(asked["answer"])
+        lines.append(f"  asked {asked['branch']} {_word(asked['request'])}: {came}, after {asked['seconds']:g} s")
     for release in about["releases"]:
         by = f" by {release['who']}: {release['why']}" if release["who"] else ""
         lines.append(

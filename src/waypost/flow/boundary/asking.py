@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from waypost.core.boundary import Ask
+from waypost.core.clock import MICROSECONDS
 from waypost.core.component import Requester
 from waypost.core.errors import EndpointError, WaypostError
 from waypost.core.event import EndpointLost
@@ -34,8 +35,8 @@ class Asker(Protocol):
         """What a group has asked and has no answer to; nothing for one that has gone."""
         ...
 
-    async def answered(self, key: str, name: str, answer: Any) -> None:
-        """What was asked is answered; durable on return."""
+    async def answered(self, key: str, ask: Ask, answer: Any, seconds: float) -> None:
+        """What was asked is answered after so long; durable on return."""
         ...
 
 
@@ -59,6 +60,7 @@ class Asking:
     async def _one(self, key: str, ask: Ask) -> None:
         host, failures = self._boundary.host, 0
         async with self._window:
+            begun = host.clock.now()
             while True:
                 try:
                     answer: Any = await self._answer(ask)
@@ -70,7 +72,7 @@ class Asking:
                     await host.clock.sleep(backoff(failures, 0.2, 30.0, host.random))
                     if ask.name not in [one.name for one in await self._boundary.open_asks(key)]:
                         return
-        await self._boundary.answered(key, ask.name, answer)
+        await self._boundary.answered(key, ask, answer, (host.clock.now() - begun) / MICROSECONDS)
 
     async def _answer(self, ask: Ask) -> Any:
         flow = self._boundary.flow

@@ -38,6 +38,7 @@ from waypost.flow.boundary.group import (
     state_name,
     unpacked,
 )
+from waypost.flow.boundary.heard import heard
 from waypost.flow.member import envelope
 from waypost.store.carrying import message_of_row
 from waypost.store.output_state import ACTIVE
@@ -221,12 +222,16 @@ class Boundary:
         asks: Sequence[Ask] = self.step.open_asks(group, members)
         return asks
 
-    async def answered(self, key: str, name: str, answer: Any) -> None:
-        """What the step asked is answered."""
+    async def answered(self, key: str, ask: Ask, answer: Any, seconds: float) -> None:
+        """What the step asked is answered, or not to be had, after so long; that is journaled with what follows."""
         async with self._turn:
-            draft = self._draft()
-            await draft.answered(key, name, answer)
-            await self._durable(draft)
+            draft, extra = self._draft(), list[AnyRecord]()
+            if refs := draft.held(key).refs:
+                batch = self.host.shard.state.batch(refs[0] >> OUT_BITS)
+                assert batch is not None, "a member that waits is open"
+                extra.append(heard(batch, refs[0], self.name, ask, answer, seconds))
+            await draft.answered(key, ask.name, answer)
+            await self._durable(draft, extra)
 
     async def rejoin(self, refs: Sequence[int]) -> None:
         """Members that a person wants back, or whose group is not known, come to their groups again; those that ended
@@ -271,11 +276,11 @@ class Boundary:
     def _draft(self) -> Draft:
         return Draft(self.step, self.name, self.limits, self, self.host.clock.now())
 
-    async def _durable(self, draft: Draft) -> None:
+    async def _durable(self, draft: Draft, extra: Sequence[AnyRecord] = ()) -> None:
         """Commit a draft that nobody else would try again."""
         while draft.groups:
             try:
-                await (await self._commit(draft))
+                await (await self._commit(draft, extra=extra))
                 return
             except StoreFull:
                 await self.host.clock.sleep(RETRY_SECONDS)

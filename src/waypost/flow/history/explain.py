@@ -21,6 +21,7 @@ from waypost.flow.batch.effects import age_of, unpack_answer
 from waypost.flow.batch.guard import guarded
 from waypost.flow.batch.load import bodies_of, load_of
 from waypost.flow.batch.versions import Versions
+from waypost.flow.boundary.heard import is_heard
 from waypost.flow.member.envelope import RELEASED, body_of
 from waypost.flow.running.recall import RowKey, recompute, recorded_digests
 from waypost.store.protocol import Found, History
@@ -159,7 +160,7 @@ async def explain(history: History, versions: Versions, secret: bytes, fingerpri
             {"step": step, "ordinal": ordinal, "request_digest": digest.hex(), **_answered(answer)}
             for record in stored.effects
             for index, step, ordinal, digest, answer in record.items
-            if index == found.index
+            if index == found.index and not is_heard(step)
         ],
         "notes": _notes(history),
         "relatives": _relatives(history),

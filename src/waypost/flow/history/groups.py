@@ -9,8 +9,9 @@ from waypost.core.boundary import Forced, Group
 from waypost.core.errors import UsageError, near
 from waypost.core.message import id_text
 from waypost.flow.batch.load import bodies_of
+from waypost.flow.boundary import heard
 from waypost.flow.boundary.boundary import Boundary
-from waypost.flow.history.explain import time_text
+from waypost.flow.history.explain import plain, time_text
 from waypost.flow.member.envelope import AFTER, AT, opened
 from waypost.store.protocol import History
 from waypost.store.record import Decided, Released, State
@@ -98,6 +99,8 @@ def told(engine: Engine, history: History) -> dict[str, Any]:
         "role": "member" if role + " " == AT else "released", "step": step, "key": envelope.key,
         "releases": [_release(record) for record in releases],
     }  # fmt: skip
+    if asked := list(heard.told(history.batch.effects, found.index)):
+        said["asked"] = [plain(one) for one in asked]
     boundary = engine.boundaries.of.get((found.flow, step))
     if role + " " != AFTER and found.state == "processing" and boundary is not None:
         said["waits_in"] = next(_rows(boundary, {"key": envelope.key}), None)

@@ -12,6 +12,7 @@ from waypost.flow.batch.differ import differences
 from waypost.flow.batch.effects import Recorded, recorded_effects, would_ask
 from waypost.flow.batch.load import SAME_KEY, input_of
 from waypost.flow.batch.reference_step import ReferenceLook, is_reference
+from waypost.flow.boundary.heard import is_heard
 from waypost.flow.history.changes import Changes
 from waypost.flow.history.explain import plain
 from waypost.flow.history.queries import query_of
@@ -130,7 +131,9 @@ async def _run(engine: Engine, histories: list[History], choice: Mapping[str, st
         recorded: Recorded = {}
         if choice["effects"] == "recorded":
             known = recorded_effects(history.batch.effects)
-            recorded = {(0, step, n): v for (index, step, n), v in known.items() if index == found.index}
+            recorded = {
+                (0, step, n): v for (index, step, n), v in known.items() if index == found.index and not is_heard(step)
+            }
         flow = _flow(engine, history, choice["version"])
         placed = await (await engine.spread.pass_on(flow, load, recorded))
         ids.append(id_text(placed.first))

@@ -116,13 +116,8 @@ class _Group:
                     yield (str(one["message"]["id"]), output["target"]), address.removeprefix("group:")
 
     def _refuse_what_cannot_be(self) -> None:
-        asking = {step.name for step in self.flow.steps if step.traits.asks == "branches"}
         causes = {cause for one in self.members for cause in _relatives(one, "member-from")}
         for identifier, step in self._keys:
-            if step in asking:
-                found = f"message {identifier} came to step {step}, and what that asked and was answered is not kept"
-                remedy = f"write the case by hand, with answers under `effects: {step}/BRANCH`"
-                raise DataError(found, remedy=remedy, code="case-asks")
             if identifier not in causes:
                 found = f"message {identifier} came to step {step}, and what became of it there is not known from here"
                 remedy = "where it waits still, wait; else take the id of what it waited as: waypost messages --key"
@@ -157,6 +152,9 @@ class _Group:
         for one in (first.input, *self.made):
             for step, answers in effects_of(one["effects"]).items():
                 effects.setdefault(step, []).extend(answer for answer in answers if answer not in effects.get(step, []))
+        for one in self.members:
+            for asked in one.get("boundary", {}).get("asked", ()):
+                effects.setdefault(asked["branch"], []).append(_answer(asked))
         then, now, released = [], first.at, set[tuple[str, str]]()
         for event in events:
             part: dict[str, Any] = {}
@@ -198,6 +196,13 @@ class _Group:
             yield f"errors: recorded {dict(places)}, in a case {dict(now)}"
         if filtered != (ended := sum(part.filtered for part in came)):
             yield f"filtered: recorded {filtered}, in a case {ended}"
+
+
+def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a boundary was answered, as a case says it."""
+    said = asked["failed"] if "failed" in asked else {"answer": asked["answer"]}
+    after = {"after": f"{asked['seconds']}s"} if asked["seconds"] else {}
+    return {"when": asked["request"], **said, **after}
 
 
 def _relatives(one: Shown, relation: str) -> list[str]:

@@ -65,10 +65,10 @@ class Answers:
                 return given
         return None
 
-    def made(self, name: str, given: AnswerOptions) -> Any:
+    def made(self, given: AnswerOptions, where: str = "") -> Any:
         """An answer as the engine would have it."""
         if given.error:
-            return _FAILURES[given.error_class](given.error, where=f"step {name}")
+            return _FAILURES[given.error_class](given.error, where=where)
         return unpack_answer(pack_answer(exact(given.answer)))
 
     def lacking(self, name: str, asked: Mapping[str, Any]) -> str:
@@ -84,7 +84,7 @@ class Answers:
         asked = question.request.parameters
         given = self.given_for(step.name, asked)
         if given is not None:
-            return self.made(step.name, given)
+            return self.made(given, f"step {step.name}")
         if isinstance(step.step, ReferenceLook):
             return step.step.now(looking=True)
         if step.asks == "clock":

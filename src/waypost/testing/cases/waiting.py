@@ -77,7 +77,7 @@ class Waiting:
         if given is None:
             self._effects.lacking(name, ask.request.parameters)
             return -1, None
-        return round(given.after * MICROSECONDS), self._effects.made(name, given)
+        return round(given.after * MICROSECONDS), self._effects.made(given)
 
     def ended(self, step: str, message: Any, fate: Any) -> None:
         """A message did not join a group."""
