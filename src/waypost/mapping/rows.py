@@ -29,15 +29,14 @@ def write(emitter: Emitter, loop: Loop, given: Sequence[str]) -> str:
     name = emitter.fresh("rows")
     grouped = loop.group_by is not None
     lines = [f"def {name}({', '.join(['_items_', *given])}):", "    _made = {}" if grouped else "    _made = []"]
-    outer = [each for each in given if not each.startswith("_") and each != "this"]
     items, key, partners = (emitter.operation(each) for each in ("items", "join_key", "partners"))
     indexes = {}
     for source in loop.more:
         if source.equals is not None:
-            indexes[source.variable] = _index(emitter, source, outer, lines, items, key)
+            indexes[source.variable] = _index(emitter, source, given, lines, items, key)
     indent = "    "
     lines.append(f"{indent}for {loop.variable} in {items}(_items_, _work, {loop.weight}):")
-    names = [*outer, loop.variable]
+    names = [*given, loop.variable]
     for source in loop.more:
         indent += "    "
         if source.on is None:
@@ -51,7 +50,7 @@ def write(emitter: Emitter, loop: Loop, given: Sequence[str]) -> str:
     if loop.where is not None:
         lines.append(f"{indent}if {emitter.expression(loop.where, names, looping=True)}:")
         indent += "    "
-    own = names[len(outer) :]
+    own = names[len(given) :]
     if loop.group_by is not None:
         item = f"{{{', '.join(f'{each!r}: {each}' for each in own)}}}" if loop.more else own[0]
         by = emitter.expression(loop.group_by, names, looping=True)
@@ -63,7 +62,7 @@ def write(emitter: Emitter, loop: Loop, given: Sequence[str]) -> str:
     return f"{name}({', '.join(['_items_', *given])})"
 
 
-def _index(emitter: Emitter, source: Source, outer: list[str], lines: list[str], items: str, key: str) -> str:
+def _index(emitter: Emitter, source: Source, outer: Sequence[str], lines: list[str], items: str, key: str) -> str:
     """Write what collects a joined list by the value that joins; the variable that holds it."""
     name = emitter.fresh("by")
     assert source.equals is not None

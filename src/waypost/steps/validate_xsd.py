@@ -15,6 +15,7 @@ from waypost.core.component import Format
 from waypost.core.errors import ConfigurationRefused, DataError, Fault, WaypostError
 from waypost.core.finding import MOST_FINDINGS, Finding, covered, plain_path, shown
 from waypost.steps.inner_format import text_of
+from waypost.steps.validate_pattern import make_linear
 from waypost.steps.validate_repair import iso_date, nearest
 from waypost.steps.xml_project import library, message_tree, parser, project_tree
 
@@ -94,13 +95,25 @@ def _ten(etree: Any, name: str, read: Read, faults: list[Fault]) -> tuple[Callab
         faults.append(Fault(name, line, "xsd", str(error)[:300], "a schema of XSD 1.0", remedy))
         return None
 
-    def problems(root: Any) -> Iterator[Finding]:
-        if not schema.validate(root):
-            tree = root.getroottree()
-            for entry in schema.error_log:
-                yield _of_libxml(entry, tree)
+    def passes(root: Any) -> bool:
+        try:
+            return bool(schema.validate(root))
+        except etree.XMLSchemaValidateError:
+            return False
 
-    return schema.validate, problems
+    def problems(root: Any) -> Iterator[Finding]:
+        try:
+            if schema.validate(root):
+                return
+        except etree.XMLSchemaValidateError:  # libxml2 counts the steps of a pattern, and gives up
+            yield Finding("", "pattern", "a text for which a pattern of the schema takes too many steps",
+                          "a pattern in which nothing repeated repeats")  # fmt: skip
+            return
+        tree = root.getroottree()
+        for entry in schema.error_log:
+            yield _of_libxml(entry, tree)
+
+    return passes, problems
 
 
 def _of_libxml(entry: Any, tree: Any) -> Finding:
@@ -214,6 +227,9 @@ def _eleven(etree: Any, name: str, read: Read, faults: list[Fault]) -> tuple[Cal
             said = " ".join(str(getattr(error, "message", "") or error).replace(folder, "").split())
             faults.append(Fault(name, 0, "xsd", said[:300], "a schema of XSD 1.1"))
             return None
+    for pattern in make_linear(schema):
+        faults.append(Fault(name, 0, "xsd", f"the pattern {pattern[:100]!r} cannot be run in bounded time",
+                            "a pattern without repetitions of thousands"))  # fmt: skip
 
     def problems(root: Any) -> Iterator[Finding]:
         for error in schema.iter_errors(root):

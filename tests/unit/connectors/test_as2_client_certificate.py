@@ -31,7 +31,7 @@ from waypost.connectors.as2_target import As2Target
 from waypost.core.errors import ConfigurationRefused, ErrorClass
 from waypost.core.grants import Connection, Grants
 from waypost.core.listener import Listener
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.core.spec import Secret
 from waypost.testing.as2_people import make_credential, public
 from waypost.testing.connector_kit import CommittedPositions, outbound, parse_options
@@ -43,7 +43,7 @@ FOUND = {**FILES, "tls/us.pem": pem(OUR_TLS), "tls/acme.pem": pem(THEIR_TLS), "t
 
 
 def options(address: str, **changes: Any) -> Any:
-    component = load_components().find("connection", "as2")
+    component = registry.find("connection", "as2")
     assert component is not None
     return parse_options(component, connection(address, timeout_seconds="5s", **changes))
 
@@ -56,7 +56,7 @@ def granted(root: Path, address: str, **changes: Any) -> Grants:
 
 
 async def outcome_of(grants: Grants) -> Any:
-    component = load_components().find("target", "as2")
+    component = registry.find("target", "as2")
     assert component is not None
     target = As2Target(parse_options(component, {"connection": "acme"}), grants)
     await target.open()

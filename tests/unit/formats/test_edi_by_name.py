@@ -10,7 +10,7 @@ import pytest
 from tests.unit.cli.commanding import Command, waypost
 from waypost.core.errors import DataError
 from waypost.core.grants import Grants
-from waypost.core.registry import load_components
+from waypost.core.registry import registry
 from waypost.formats.edi.body_write import rows_of_body
 from waypost.formats.edi.schema.load import library
 from waypost.formats.edi.schema.names import Names
@@ -164,7 +164,7 @@ def test_places_of_named_values_are_their_bytes_in_edifact(unit: str) -> None:
 def test_a_schema_of_the_project_names_what_only_it_has() -> None:
     own = b"message: '101'\nprovenance: ours\nbody: [BGN!, {loop: ENT, body: [ENT!, NM1*2]}]\n"
     files = {"schemas/x12/004010/101.yaml": own}
-    component = load_components().find("format", "x12")
+    component = registry.find("format", "x12")
     assert component is not None
     grants = Grants(root=Path("."), read_file=files.__getitem__, list_files=lambda under: sorted(files))
     format_ = component.build(component.spec.options(fields_by="name"), grants)
