@@ -14,7 +14,7 @@ from tests.flows.test_engine import Counting
 FLOW = COPY.replace("{memory: in}", "{directory: {path: 'in/*'}}").replace(
     "format: json", "format: {archive: {format: json, options: {lines: true}, unit: record, unpacked_bytes: 1GiB}}"
 ).replace("delivery: {", "delivery: {max_open: 600, ")  # fmt: skip
-LINES = [f'{{"k":"a","n":{n},"t":"{"x" * (n % 700)}"}}' for n in range(3000)]
+LINES = [f'{{"k":"{n}","n":{n},"t":"{"x" * (n % 700)}"}}' for n in range(3000)]
 
 
 def zipped() -> bytes:
@@ -39,7 +39,7 @@ async def test_after_a_death_a_packed_file_is_read_on(tmp_path, content):
     await system.kill()
     target.gate.set()
     await system.start()
-    await system.until(lambda: len(target.arrived) >= 3000, step=1)
+    await system.until(lambda: len(target.arrived) >= 3000, step=1, turns=5000)
     await system.settle()
     assert 0 < taken < 3000
     assert len(target.arrived) == 3000 and set(target.arrived) == set(LINES)
