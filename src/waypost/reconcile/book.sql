@@ -20,10 +20,13 @@ CREATE TABLE IF NOT EXISTS expectation (
     data TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS expectation_number ON expectation (partner, level, plain);
-CREATE INDEX IF NOT EXISTS expectation_time ON expectation (partner, opened_at, word, late, again);
-CREATE INDEX IF NOT EXISTS expectation_open ON expectation (due) WHERE word = 'open';
-CREATE INDEX IF NOT EXISTS expectation_waiting ON expectation (partner, due) WHERE word = 'open';
+CREATE INDEX IF NOT EXISTS expectation_time ON expectation (partner, opened_at, id);
+CREATE INDEX IF NOT EXISTS expectation_all ON expectation (opened_at, id);
+CREATE INDEX IF NOT EXISTS expectation_open ON expectation (due, opened_at) WHERE word = 'open';
+CREATE INDEX IF NOT EXISTS expectation_waiting ON expectation (partner, due, opened_at) WHERE word = 'open';
 CREATE INDEX IF NOT EXISTS expectation_trouble ON expectation (partner, opened_at)
+    WHERE word IN ('partly', 'rejected') OR late = 1 OR again = 1;
+CREATE INDEX IF NOT EXISTS expectation_troubles ON expectation (opened_at)
     WHERE word IN ('partly', 'rejected') OR late = 1 OR again = 1;
 
 -- By what an expectation is found: the messages that opened it, its numbers without padding, the values of its keys.

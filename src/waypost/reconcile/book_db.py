@@ -19,7 +19,7 @@ from waypost.store.exchange_db import plain
 from waypost.store.sqlite import checkpoint, connect, select, transaction
 
 FILE = "books.db"
-LAYOUT = 1
+LAYOUT = 2
 _SMALL_WAL = 16 << 20
 _AT_ONCE = 500
 TROUBLE = "(word IN ('partly', 'rejected') OR late = 1 OR again = 1)"
@@ -90,7 +90,7 @@ class BookDatabase:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
-        self.connection = connect(path, read_only=read_only)
+        self.connection = connect(path, read_only=read_only, cache_kib=16_384)
         if not read_only:
             _bring_up_to_date(self.connection)
         self._meta = dict(select(self.connection, "SELECT name, value FROM meta"))
@@ -205,16 +205,26 @@ class BookDatabase:
 
     def counts(self, partner: str, since: int, now: int) -> dict[str, int]:
         """How many are open, overdue and closed, and of the closed how many in which way."""
-        where, values = ("partner = ? AND ", [partner]) if partner else ("", [])
-        sql = f"SELECT word, late, again, count(*) FROM expectation WHERE {where} opened_at >= ? GROUP BY 1, 2, 3"
+        where, values = ("partner = ? AND opened_at >= ?", [partner, since]) if partner else ("opened_at >= ?", [since])
         found = dict.fromkeys(("open", "overdue", "accepted", "partly", "rejected", "late", "duplicate"), 0)
-        for word, late, again, count in select(self.connection, sql, *values, since):
-            found[word] += count
-            found["late"] += count * late
-            found["duplicate"] += count * again
-        sql = f"SELECT count(*) FROM expectation WHERE {where} word = 'open' AND due BETWEEN 1 AND ? AND opened_at >= ?"
-        found["overdue"] = select(self.connection, sql, *values, now - 1, since)[0][0]
-        found["open"] -= found["overdue"]
+
+        def count(index: str, more: str = "", *given: int) -> int:
+            sql = f"SELECT count(*) FROM expectation INDEXED BY expectation_{index} WHERE {where} {more}"
+            return int(select(self.connection, sql, *values, *given)[0][0])
+
+        by = ("trouble", "waiting", "time") if partner else ("troubles", "open", "all")
+        sql = (
+            f"SELECT word, late, again, count(*) FROM expectation INDEXED BY expectation_{by[0]} "
+            f"WHERE {where} AND {TROUBLE} GROUP BY 1, 2, 3"
+        )
+        for word, late, again, number in select(self.connection, sql, *values):
+            found[word] += number if word in ("partly", "rejected") else 0
+            found["late"] += number * late
+            found["duplicate"] += number * again
+        waiting = count(by[1], "AND word = 'open'")
+        found["overdue"] = count(by[1], "AND word = 'open' AND due BETWEEN 1 AND ?", now - 1)
+        found["open"] = waiting - found["overdue"]
+        found["accepted"] = count(by[2]) - waiting - found["partly"] - found["rejected"]
         return found
 
     def of_messages(self, messages: Collection[str]) -> dict[str, list[BookedRow]]:
@@ -259,8 +269,8 @@ _STATES = {
     "overdue": ("word = 'open' AND due BETWEEN 1 AND ? - 1", 1),
     "closed": ("word != 'open'", 0),
     "accepted": ("word = 'accepted'", 0),
-    "partly": ("word = 'partly'", 0),
-    "rejected": ("word = 'rejected'", 0),
+    "partly": (f"word = 'partly' AND {TROUBLE}", 0),
+    "rejected": (f"word = 'rejected' AND {TROUBLE}", 0),
     "late": (f"late = 1 AND {TROUBLE}", 0),
     "duplicate": (f"again = 1 AND {TROUBLE}", 0),
 }
