@@ -152,13 +152,13 @@ def _workbook(size: int) -> Iterator[bytes]:
 
     made = io.BytesIO()
     book = openpyxl.Workbook()
-    book.active.append(["id", "sku", "price", "note"])
+    book.active.append(["id", "sku", "price", "a", "b", "c"])
     book.save(made)
     with zipfile.ZipFile(made) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     head, _, tail = files.pop(_SHEET).partition(b"<sheetData>")
     row = b"<row><c><v>1</v></c><c t='inlineStr'><is><t>A-1</t></is></c><c><v>12.5</v></c>"
-    row += b"<c t='inlineStr'><is><t>%b</t></is></c></row>" % TEXT
+    row += b"<c t='inlineStr'><is><t>%b</t></is></c>" % TEXT * 3 + b"</row>"  # a sheet has a million rows at most
     yield from _zipped(repeated(row, head + b"<sheetData>", tail)(size), _SHEET, files)
 
 

@@ -8,7 +8,8 @@ it is not as its schema says, stands where it came as ``TAG_unplaced``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from waypost.formats.edi.schema.automaton import Move, State
@@ -27,12 +28,24 @@ shapes of its elements, the state behind it."""
 Marked = tuple[tuple[tuple[int, int, frozenset[str]], ...], Place]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Places that one value of a segment tells apart, by that value; None where several have it."""
+
+    element: int
+    component: int
+    places: Mapping[str, Place | None]
+
+
+Choice = Place | Told | list[Marked]
+
+
 class BodyReader:
     """Makes bodies of the messages that ``validator`` checks. Keeps what it learned."""
 
     def __init__(self, validator: Validator) -> None:
         self._validator, self._names = validator, Names(validator.schema)
-        self._tables: dict[State, dict[str, Place | list[Marked]]] = {}
+        self._tables: dict[State, dict[str, Choice]] = {}
 
     def body(self, rows: Sequence[Sequence[Any]], flat: Callable[[], Sequence[Sequence[str]]], sound: bool) -> Level:
         """The body of ``rows``, the segments between header and trailer with composites as lists. ``flat`` gives the
@@ -51,7 +64,11 @@ class BodyReader:
             place = table.get(row[0])
             if place is None:
                 place = table[row[0]] = self._places(state, row[0])
-            if isinstance(place, list):
+            if isinstance(place, Told):
+                place = place.places.get(_said(row, place.element, place.component))
+                if place is None:
+                    return None
+            elif isinstance(place, list):
                 fitting = [one for where, one in place if _marked(where, row)]
                 if len(fitting) != 1:
                     return None
@@ -60,17 +77,18 @@ class BodyReader:
             levels.put(depth, opened, name, many, _elements(row, shapes))
         return levels.root
 
-    def _table(self, state: State) -> dict[str, Place | list[Marked]]:
+    def _table(self, state: State) -> dict[str, Choice]:
         if len(self._tables) > _MOST_STATES:
             self._tables.clear()
         return self._tables.setdefault(state, {})
 
-    def _places(self, state: State, tag: str) -> Place | list[Marked]:
+    def _places(self, state: State, tag: str) -> Choice:
         """Where a segment of a sound message may stand behind ``state``."""
         moves = [m for m in state.after(tag) if not (m.missing or m.over or (m.repeats and m.most == 1))]
         if len(moves) == 1:
             return self._place(moves[0], moves[0].depth + 1)
-        return [(move.use.where, self._place(move, move.depth + 1)) for move in moves]
+        marked = [(move.use.where, self._place(move, move.depth + 1)) for move in moves]
+        return _told_apart(marked) or marked
 
     def _place(self, move: Move, known: int) -> Place:
         """The place a move leads to, of whose levels so many are open."""
@@ -131,6 +149,19 @@ class _Levels:
             level[name].append(value)
         else:
             level[name] = [level[name], value]
+
+
+def _told_apart(marked: Sequence[Marked]) -> Told | None:
+    """What tells places apart by one look-up; None where they are not all marked at the same element."""
+    at = {(element, component) for where, _ in marked for element, component, _ in where}
+    if len(at) != 1 or any(len(where) != 1 for where, _ in marked):
+        return None
+    places: dict[str, Place | None] = {}
+    for ((_, _, values),), place in marked:
+        for value in values:
+            places[value] = None if value in places else place
+    (element, component), = at  # fmt: skip
+    return Told(element, component, places)
 
 
 def _marked(where: Sequence[tuple[int, int, frozenset[str]]], row: Sequence[Any]) -> bool:

@@ -127,7 +127,10 @@ def _no_schema(kind: Mapping[str, Any]) -> Finding:
 
 def text_of(row: Sequence[Any]) -> str:
     """A row as the text of its segment."""
-    return MARKS.element.join(_element(element) for element in row)
+    try:
+        return MARKS.element.join(row)
+    except TypeError:  # not all are texts
+        return MARKS.element.join([one if type(one) is str else _element(one) for one in row])
 
 
 def _element(element: Any) -> str:
