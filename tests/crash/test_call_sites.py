@@ -19,6 +19,7 @@ KINDS = {
 NOT_REACHED = {
     "backup._drop unlink": "a backup that begins again because retention was quicker; it leaves no store behind",
     "backup._shard unlink": "as above",
+    "backup._snapshot unlink": "as above, of what was exchanged with partners, which the workloads have none of",
     "backup._rest folder": "bundles, which are no part of the store",
     "restore._sync_all names": "a restore is into an empty folder, which is no store before it ends",
     "restore.copy_back folder": "as above",

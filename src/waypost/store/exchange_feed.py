@@ -8,7 +8,6 @@ missing up to a moment.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from typing import Protocol
 from waypost.core.clock import Clock
 from waypost.store.backup import snapshot
 from waypost.store.derived import Watermark
+from waypost.store.disk import RealDisk
 from waypost.store.exchange import ExchangeFold, Trade
 from waypost.store.exchange_db import FILE, ExchangeDatabase, read
 from waypost.store.journal import Journal
@@ -56,7 +56,8 @@ class ExchangeFeed:
         self.reader = ExchangeDatabase(folder / FILE, read_only=True)
         self.asking = threading.Lock()
         """Held by who uses ``reader``."""
-        self._seen = os.open(folder / SEEN, os.O_RDWR | os.O_CREAT, 0o644)
+        self._disk, path = RealDisk(), str(folder / SEEN)
+        self._seen = self._disk.open(path, write=True) if self._disk.exists(path) else self._disk.create(path)
         self._turn, self._wake = threading.Condition(), threading.Event()
         self._stopping = self._abandoned = False
         self._settled = self._forgot = clock.monotonic()
@@ -92,7 +93,7 @@ class ExchangeFeed:
         self._thread.join()
         self._fold.close()
         self.reader.close()
-        os.close(self._seen)
+        self._disk.close(self._seen)
 
     def _run(self) -> None:
         try:
@@ -125,7 +126,7 @@ class ExchangeFeed:
         if last or fold.waiting or monotonic - self._settled > SETTLE_SECONDS:
             self._settled = monotonic
             fold.flush()
-        os.pwrite(self._seen, b"%020d" % now, 0)
+        self._disk.write(self._seen, [b"%020d" % now], 0)
         if self._keep and monotonic - self._forgot > FORGET_SECONDS:
             self._forgot = monotonic
             while not self._stopping and fold.database.forget(now - round(self._keep * 1_000_000)):

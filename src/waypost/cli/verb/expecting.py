@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -81,12 +82,22 @@ def acks(
     if not troubled:
         _table(rows)
         _more(asked, limit)
-    for event in events:
+    for event in _standing(events):
         number = event.get("set") or event["level"]
         codes = f"reasons {', '.join(event['codes'])}" if event.get("codes") and event["event"] == "rejected" else ""
         said = ", ".join(filter(None, (event.get("direction"), _keys(event), f"message {event['message']}", codes)))
         say(f"{event['event']}: {event['what']} of {number} {event['number']}, {said}")
     return 1 if troubled and events else 0
+
+
+def _standing(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events without those that say what is missing and has come, late, since."""
+
+    def of(event: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(event.get(name) for name in ("what", "direction", "partner", "message", "level", "set", "number"))
+
+    came = {of(event) for event in events if event["event"] == "late"}
+    return [event for event in events if event["event"] != "missing" or of(event) not in came]
 
 
 def _asked(place: Place, **params: Any) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from waypost.store.carrying import message_of_row
 from waypost.store.protocol import OpenBatch
 from waypost.store.record import OUT_MASK, Effects
 
+_HEARD = "heard\x1f"
+"""Before the branch, in place of a step's name."""
+
 
 def heard(batch: OpenBatch, ref: int, step: str, ask: Ask, answer: Any, seconds: float) -> Effects:
     """The record of an answer, or of the error that there is none, to a group in which the member ``ref`` of ``batch``
@@ -27,13 +30,13 @@ def heard(batch: OpenBatch, ref: int, step: str, ask: Ask, answer: Any, seconds:
         said["failed"] = {"error": str(answer), "error_class": str(answer.error_class)}
     else:
         said["answer"] = answer
-    identity = (message_of_row(batch, ref & OUT_MASK), branch_of(step, ask.to), crc32(ask.name.encode()))
+    identity = (message_of_row(batch, ref & OUT_MASK), _HEARD + branch_of(step, ask.to), crc32(ask.name.encode()))
     return Effects(batch.seq, ((*identity, request_digest(ask.request), pack_answer(said)),))
 
 
 def is_heard(step: str) -> bool:
     """Whether an effect is an answer to a boundary; others are those of steps."""
-    return "/" in step
+    return step.startswith(_HEARD)
 
 
 def told(effects: Sequence[Effects], index: int) -> Iterator[dict[str, Any]]:
@@ -42,4 +45,4 @@ def told(effects: Sequence[Effects], index: int) -> Iterator[dict[str, Any]]:
     for record in effects:
         for of, step, _, _, packed in record.items:
             if of == index and is_heard(step):
-                yield {"branch": step, **unpack_answer(packed)}
+                yield {"branch": step.removeprefix(_HEARD), **unpack_answer(packed)}
