@@ -10,6 +10,7 @@ import pytest
 from tests.flows.test_acknowledgement_ledger import ACK, WAITING
 from tests.flows.trading import CONFIRMATION, IN, ORDERS, OUT
 from tests.unit.cli.commanding import Command, write
+from waypost.cli.verb.expecting import _standing
 
 CONFIRM = OUT.replace("{memory: in}", "{directory: {path: confirm/*.ndjson}}").replace(
     "format: json\n", "format: {json: {lines: true}}\n"
@@ -190,3 +191,17 @@ def test_the_cases_proposed_from_samples_run_once_their_snapshots_are_taken(proj
     assert "a code that no sample has (QQ) is refused" in (project / "tests/acme-850-004010.yaml").read_text()
     write(project, {"partners/acme.yaml": WAITING})
     assert waypost("test", project).code == 1
+
+
+def test_what_is_missing_is_not_listed_once_it_has_come_late() -> None:
+    told = {
+        "what": "997",
+        "direction": "owed to us",
+        "partner": "acme",
+        "message": "m",
+        "level": "group",
+        "number": "1",
+    }
+    other = {**told, "number": "2", "event": "missing"}
+    events = [{**told, "event": "missing"}, other, {**told, "event": "late"}]
+    assert _standing(events) == [other, events[2]]
