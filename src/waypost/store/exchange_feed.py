@@ -58,6 +58,7 @@ class ExchangeFeed:
         """Held by who uses ``reader``."""
         self._disk, path = RealDisk(), str(folder / SEEN)
         self._seen = self._disk.open(path, write=True) if self._disk.exists(path) else self._disk.create(path)
+        self._say_seen(0)  # what was said before a death may be more than the database has kept
         self._turn, self._wake = threading.Condition(), threading.Event()
         self._stopping = self._abandoned = False
         self._settled = self._forgot = clock.monotonic()
@@ -95,6 +96,9 @@ class ExchangeFeed:
         self.reader.close()
         self._disk.close(self._seen)
 
+    def _say_seen(self, moment: int) -> None:
+        self._disk.write(self._seen, [b"%020d" % moment], 0)
+
     def _run(self) -> None:
         try:
             while not self._stopping:
@@ -126,7 +130,7 @@ class ExchangeFeed:
         if last or fold.waiting or monotonic - self._settled > SETTLE_SECONDS:
             self._settled = monotonic
             fold.flush()
-        self._disk.write(self._seen, [b"%020d" % now], 0)
+        self._say_seen(now)
         if self._keep and monotonic - self._forgot > FORGET_SECONDS:
             self._forgot = monotonic
             while not self._stopping and fold.database.forget(now - round(self._keep * 1_000_000)):
