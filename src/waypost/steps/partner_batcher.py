@@ -68,7 +68,8 @@ class PartnerBatcher:
         self._standard, self._limits = options.standard, options.limits
         self._partners = _partners(options.partner, grants)
         self._grants = grants
-        self._batchers: dict[str, Batcher] = {}
+        self._batchers: dict[tuple[str, bool], Batcher] = {}
+        """By partner, and whether its messages go alone; not by group, of which messages make as many as they like."""
 
     def correlate(self, batch: Sequence[Message]) -> Sequence[str | Failed]:
         return [self._key(message.body) for message in batch]
@@ -79,11 +80,14 @@ class PartnerBatcher:
             return Failed(DataError(found, where="document", expected="a mapping with rows or body",
                                     remedy="make it in a map"))  # fmt: skip
         named = body.get("partner", next(iter(self._partners), None) if len(self._partners) == 1 else None)
-        if named not in self._partners:
+        if not isinstance(named, str) or named not in self._partners:
             known = ", ".join(self._partners) or "none"
             return Failed(DataError(f"partner {named!r}", where="document", expected=f"partner: one of {known}",
                                     remedy="set partner in a map", code="partner-unknown"))  # fmt: skip
         said = body.get("interchange") or {}
+        if not isinstance(said, Mapping):
+            return Failed(DataError(f"a {type(said).__name__}", where="interchange", expected="a mapping",
+                                    remedy="make it in a map"))  # fmt: skip
         told = {name: value for name, value in said.items() if name not in _NOT_TOLD_APART and value not in (None, "")}
         alone = f" {_SERVICES}" if body.get("services") else ""
         return f"{named}{alone}" + (f" {_encode(told).decode()}" if told else "")
@@ -114,14 +118,14 @@ class PartnerBatcher:
 
     def _batcher(self, key: str) -> Batcher:
         """What batches the messages of a group."""
-        if key not in self._batchers:
-            partner, alone = _said(key)
+        partner, alone = _said(key)
+        if (partner, alone) not in self._batchers:
             options = self._partners[partner].options if partner in self._partners else None
             agreed = getattr(getattr(options, self._standard, None), "send", None)
             batch = _ALONE if alone else getattr(agreed, "batch", None) or _ALONE
             limits = BatcherOptions(count=batch.count, bytes=batch.bytes, after=batch.after, limits=self._limits)
-            self._batchers[key] = Batcher(limits, self._grants)
-        return self._batchers[key]
+            self._batchers[partner, alone] = Batcher(limits, self._grants)
+        return self._batchers[partner, alone]
 
 
 def _said(key: str) -> tuple[str, bool]:
