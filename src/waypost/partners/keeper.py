@@ -29,7 +29,7 @@ from waypost.flow.declared.definition import Project
 from waypost.flow.history.queries import moment
 from waypost.partners.ledger import rules_of
 from waypost.reconcile.book_db import FILE, STATES, Asked, BookDatabase, BookedRow, EventRow, is_current
-from waypost.reconcile.expectation import RANKS, Rule
+from waypost.reconcile.expectation import RANKS, Rule, state_of
 from waypost.reconcile.keeping import GRACE, Keeping
 from waypost.store.backup import snapshot
 from waypost.store.exchange_db import FILE as EXCHANGES
@@ -208,11 +208,7 @@ def _row(row: BookedRow, now: int) -> dict[str, Any]:
 
 def _worst(rows: Sequence[Mapping[str, Any]]) -> str:
     """How a message stands: the worst of what acknowledges it, '' where only documents are waited for."""
-    said = [
-        (row["verdict"] if row["verdict"] != "accepted" else "acknowledged") if row["verdict"] is not None
-        else "waiting" if row["state"] == "open" else str(row["state"])
-        for row in rows if row["level"] != "document"
-    ]  # fmt: skip
+    said = [state_of(row["verdict"], str(row["state"])) for row in rows if row["level"] != "document"]
     return max(said, key=RANKS.index, default="")
 
 

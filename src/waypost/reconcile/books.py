@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from waypost.reconcile.exchange import Exchange, Reference, Verdict, same_number
-from waypost.reconcile.expectation import FUNCTIONAL, RANKS, Expectation, Rule, keys_of, place_of, state_of
+from waypost.reconcile.expectation import FUNCTIONAL, Expectation, Rule, keys_of, place_of
 from waypost.store.exchange_db import AT_ONCE_MICROSECONDS, message_items, named
 
 
@@ -221,25 +221,3 @@ def _refuses(said: Reference, message: Sequence[str]) -> bool:
         return same_number(said.number, group)
     inside = not said.group or same_number(said.group, group)
     return said.set == message[0] and same_number(said.number, message[1]) and inside
-
-
-def selected(books: Books, *, state: str = "", partner: str = "", flow: str = "", key: str = "") -> list[Expectation]:
-    """The expectations meant. ``key`` is a control number or a business key's value."""
-    return [
-        one for one in books.expectations
-        if (not state or one.state == state) and (not partner or one.opened_by.partner == partner)
-        and (not flow or one.opened_by.flow == flow)
-        and (not key or same_number(key, one.number) or same_number(key, one.opened_by.interchange)
-             or any(key in values for values in one.opened_by.keys.values()))
-    ]  # fmt: skip
-
-
-def message_states(books: Books) -> dict[str, str]:
-    """How each message that was sent stands: the worst of what is said of it."""
-    found: dict[str, str] = {}
-    for one in books.expectations:
-        if one.rule.direction == "sent" and not one.rule.of_document:
-            for exchange in one.opening:
-                known = found.get(exchange.message, RANKS[0])
-                found[exchange.message] = max(known, state_of(one), key=RANKS.index)
-    return found

@@ -135,8 +135,8 @@ RANKS = ("acknowledged", "waiting", "overdue", "partly", "rejected")
 """The states of a message's acknowledgement, the later the worse."""
 
 
-def state_of(one: Expectation) -> str:
-    """What an acknowledgement that is waited for says of the messages that wait for it."""
-    if one.verdict is None:
-        return "waiting" if one.state == "open" else one.state
-    return "acknowledged" if one.verdict == "accepted" else one.verdict
+def state_of(verdict: str | None, state: str) -> str:
+    """What an acknowledgement, with this verdict and state, says of the messages that wait for it."""
+    if verdict is None:
+        return "waiting" if state == "open" else state
+    return "acknowledged" if verdict == "accepted" else verdict
