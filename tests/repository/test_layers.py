@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,3 +69,26 @@ def test_a_package_without_a_place_is_found(copy: Path) -> None:
     result = lint_imports(copy)
     assert result.returncode == 1
     assert "anywhere" in result.stdout
+
+
+BY_NAME = {
+    "core/checking.py": "declared modules of the component packages",
+    "core/declared.py": "the component packages",
+    "core/registry.py": "declared modules of the component packages",
+    "flow/process/bookkeeping.py": "partners.keeper, in the worker that keeps the books",
+    "flow/process/serving.py": "partners.self_test, which a project may have served",
+    "formats/library.py": "libraries of others",
+}
+"""The places that import by a name, which the contracts cannot see, and what they import."""
+
+
+def by_name(folder: Path) -> set[str]:
+    found = re.compile(r"^[^'\"]*\b(import_module|__import__)\(", re.MULTILINE)  # what stands in a text imports nothing
+    files = [file for file in folder.rglob("*.py") if found.search(file.read_text("utf-8"))]
+    return {file.relative_to(folder).as_posix() for file in files}
+
+
+def test_nothing_else_is_imported_past_the_contracts(tmp_path: Path) -> None:
+    assert by_name(SOURCE) == set(BY_NAME)
+    (tmp_path / "planted.py").write_text("import importlib\nimportlib.import_module('waypost.cli')\n")
+    assert by_name(tmp_path) == {"planted.py"}
