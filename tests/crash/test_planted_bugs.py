@@ -9,10 +9,11 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import apsw
 import msgspec
 import pytest
 
-from waypost.core.errors import CommitFailed
+from waypost.core.errors import CommitFailed, StoreError
 from waypost.flow.running import rebalance
 from waypost.flow.sharing.moving import MessageMove
 from waypost.store import retention
@@ -25,7 +26,7 @@ from waypost.store.record import MovedAway
 from waypost.store.retention import Retention
 from waypost.store.shard import EmbeddedShard
 from waypost.testing.crash import inspector
-from waypost.testing.crash.explore import Findings, explore, left_by
+from waypost.testing.crash.explore import Findings, Violation, explore, left_by
 from waypost.testing.crash.recording import Stage, record
 from waypost.testing.crash.recording_disk import RecordingDisk
 from waypost.testing.crash.workload import SCENES, Scene, Traffic, none_lost_in_moving, recovering
@@ -268,12 +269,22 @@ def explored(scene: str, seed: int = 0) -> Findings:
     return explore(recording, torn=2, every=3, first=seed, stop_at=1, across=chosen.across)
 
 
+def found_with(scene: str, seed: int) -> list[Violation]:
+    """What is found under a plant; nothing where it met the shard's own use of a database in another thread, which
+    ended the recording before there was anything to find."""
+    try:
+        return explored(scene, seed).violations
+    except (StoreError, apsw.Error) as ended:
+        if "busy in another thread" not in str(ended):
+            raise
+        return []
+
+
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found(plant):
     scene, said = PLANTS[plant]
     with plant():
-        tried = (explored(scene, seed).violations for seed in range(6))
-        (violation,) = next(filter(None, tried))
+        (violation,) = next(filter(None, (found_with(scene, seed) for seed in range(6))))
     assert re.search(said, violation.found)
 
 
